@@ -1,0 +1,1 @@
+"""Back ends, one file each, found by name. They see `foundation` and `ports` only."""

@@ -1,0 +1,1 @@
+"""Blob stores; the file name is the URL scheme."""

@@ -1,0 +1,1 @@
+"""Model file formats; the file name is the format."""

@@ -1,0 +1,72 @@
+"""Scikit-learn models as skops files: a zip of JSON and arrays, no pickle.
+
+Only types that skops itself trusts are loaded, and scikit-learn's own compiled loss and tree
+types, which hold numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import skops.io
+
+from trueup.foundation.errors import DeniedError, UsageError
+from trueup.ports.format import Predictor, Scores
+
+_TRUSTED_PACKAGES = ("sklearn.",)
+
+
+class Backend:
+    """The skops format."""
+
+    suffix = ".skops"
+
+    def accepts(self, model: Any) -> bool:
+        """Whether the object is a scikit-learn estimator."""
+        return hasattr(model, "predict") and hasattr(model, "get_params")
+
+    def dump(self, model: Any) -> bytes:
+        """The model as bytes, refused if it could not be loaded safely."""
+        raw: bytes = skops.io.dumps(model)
+        unsafe = _unsafe(raw)
+        if unsafe:
+            raise UsageError(
+                "model-unsafe",
+                f"The model holds {', '.join(unsafe)}, which cannot be loaded without running code.",
+                hint="build the model from scikit-learn's own estimators and plain parameters",
+                context={"types": unsafe},
+            )
+        return raw
+
+    def load(self, raw: bytes) -> Any:
+        """The model, from bytes that may come from a stranger."""
+        unsafe = _unsafe(raw)
+        if unsafe:
+            raise DeniedError(
+                "model-unsafe",
+                f"The model file names {', '.join(unsafe)}, which is not known to be safe.",
+                hint="train and register the model again with scikit-learn's own estimators",
+                context={"types": unsafe},
+            )
+        return skops.io.loads(raw, trusted=skops.io.get_untrusted_types(data=raw))
+
+    def predictor(self, model: Any) -> Predictor:
+        """The probability of the positive class, or the prediction where there is none."""
+        if hasattr(model, "predict_proba"):
+
+            def probabilities(rows: pl.DataFrame) -> Scores:
+                return np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+
+            return probabilities
+
+        def predictions(rows: pl.DataFrame) -> Scores:
+            return np.asarray(model.predict(rows), dtype=np.float64)
+
+        return predictions
+
+
+def _unsafe(raw: bytes) -> list[str]:
+    unknown = skops.io.get_untrusted_types(data=raw)
+    return sorted(name for name in unknown if not name.startswith(_TRUSTED_PACKAGES))

@@ -1,0 +1,1 @@
+"""Signing keys; the file name is the URL scheme."""

@@ -1,0 +1,88 @@
+"""Where a project is and where its state lives: `trueup.toml`, `.trueup/`, `TRUEUP_*`.
+
+Precedence: environment over default. The contents of `trueup.toml` belong to the plan stage.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from trueup.foundation.errors import BackendError, NotFoundError
+from trueup.foundation.records import Record
+
+FILE = "trueup.toml"
+HOME = ".trueup"
+
+
+class Settings(Record):
+    """The places one installation works with.
+
+    Attributes:
+        root: The project's folder, the one that holds `trueup.toml`.
+        home: The private state folder (`.trueup`), mode 0700.
+        database: SQLAlchemy URL (`TRUEUP_DATABASE`).
+        blobs: Blob store URL (`TRUEUP_BLOBS`).
+        key: URL of the signing key (`TRUEUP_KEY`).
+    """
+
+    root: Path
+    home: Path
+    database: str
+    blobs: str
+    key: str
+
+    @property
+    def journal(self) -> Path:
+        """The folder of the prediction journal."""
+        return self.home / "journal"
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds `trueup.toml`.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise NotFoundError(
+        "project-not-found",
+        f"There is no {FILE} in {start.resolve()} or above it.",
+        hint="trueup init",
+    )
+
+
+def settings_for(root: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the project in `root`."""
+    env = os.environ if environment is None else environment
+    home = root / HOME
+    return Settings(
+        root=root,
+        home=home,
+        database=env.get("TRUEUP_DATABASE") or f"sqlite:///{home / 'trueup.db'}",
+        blobs=env.get("TRUEUP_BLOBS") or f"local://{home / 'blobs'}",
+        key=env.get("TRUEUP_KEY") or f"file://{home / 'keys' / 'signing.key'}",
+    )
+
+
+def make_private(folder: Path) -> Path:
+    """Create a folder that only its owner may enter.
+
+    Raises:
+        BackendError: The folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied", str(folder))
+    except OSError as error:
+        raise BackendError(
+            "folder-not-writable",
+            f"The folder {folder} cannot be written: {error.strerror or error}.",
+            hint=f"chmod u+rwx '{folder.parent if not folder.exists() else folder}'",
+            context={"folder": str(folder)},
+        ) from error
+    return folder

@@ -1,0 +1,1 @@
+"""Models: immutable versions with signature and origin, and the aliases that point at them."""

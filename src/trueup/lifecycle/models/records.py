@@ -1,0 +1,119 @@
+"""The nouns of the model registry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from trueup.foundation.records import Record
+from trueup.statistics.summaries import Bins
+
+ColumnKind = Literal["number", "integer", "text", "boolean"]
+
+
+class Column(Record):
+    """One input of a model.
+
+    Attributes:
+        name: Column name.
+        kind: What a value is.
+        nullable: Whether a value may be missing.
+    """
+
+    name: str
+    kind: ColumnKind
+    nullable: bool = True
+
+
+class Signature(Record):
+    """What a model takes and gives: one row of `inputs` in, one number out.
+
+    Attributes:
+        inputs: The columns, in the model's order.
+        output: Name of the number: `score` is the probability of the label being 1.
+    """
+
+    inputs: tuple[Column, ...]
+    output: str = "score"
+
+
+class ColumnReference(Record):
+    """A column as it was in training: frozen bins and exact counts."""
+
+    bins: Bins
+    counts: tuple[int, ...]
+
+
+class Reference(Record):
+    """What the training rows looked like; monitors compare traffic with it.
+
+    Attributes:
+        rows: Number of training rows.
+        columns: Every input column, and `score` for the model's own output.
+    """
+
+    rows: int
+    columns: dict[str, ColumnReference]
+
+
+class Manifest(Record):
+    """All that makes a model version; its digest is the version's address.
+
+    Attributes:
+        model: Registered name.
+        format: Name of the file format.
+        file: Digest of the model file.
+        signature: What it takes and gives.
+        reference: Digest of the training reference (a `Reference` as JSON).
+        holdout: Digest of the rows kept aside for gates (Parquet, with label).
+        trained_on: Digest of the training rows (Parquet, with label).
+        label: Column that is predicted.
+        run: Identifier of the run that made it.
+        pipeline: Name of the pipeline.
+        parameters: Parameters of the run.
+        data: Dataset name to snapshot digest.
+        code: Fingerprint of the pipeline's code.
+        commit: Git commit of the project.
+        environment: Digest of the environment (Python and packages).
+    """
+
+    model: str
+    format: str
+    file: str
+    signature: Signature
+    reference: str
+    holdout: str
+    trained_on: str
+    label: str
+    run: str
+    pipeline: str
+    parameters: dict[str, Any]
+    data: dict[str, str]
+    code: str
+    commit: str
+    environment: str
+
+
+class ModelVersion(Record):
+    """One immutable version of a registered model.
+
+    Attributes:
+        model: Registered name.
+        version: From 1.
+        digest: Digest of the manifest.
+        manifest: What it is made of.
+        registered_by: Who.
+        registered_at: When.
+    """
+
+    model: str
+    version: int
+    digest: str
+    manifest: Manifest
+    registered_by: str
+    registered_at: datetime
+
+    @property
+    def ref(self) -> str:
+        """The reference of this version, such as `flights@3`."""
+        return f"{self.model}@{self.version}"

@@ -1,0 +1,215 @@
+"""The nouns of a plan, in the shape that `trueup.toml` has."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from trueup.foundation.records import Record
+from trueup.people.records import Role
+
+Reaction = Literal["alert", "retrain"]
+
+
+class Project(Record):
+    """What the project is called and why it exists."""
+
+    name: str
+    objective: str
+
+
+class Gate(Record):
+    """What a goal demands before a release.
+
+    Attributes:
+        on: The data to judge on: `holdout`, the rows the candidate keeps aside.
+        at_least: Smallest value that will do (give this or `at_most`).
+        at_most: Largest value that will do.
+        beats: `champion` demands a paired win over the live model on the same rows.
+        margin: How much better than the champion; negative allows a little worse.
+        confidence: One-sided confidence of every statement.
+        min_rows: With fewer labelled rows the answer is "not enough data".
+    """
+
+    on: Literal["holdout"] = "holdout"
+    at_least: float | None = None
+    at_most: float | None = None
+    beats: Literal["", "champion"] = ""
+    margin: float = 0.0
+    confidence: float = 0.95
+    min_rows: int = 500
+
+
+class Watch(Record):
+    """What a goal demands of a live deployment, for ever after.
+
+    Attributes:
+        window: How far back one evaluation looks.
+        labels_within: How late labels may come; younger predictions are not judged.
+        min_rows: With fewer labelled rows the answer is "not enough data".
+        at_least: Limit of the watch; the gate's when left out.
+        at_most: Limit of the watch; the gate's when left out.
+    """
+
+    window: str = "7d"
+    labels_within: str = "3d"
+    min_rows: int = 500
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class Goal(Record):
+    """A claim about the model that evidence can prove wrong.
+
+    Attributes:
+        id: Short name, unique in the plan.
+        claim: One sentence for people.
+        metric: Name of the metric that gate and watch both use.
+        gate: Before release.
+        watch: After release.
+        on_breach: What follows when the watch finds harm.
+    """
+
+    id: str
+    claim: str
+    metric: str
+    gate: Gate
+    watch: Watch
+    on_breach: tuple[Reaction, ...] = ("alert",)
+
+
+class Risk(Record):
+    """Something that may go wrong, and the live check that would see it.
+
+    Attributes:
+        id: Short name.
+        threat: One sentence.
+        likelihood: 1 (rare) to 5 (certain).
+        impact: 1 (slight) to 5 (ruinous).
+        detect: `<goal>.gate` or `<goal>.watch`.
+        treat: `<goal>.on_breach`, `<goal>.gate` or `<goal>.watch`.
+    """
+
+    id: str
+    threat: str
+    likelihood: int
+    impact: int
+    detect: str
+    treat: str
+
+
+class Milestone(Record):
+    """A point reached when evidence says so; nobody ticks it.
+
+    Attributes:
+        id: Short name.
+        due: Calendar day.
+        done_when: Conditions: `<goal>.gate`, `<goal>.watch` or `released:<deployment>`.
+    """
+
+    id: str
+    due: date
+    done_when: tuple[str, ...]
+
+
+class Process(Record):
+    """How a model moves to production.
+
+    Attributes:
+        template: `team` demands one approval by a second person; `solo` demands none.
+    """
+
+    template: Literal["team", "solo"] = "team"
+
+
+class Dataset(Record):
+    """A file or folder of Parquet or CSV inside the project."""
+
+    path: str
+
+
+class Canary(Record):
+    """How a release is tried out.
+
+    Attributes:
+        weight: Share of the entities that the new version serves.
+        lasts: How long at least, in the time of the traffic.
+        margin: Largest loss of mean Brier score that counts as "no harm".
+    """
+
+    weight: float = 0.25
+    lasts: str = "7d"
+    margin: float = 0.02
+
+
+class Deployment(Record):
+    """A named place where a model answers.
+
+    Attributes:
+        model: Model that is served here.
+        entity: Input that names whom a prediction is about; routing is sticky by it.
+        strategy: How a new version takes over.
+        canary: Settings of that strategy.
+        monitor_every: How often the monitors evaluate.
+        false_alarms_per_year: Budget over all monitors of this deployment.
+    """
+
+    model: str
+    entity: str = ""
+    strategy: Literal["canary", "all-at-once"] = "canary"
+    canary: Canary = Canary()
+    monitor_every: str = "7d"
+    false_alarms_per_year: float = 1.0
+
+
+class Plan(Record):
+    """The whole of `trueup.toml`."""
+
+    project: Project
+    team: dict[str, tuple[Role, ...]] = {}
+    goals: tuple[Goal, ...] = ()
+    risks: tuple[Risk, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    process: Process = Process()
+    datasets: dict[str, Dataset] = {}
+    deployments: dict[str, Deployment] = {}
+
+    def goal(self, goal_id: str) -> Goal:
+        """The goal of that id (the plan was checked: ids in use exist)."""
+        return next(goal for goal in self.goals if goal.id == goal_id)
+
+
+class AdoptedPlan(Record):
+    """A plan that was put in force.
+
+    Attributes:
+        version: From 1, rising with every change of content.
+        digest: Address of plan and metric code together: verdicts are bound to it.
+        plan: The content.
+        metrics: Fingerprint of the code of every metric the goals name.
+        adopted_by: Who put it in force.
+        adopted_at: When.
+        commit: Git commit of `trueup.toml`, if it was committed.
+    """
+
+    version: int
+    digest: str
+    plan: Plan
+    metrics: dict[str, str]
+    adopted_by: str
+    adopted_at: datetime
+    commit: str = ""
+
+
+class MilestoneStatus(Record):
+    """Whether a milestone is reached, computed from evidence.
+
+    Attributes:
+        milestone: The milestone.
+        reached: Whether all conditions hold.
+        missing: The conditions that do not hold yet.
+    """
+
+    milestone: Milestone
+    reached: bool
+    missing: tuple[str, ...]

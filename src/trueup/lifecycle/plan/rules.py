@@ -1,0 +1,146 @@
+"""What makes a plan sound. Pure functions: a plan that passes can be compiled and run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+
+from trueup.foundation import clock, digests
+from trueup.foundation.errors import UsageError
+from trueup.foundation.records import builtins
+from trueup.foundation.references import check_name
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.plan.records import Goal, Milestone, MilestoneStatus, Plan
+
+
+def check(plan: Plan, metrics: Collection[str]) -> None:
+    """Refuse a plan that could not be carried out.
+
+    Args:
+        plan: The plan as written.
+        metrics: Names of the metrics that exist.
+
+    Raises:
+        UsageError: Naming the first thing that is wrong.
+    """
+    check_name(plan.project.name, "project")
+    for name in plan.datasets:
+        check_name(name, "dataset")
+    _check_unique("goal", [goal.id for goal in plan.goals])
+    _check_unique("risk", [risk.id for risk in plan.risks])
+    _check_unique("milestone", [milestone.id for milestone in plan.milestones])
+    for goal in plan.goals:
+        _check_goal(goal, metrics)
+    parts = {f"{goal.id}.{part}" for goal in plan.goals for part in ("gate", "watch", "on_breach")}
+    for risk in plan.risks:
+        for key, value in (("detect", risk.detect), ("treat", risk.treat)):
+            _check_points_at(f"risk '{risk.id}' {key}", value, parts)
+        for key, score in (("likelihood", risk.likelihood), ("impact", risk.impact)):
+            if not 1 <= score <= 5:
+                raise _wrong(f"risk '{risk.id}' has {key} {score}; it must be 1 to 5")
+    conditions = {p for p in parts if not p.endswith(".on_breach")}
+    conditions |= {f"released:{name}" for name in plan.deployments}
+    for milestone in plan.milestones:
+        for condition in milestone.done_when:
+            _check_points_at(f"milestone '{milestone.id}' done_when", condition, conditions)
+        if not milestone.done_when:
+            raise _wrong(f"milestone '{milestone.id}' has no condition, so nothing could reach it")
+    _check_deployments(plan)
+
+
+def plan_digest(plan: Plan, fingerprints: Mapping[str, str]) -> str:
+    """The address of a plan: its content and the code of its metrics."""
+    return digests.of_record({"plan": builtins(plan), "metrics": dict(fingerprints)})
+
+
+def metrics_of(plan: Plan) -> list[str]:
+    """The metrics that the goals name, sorted."""
+    return sorted({goal.metric for goal in plan.goals})
+
+
+def limit(goal: Goal, part: str) -> tuple[float | None, float | None]:
+    """The (at_least, at_most) of a goal's `gate` or `watch`; a watch inherits the gate's."""
+    if part == "watch" and (goal.watch.at_least, goal.watch.at_most) != (None, None):
+        return goal.watch.at_least, goal.watch.at_most
+    return goal.gate.at_least, goal.gate.at_most
+
+
+def milestone_status(milestone: Milestone, holding: Collection[str]) -> MilestoneStatus:
+    """Whether a milestone is reached, given the conditions that hold now."""
+    missing = tuple(c for c in milestone.done_when if c not in holding)
+    return MilestoneStatus(milestone=milestone, reached=not missing, missing=missing)
+
+
+def _check_goal(goal: Goal, metrics: Collection[str]) -> None:
+    check_name(goal.id, "goal")
+    if goal.metric not in metrics:
+        raise UsageError(
+            "metric-unknown",
+            f"Goal '{goal.id}' names the unknown metric '{goal.metric}'."
+            f"{did_you_mean(goal.metric, metrics)}",
+            hint=f"use one of: {', '.join(sorted(metrics))}",
+        )
+    for part, rule in (("gate", goal.gate), ("watch", goal.watch)):
+        both = rule.at_least is not None and rule.at_most is not None
+        neither = limit(goal, part) == (None, None)
+        if both or neither:
+            raise _wrong(
+                f"the {part} of goal '{goal.id}' has {'both' if both else 'neither'} "
+                "at_least and at_most; give exactly one"
+            )
+        if rule.min_rows < 1:
+            raise _wrong(f"the {part} of goal '{goal.id}' has min_rows {rule.min_rows}")
+    if not 0.5 < goal.gate.confidence < 1:
+        raise _wrong(
+            f"the gate of goal '{goal.id}' has confidence {goal.gate.confidence}; "
+            "it must lie between 0.5 and 1"
+        )
+    for key in ("window", "labels_within"):
+        _check_duration(f"watch.{key} of goal '{goal.id}'", getattr(goal.watch, key))
+
+
+def _check_deployments(plan: Plan) -> None:
+    for name, deployment in plan.deployments.items():
+        check_name(name, "deployment")
+        model, _, alias = deployment.model.partition("@")
+        check_name(model, "model")
+        if alias not in ("", "champion"):
+            raise _wrong(f"deployment '{name}' serves '{deployment.model}'; use '{model}@champion'")
+        _check_duration(f"monitor_every of deployment '{name}'", deployment.monitor_every)
+        _check_duration(f"canary.lasts of deployment '{name}'", deployment.canary.lasts)
+        if not 0 < deployment.canary.weight < 1:
+            raise _wrong(f"deployment '{name}' has canary weight {deployment.canary.weight}")
+        if deployment.false_alarms_per_year <= 0:
+            raise _wrong(f"deployment '{name}' has no budget for false alarms; 1 a year is usual")
+
+
+def _check_duration(what: str, text: str) -> None:
+    try:
+        clock.parse_duration(text)
+    except ValueError as error:
+        raise _wrong(f"{what}: {error}") from error
+
+
+def _check_unique(what: str, ids: list[str]) -> None:
+    for name, count in Counter(ids).items():
+        if count > 1:
+            raise _wrong(f"{what} '{name}' is written {count} times; give each its own id")
+
+
+def _check_points_at(what: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise UsageError(
+            "plan-dangling",
+            f"{what} points at '{value}', which is not in the plan.{did_you_mean(value, known)}",
+            hint=f"use one of: {', '.join(_sample(known))}",
+        )
+
+
+def _sample(known: Collection[str]) -> Iterator[str]:
+    yield from sorted(known)[:8]
+
+
+def _wrong(what: str) -> UsageError:
+    return UsageError(
+        "plan-unsound", f"trueup.toml: {what}.", hint="trueup explain plan-unsound"
+    )

@@ -1,0 +1,98 @@
+"""The verbs of the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from trueup.foundation import configuration, toml
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError
+from trueup.foundation.records import builtins
+from trueup.lifecycle.plan import rules, table
+from trueup.lifecycle.plan.records import AdoptedPlan, Plan
+from trueup.people.service import set_team
+from trueup.state.unit import State
+from trueup.statistics import metrics
+
+
+def read(root: Path) -> Plan:
+    """The plan that `trueup.toml` in `root` describes, checked.
+
+    Raises:
+        UsageError: It is no TOML, has unknown keys or wrong values, or is not sound.
+    """
+    plan = toml.read(root / configuration.FILE, Plan)
+    rules.check(plan, metrics.METRICS)
+    return plan
+
+
+class Plans:
+    """Which plan is in force, and which were."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def adopt(self, actor: Actor, plan: Plan, commit: str = "") -> AdoptedPlan:
+        """Put a plan in force; the same content again changes nothing.
+
+        Raises:
+            UsageError: The plan is not sound.
+        """
+        rules.check(plan, metrics.METRICS)
+        prints = {
+            name: metrics.fingerprint(metrics.METRICS[name]) for name in rules.metrics_of(plan)
+        }
+        digest = rules.plan_digest(plan, prints)
+        with self._state.read(actor) as connection:
+            before = table.current(connection)
+        if before is not None and before.digest == digest:
+            return before
+        with self._state.write(actor, "plan.write") as unit:
+            before = table.current(unit.connection)
+            if before is not None and before.digest == digest:
+                return before
+            adopted = AdoptedPlan(
+                version=before.version + 1 if before else 1,
+                digest=digest,
+                plan=plan,
+                metrics=prints,
+                adopted_by=actor.name,
+                adopted_at=unit.at,
+                commit=commit,
+            )
+            values = {name: getattr(adopted, name) for name in adopted.__struct_fields__}
+            unit.execute(table.plans.insert().values(**values | {"plan": builtins(plan)}))
+            unit.emit(
+                "plan.adopted",
+                f"plan:{adopted.version}",
+                before=before.digest if before else "",
+                after=digest,
+                data={"commit": commit, "goals": [goal.id for goal in plan.goals]},
+            )
+            set_team(unit, plan.team)
+            return adopted
+
+    def current(self, actor: Actor) -> AdoptedPlan:
+        """The plan in force.
+
+        Raises:
+            NotFoundError: No plan was adopted yet.
+        """
+        with self._state.read(actor) as connection:
+            return in_force(connection)
+
+
+def in_force(connection: sa.Connection) -> AdoptedPlan:
+    """The plan in force, read inside a transaction of the caller's.
+
+    Raises:
+        NotFoundError: No plan was adopted yet.
+    """
+    adopted = table.current(connection)
+    if adopted is None:
+        raise NotFoundError(
+            "plan-not-found", "No plan is in force yet.", hint="trueup plan adopt"
+        )
+    return adopted

@@ -1,0 +1,1 @@
+"""Serving: the prediction server and its journal. A reply means recorded."""

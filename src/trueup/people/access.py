@@ -1,0 +1,36 @@
+"""The guard before every verb: finds the actor's roles and allows or denies."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import DeniedError
+from trueup.foundation.permissions import Permission
+from trueup.people import rules, table
+
+
+def guard(connection: sa.Connection, actor: Actor, permission: Permission) -> None:
+    """Allow `actor` what `permission` names.
+
+    Raises:
+        DeniedError: The actor is unknown or lacks the permission.
+    """
+    if actor.kind == "service":
+        if permission in rules.SERVICES.get(actor.name, frozenset()):
+            return
+        raise _denied(actor, permission, "no service of that name may do this")
+    person = table.person(connection, actor.name)
+    if person is None:
+        raise _denied(actor, permission, "nobody of that name belongs to this project")
+    if permission not in rules.permitted(person.roles):
+        raise _denied(actor, permission, f"their roles are: {', '.join(person.roles) or 'none'}")
+
+
+def _denied(actor: Actor, permission: str, because: str) -> DeniedError:
+    return DeniedError(
+        "permission-denied",
+        f"{actor} may not '{permission}': {because}.",
+        hint="trueup people list",
+        context={"actor": actor.name, "permission": permission},
+    )

@@ -1,0 +1,63 @@
+"""The SQL of persons and approvals."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from trueup.people.records import Approval, Person
+from trueup.state.schema import Json, Moment, metadata, row_as
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("roles", Json, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("subject", sa.String(300), nullable=False, index=True),
+    sa.Column("content", sa.String(80), nullable=False),
+    sa.Column("asked_by", sa.String(100), nullable=False),
+    sa.Column("authors", Json, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("decided_by", sa.String(100), nullable=False, server_default=""),
+    sa.Column("decided_at", Moment),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+)
+
+
+def person(connection: sa.Connection, name: str) -> Person | None:
+    """One person by name."""
+    row = connection.execute(sa.select(people).where(people.c.name == name)).first()
+    return None if row is None else row_as(Person, row)
+
+
+def everybody(connection: sa.Connection) -> list[Person]:
+    """All persons, by name."""
+    query = sa.select(people).order_by(people.c.name)
+    return [row_as(Person, row) for row in connection.execute(query)]
+
+
+def approval(connection: sa.Connection, approval_id: str) -> Approval | None:
+    """One approval by identifier."""
+    row = connection.execute(sa.select(approvals).where(approvals.c.id == approval_id)).first()
+    return None if row is None else row_as(Approval, row)
+
+
+def approvals_of(connection: sa.Connection, subject: str) -> list[Approval]:
+    """All questions about one thing, oldest first."""
+    query = (
+        sa.select(approvals).where(approvals.c.subject == subject).order_by(approvals.c.asked_at)
+    )
+    return [row_as(Approval, row) for row in connection.execute(query)]
+
+
+def open_approvals(connection: sa.Connection) -> list[Approval]:
+    """All unanswered questions, oldest first."""
+    query = sa.select(approvals).where(approvals.c.state == "asked").order_by(approvals.c.asked_at)
+    return [row_as(Approval, row) for row in connection.execute(query)]

@@ -1,0 +1,1 @@
+"""What a back end must do, one small Protocol per file. Back ends are loaded by name."""

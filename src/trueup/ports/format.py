@@ -1,0 +1,47 @@
+"""The format port: how a fitted model becomes bytes that can be loaded without running code."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Scores = npt.NDArray[np.float64]
+
+
+class Predictor(Protocol):
+    """A loaded model: rows in, one score in [0, 1] per row out."""
+
+    def __call__(self, rows: pl.DataFrame) -> Scores: ...
+
+
+class Format(Protocol):
+    """One file format for models."""
+
+    suffix: str
+
+    def accepts(self, model: Any) -> bool:
+        """Whether this format can hold the object."""
+        ...
+
+    def dump(self, model: Any) -> bytes:
+        """The model as bytes.
+
+        Raises:
+            UsageError: The object holds parts that could run code when loaded.
+        """
+        ...
+
+    def load(self, raw: bytes) -> Any:
+        """The model, from bytes that may come from a stranger: no code in them is run.
+
+        Raises:
+            DeniedError: The bytes name types that are not known to be safe.
+        """
+        ...
+
+    def predictor(self, model: Any) -> Predictor:
+        """The function that scores rows with a loaded model."""
+        ...

@@ -1,0 +1,146 @@
+"""The database behind a URL: SQLite in WAL mode by default, PostgreSQL through psycopg.
+
+Migrations run only when the stored revision differs from the package's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from trueup.foundation.configuration import make_private
+from trueup.foundation.errors import BackendError
+
+REVISION = "0001"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_SECONDS = 30
+
+
+class Database:
+    """Connections to one database, migrated to this package's revision."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = sa.make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise BackendError(
+                "database-unusable",
+                "TRUEUP_DATABASE is no database URL.",
+                hint="export TRUEUP_DATABASE=sqlite:////path/trueup.db",
+            ) from error
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._engine()
+        with self._translated():
+            self._migrate()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """One consistent view of the database."""
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction: committed at the end of the block, undone by any exception."""
+        with self._translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                # Take the write lock first: two writers queue instead of failing half-way.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def _engine(self) -> sa.Engine:
+        if not self.is_sqlite:
+            return sa.create_engine(self.url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+        memory = self.url.database in (None, "", ":memory:")
+        if not memory:
+            make_private(Path(str(self.url.database)).parent)
+        engine = sa.create_engine(
+            self.url,
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+            poolclass=sa.pool.StaticPool if memory else NullPool,
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+
+    def _migrate(self) -> None:
+        with self.engine.connect() as connection:
+            if _revision(connection) == REVISION:
+                return
+        # Alembic is imported only when there is work for it: it costs 100 ms.
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with self.writing() as connection:
+            found = _revision(connection)
+            if found is not None and found > REVISION:
+                raise BackendError(
+                    "database-newer",
+                    f"The database has revision {found}; this Trueup knows {REVISION}.",
+                    hint="pip install --upgrade trueup",
+                )
+            if found != REVISION:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            detail = str(error.orig).splitlines()[0] if error.orig else str(error)
+            raise _database_error(detail, error, self.url) from error
+
+
+def _database_error(detail: str, error: DBAPIError, url: sa.URL) -> BackendError:
+    shown = url.render_as_string(hide_password=True)
+    if "not a database" in detail or "malformed" in detail:
+        return BackendError(
+            "database-damaged",
+            f"The database {shown} is damaged: {detail}.",
+            hint=f"restore it from a backup, or set it aside: mv '{url.database}' '{url.database}.damaged'",
+        )
+    if "locked" in detail:
+        return BackendError(
+            "database-busy",
+            f"The database {shown} stayed locked by another process for {_BUSY_SECONDS} s.",
+            hint="wait for the other trueup command, then run this again",
+        )
+    if isinstance(error, OperationalError | DatabaseError) and not isinstance(
+        error, sa.exc.IntegrityError | sa.exc.ProgrammingError
+    ):
+        return BackendError(
+            "database-unusable",
+            f"The database {shown} cannot be used: {detail}.",
+            hint="trueup doctor",
+        )
+    return BackendError("database-refused", f"The database refused a write: {detail}.")
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `writing` says
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()

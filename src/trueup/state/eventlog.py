@@ -1,0 +1,212 @@
+"""The event log, which is also the audit ledger: who did what, when, to what, and why.
+
+Every event is a leaf of one Merkle tree; every commit signs the tree's new root. If an event
+cannot be stored, its action does not happen, because both stand in one transaction.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from trueup.foundation.actor import Actor
+from trueup.foundation.identifiers import time_ordered_id
+from trueup.foundation.records import Record, encode
+from trueup.ports.keys import Keys
+from trueup.state import merkle
+from trueup.state.schema import Json, Moment, metadata
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("type", sa.String(80), nullable=False, index=True),
+    sa.Column("subject", sa.String(300), nullable=False, index=True),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("on_behalf_of", sa.String(200), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("before", sa.String(80), nullable=False),
+    sa.Column("after", sa.String(80), nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("frontier", sa.LargeBinary, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("key", sa.String(80), nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+)
+
+_HASH = 32
+
+
+class Event(Record):
+    """One thing that happened (the CloudEvents fields, plus who and why).
+
+    Attributes:
+        seq: Place in the log, from 1.
+        id: Unique for ever.
+        at: When it was recorded (UTC).
+        type: Past tense, dotted: `release.promoted`.
+        subject: Reference of the thing it happened to.
+        actor: Who did it.
+        on_behalf_of: For whom, when a service acted.
+        why: The reason given.
+        before: Digest of the thing before, if it had one.
+        after: Digest of the thing after.
+        data: Further facts.
+    """
+
+    seq: int
+    id: str
+    at: datetime
+    type: str
+    subject: str
+    actor: str
+    on_behalf_of: str = ""
+    why: str = ""
+    before: str = ""
+    after: str = ""
+    data: dict[str, Any] = {}
+
+
+class Verification(Record):
+    """What checking the whole log found.
+
+    Attributes:
+        size: Events checked.
+        root: Hex root of the tree.
+        problems: What is wrong, in words; empty when the log is intact.
+    """
+
+    size: int
+    root: str
+    problems: list[str]
+
+
+class EventLog:
+    """Appends inside a transaction of the caller's; reads for cursors, pages and the audit."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def append(
+        self, connection: sa.Connection, actor: Actor, at: datetime, drafts: list[dict[str, Any]]
+    ) -> list[Event]:
+        """Add events to the log and sign the new root."""
+        size, frontier = _head(connection)
+        written: list[Event] = []
+        for draft in drafts:
+            event = Event(
+                seq=size + 1,
+                id=str(time_ordered_id()),
+                at=at,
+                actor=actor.name,
+                on_behalf_of=actor.on_behalf_of,
+                **draft,
+            )
+            entry = merkle.leaf(encode(event))
+            frontier = merkle.append(frontier, size, entry)
+            size += 1
+            columns = {name: getattr(event, name) for name in event.__struct_fields__}
+            connection.execute(events.insert().values(**columns, leaf=entry))
+            written.append(event)
+        root = merkle.root(frontier)
+        connection.execute(
+            checkpoints.insert().values(
+                size=size,
+                frontier=b"".join(frontier),
+                root=root,
+                key=self._keys.key_id,
+                signature=self._keys.sign(_statement(size, root)),
+            )
+        )
+        return written
+
+    def verify(self, connection: sa.Connection) -> Verification:
+        """Recompute every leaf and every signed root from the stored events."""
+        problems: list[str] = []
+        signed = {row.size: row for row in connection.execute(sa.select(checkpoints))}
+        frontier: list[bytes] = []
+        size = 0
+        for event, stored_leaf in _stored(connection):
+            if event.seq != size + 1:
+                problems.append(f"event {size + 1} is missing")
+                break
+            entry = merkle.leaf(encode(event))
+            if entry != stored_leaf:
+                problems.append(f"event {event.seq} ({event.type}) was changed")
+            frontier = merkle.append(frontier, size, entry)
+            size += 1
+            if (row := signed.pop(size, None)) is not None:
+                root = merkle.root(frontier)
+                if root != row.root:
+                    problems.append(f"the signed root at event {size} does not fit the events")
+                elif not self._keys.verify(_statement(size, root), row.signature):
+                    problems.append(f"the signature at event {size} is not by this key")
+        problems += [f"the log was signed at event {lost}, which is gone" for lost in sorted(signed)]
+        return Verification(size=size, root=merkle.root(frontier).hex(), problems=problems)
+
+
+def since(
+    connection: sa.Connection, seq: int, types: tuple[str, ...] = (), limit: int = 1000
+) -> list[Event]:
+    """Events after `seq`, oldest first, of the given types (all if none is given)."""
+    query = sa.select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit)
+    if types:
+        query = query.where(events.c.type.in_(types))
+    return [_event(row) for row in connection.execute(query)]
+
+
+def about(connection: sa.Connection, subject: str) -> list[Event]:
+    """Everything that happened to one thing, oldest first."""
+    query = sa.select(events).where(events.c.subject == subject).order_by(events.c.seq)
+    return [_event(row) for row in connection.execute(query)]
+
+
+def latest(connection: sa.Connection, limit: int = 50, before: int | None = None) -> list[Event]:
+    """The newest events, newest first; `before` is the page token (a seq)."""
+    query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
+    if before is not None:
+        query = query.where(events.c.seq < before)
+    return [_event(row) for row in connection.execute(query)]
+
+
+def last_seq(connection: sa.Connection) -> int:
+    """The number of the newest event; 0 in an empty log."""
+    return connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
+
+
+def _head(connection: sa.Connection) -> tuple[int, list[bytes]]:
+    query = sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        return 0, []
+    raw = row.frontier
+    return row.size, [raw[i : i + _HASH] for i in range(0, len(raw), _HASH)]
+
+
+def _statement(size: int, root: bytes) -> bytes:
+    """What is signed: a checkpoint in the C2SP form (origin, size, root)."""
+    return f"trueup/events\n{size}\n{base64.b64encode(root).decode()}\n".encode()
+
+
+def _stored(connection: sa.Connection) -> Iterator[tuple[Event, bytes]]:
+    for row in connection.execute(sa.select(events).order_by(events.c.seq)):
+        yield _event(row), row.leaf
+
+
+def _event(row: sa.Row[Any]) -> Event:
+    fields = dict(row._mapping)
+    fields.pop("leaf")
+    return Event(**fields)

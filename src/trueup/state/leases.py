@@ -1,0 +1,70 @@
+"""Leases: work that only one process may do at a time, even when a holder dies.
+
+A holder that was paused past its lease is stopped by the fence: each new holder gets a larger
+number, and a write with an old number is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from trueup.foundation import clock
+from trueup.foundation.identifiers import short_id
+from trueup.state.database import Database
+from trueup.state.schema import Moment, metadata
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("holder", sa.String(40), nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+)
+
+
+class Lease:
+    """One named piece of exclusive work, as seen by one process."""
+
+    def __init__(self, database: Database, name: str, lasts: timedelta) -> None:
+        self._database = database
+        self._lasts = lasts
+        self.name = name
+        self.holder = short_id(12)
+        self.fence = 0
+
+    def take(self) -> bool:
+        """Take the lease or renew it; false while another process holds it."""
+        now = clock.now()
+        with self._database.writing() as connection:
+            row = connection.execute(
+                sa.select(leases).where(leases.c.name == self.name).with_for_update()
+            ).first()
+            if row is None:
+                self.fence = 1
+                connection.execute(
+                    leases.insert().values(
+                        name=self.name, holder=self.holder, fence=1, expires_at=now + self._lasts
+                    )
+                )
+                return True
+            if row.holder != self.holder and row.expires_at > now:
+                return False
+            self.fence = row.fence if row.holder == self.holder else row.fence + 1
+            connection.execute(
+                leases.update()
+                .where(leases.c.name == self.name)
+                .values(holder=self.holder, fence=self.fence, expires_at=now + self._lasts)
+            )
+            return True
+
+    def release(self) -> None:
+        """Give the lease back at once, if it is still ours."""
+        with self._database.writing() as connection:
+            connection.execute(
+                leases.update()
+                .where(leases.c.name == self.name, leases.c.holder == self.holder)
+                .values(expires_at=clock.now())
+            )

@@ -1,0 +1,52 @@
+"""The one collection of tables. Each stage declares its own in its `table.py`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """A UTC moment, kept as microseconds since 1970 so that it sorts and compares everywhere."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """To microseconds."""
+        return None if value is None else round(value.timestamp() * 1_000_000)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        """From microseconds."""
+        return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
+
+
+class Json(sa.TypeDecorator[Any]):
+    """Plain JSON data, kept as sorted JSON text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """To text."""
+        return None if value is None else msgspec.json.encode(value, order="sorted").decode()
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
+        """From text."""
+        return None if value is None else msgspec.json.decode(value)
+
+
+def row_as(type_: type[Any], row: sa.Row[Any]) -> Any:
+    """The record of `type_` that a row holds: columns and fields have the same names."""
+    return msgspec.convert(dict(row._mapping), type_, strict=False)

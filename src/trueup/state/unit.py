@@ -1,0 +1,107 @@
+"""The unit of work: a verb's permission, its rows and its events, in one transaction.
+
+    with state.write(actor, "models.write") as unit:
+        unit.execute(model_versions.insert().values(...))
+        unit.emit("model-version.registered", subject="flights@1", data={...})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor
+from trueup.foundation.permissions import Permission
+from trueup.ports.blobs import Blobs
+from trueup.ports.keys import Keys
+from trueup.state import eventlog
+from trueup.state.database import Database
+
+
+class Guard(Protocol):
+    """Decides whether an actor may; raises `DeniedError` if not."""
+
+    def __call__(
+        self, connection: sa.Connection, actor: Actor, permission: Permission
+    ) -> None: ...
+
+
+class Unit:
+    """An open transaction of one verb."""
+
+    def __init__(self, connection: sa.Connection, actor: Actor, at: datetime) -> None:
+        self.connection = connection
+        self.actor = actor
+        self.at = at
+        self.drafts: list[dict[str, Any]] = []
+
+    def execute(self, statement: sa.Executable, *rows: Any) -> sa.CursorResult[Any]:
+        """Run one statement in the transaction."""
+        return self.connection.execute(statement, *rows)  # type: ignore[return-value]
+
+    def emit(
+        self,
+        type_: str,
+        subject: str,
+        *,
+        data: dict[str, Any] | None = None,
+        why: str = "",
+        before: str = "",
+        after: str = "",
+    ) -> None:
+        """Say what happened: the event is written with the rows or not at all."""
+        self.drafts.append(
+            {
+                "type": type_,
+                "subject": subject,
+                "data": data or {},
+                "why": why,
+                "before": before,
+                "after": after,
+            }
+        )
+
+
+class State:
+    """Everything that is kept: database, event log, blobs, keys, and the guard before them."""
+
+    def __init__(self, database: Database, blobs: Blobs, keys: Keys, guard: Guard) -> None:
+        self.database = database
+        self.blobs = blobs
+        self.keys = keys
+        self.log = eventlog.EventLog(keys)
+        self._guard = guard
+
+    @contextmanager
+    def write(self, actor: Actor, permission: Permission) -> Iterator[Unit]:
+        """A transaction in which `actor` may do what `permission` names.
+
+        Raises:
+            DeniedError: The actor lacks the permission; nothing was written.
+        """
+        with self.database.writing() as connection:
+            self._guard(connection, actor, permission)
+            unit = Unit(connection, actor, clock.now())
+            yield unit
+            if unit.drafts:
+                self.log.append(connection, actor, unit.at, unit.drafts)
+
+    @contextmanager
+    def read(self, actor: Actor, permission: Permission = "read") -> Iterator[sa.Connection]:
+        """A consistent view for an actor who may read.
+
+        Raises:
+            DeniedError: The actor lacks the permission.
+        """
+        with self.database.reading() as connection:
+            self._guard(connection, actor, permission)
+            yield connection
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

@@ -1,0 +1,10 @@
+"""Numerics that data, gates and monitors share: NumPy and SciPy in, plain numbers out.
+
+Nothing here reads a clock, a file or a database, and nothing imports another part of the package.
+Summaries turn columns into exact counts (``summaries``); counts are compared by ``distances`` and
+tested by ``drift``. Labels and scores become a number with its error in ``metrics``; ``intervals``
+turns that into bounds and paired comparisons, ``calibration`` estimates it without labels, and
+``sequential`` tests it while looking as often as one likes. ``fingerprints`` names metric code.
+
+Read ``metrics.py`` first: a gate and a monitor are both built on its ``Estimate``.
+"""
