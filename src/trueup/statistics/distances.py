@@ -153,8 +153,8 @@ def total_variation(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
         ValueError: If the counts differ in shape, or one is negative.
 
     Example:
-        >>> total_variation([50, 50], [20, 80])
-        0.3
+        >>> total_variation([50, 50], [25, 75])
+        0.25
     """
     p, q = _shares(reference, current)
     return float(np.sum(np.abs(p - q)) / 2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, TypeAlias, cast
 
 import msgspec
@@ -24,7 +25,7 @@ CATEGORY_EXTRAS = ("__other__", "__new__", "__missing__")
 
 _LARGEST = float(np.finfo(np.float64).max)
 _BLOCK = 65_536
-_FEW_ROWS = 4_096
+_FEW_ROWS = 2_048
 
 
 class Bins(msgspec.Struct, frozen=True, cache_hash=True):
@@ -95,7 +96,7 @@ def numeric_bins(values: npt.ArrayLike, most: int = 32) -> Bins:
     low, high = float(ordered[0]), float(ordered[-1])
     if starts.size < most:
         distinct = [low, *(float(value) for value in ordered[starts])]
-        edges = tuple(_between(a, b) for a, b in zip(distinct, distinct[1:], strict=False))
+        edges = tuple(_between(a, b) for a, b in pairwise(distinct))
         return Bins("numeric", edges, low, high, tuple(_exact(value) for value in distinct))
     quantiles = ordered[np.arange(1, most) * ordered.size // most]
     cuts: set[float] = set()
@@ -163,7 +164,7 @@ def count(bins: Bins, values: npt.ArrayLike | Iterable[str | None]) -> Counts:
         values: Numbers of any shape for numeric bins; str or None for category bins.
 
     Returns:
-        int64 array of shape [bins.size] in the order of `labels`, whose sum is the number of values.
+        int64 array of shape [bins.size] in the order of `labels`; its sum is the number of values.
 
     Raises:
         TypeError: If a category value is neither str nor None.
@@ -177,17 +178,16 @@ def count(bins: Bins, values: npt.ArrayLike | Iterable[str | None]) -> Counts:
         return fold(bins, _tally(cast("Iterable[str | None]", values)))
     flat = _flat(cast("npt.ArrayLike", values))
     cuts = _cuts(bins)
+    missing = int(np.count_nonzero(flat != flat))  # noqa: PLR0124 (only NaN differs from itself)
     if flat.size < _FEW_ROWS:
-        known = flat[~np.isnan(flat)]
-        cells = np.searchsorted(cuts, known, side="right")
-        steps = np.bincount(cells, minlength=cuts.size + 1)[1:].astype(np.int64)
+        steps = np.bincount(np.searchsorted(cuts, flat, side="right"), minlength=cuts.size + 1)[1:]
+        steps[-1] -= missing  # NaN sorts behind infinity
     else:
         steps = _count_steps(cuts, flat)
-        known = flat[:0]
-    missing = flat.size - int(steps.sum())
-    inside = steps[2:-2]
-    extras = (missing, steps[0] + steps[-1], steps[1], steps[-2])
-    return np.concatenate([inside, np.array(extras, dtype=np.int64)])
+    counts = np.empty(bins.size, dtype=np.int64)
+    counts[:-4] = steps[2:-2]
+    counts[-4:] = (missing, steps[0] + steps[-1], steps[1], steps[-2])
+    return counts
 
 
 def fold(bins: Bins, tally: Mapping[str | None, int]) -> Counts:
@@ -239,7 +239,7 @@ def labels(bins: Bins) -> tuple[str, ...]:
     if bins.low is None or bins.high is None:
         return ("any number", *NUMERIC_EXTRAS)
     marks = _readable((bins.low, *bins.edges, bins.high))
-    inner = [f"[{a}, {b})" for a, b in zip(marks[:-2], marks[1:-1], strict=True)]
+    inner = [f"[{a}, {b})" for a, b in pairwise(marks[:-1])]
     return (*inner, f"[{marks[-2]}, {marks[-1]}]", *NUMERIC_EXTRAS)
 
 
