@@ -1,0 +1,1 @@
+"""Wiring from configuration, and what runs by itself: automation, scheduler, worker."""

@@ -1,0 +1,1 @@
+"""Words, charts and templates that pages, reports and messages share."""
