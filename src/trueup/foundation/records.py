@@ -6,13 +6,15 @@ Records hold no behaviour that touches the disk, the clock or the network.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
 _T = TypeVar("_T")
 
 
+# msgspec tells type checkers "not frozen unless said"; records are frozen without saying.
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A noun of the lifecycle: immutable, comparable, JSON in and out.
 

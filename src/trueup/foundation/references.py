@@ -1,10 +1,10 @@
 """References: the one grammar that every output prints and every command accepts.
 
-    flights@12  flights@champion          a model version, by number or alias
-    run:7k3f9qd2                          any other kind, by identifier
-    data:flights@3  data:flights@b3:ab12  a dataset version, by number or digest
-    release:late-arrivals@2               a release, by deployment and number
-    prediction:0192f0c4…-17               row 17 of one prediction request
+flights@12  flights@champion          a model version, by number or alias
+run:7k3f9qd2                          any other kind, by identifier
+data:flights@3  data:flights@b3:ab12  a dataset version, by number or digest
+release:late-arrivals@2               a release, by deployment and number
+prediction:0192f0c4…-17               row 17 of one prediction request
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ KINDS = (
     "verdict",
 )
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_GRAMMAR = re.compile(rf"(?:(?P<kind>[a-z]+):)?(?P<name>{_NAME})(?:@(?P<selector>[A-Za-z0-9._:-]+))?")
+_GRAMMAR = re.compile(
+    rf"(?:(?P<kind>[a-z]+):)?(?P<name>{_NAME})(?:@(?P<selector>[A-Za-z0-9._:-]+))?"
+)
 
 
 class Reference(Record):
@@ -85,9 +87,10 @@ def check_name(name: str, what: str) -> str:
         UsageError: It holds characters that a reference cannot carry.
     """
     if not re.fullmatch(_NAME, name) or len(name) > 100:
+        instead = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100].strip("-._") or what
         raise UsageError(
             "name-malformed",
-            f"The {what} name '{name}' may hold letters, digits, '.', '_' and '-' only (100 at most).",
-            hint=f"rename it, for example to '{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:100].strip('-._') or what}'",
+            f"The {what} name '{name}' may hold letters, digits, '.', '_' and '-' only, at most 100.",
+            hint=f"rename it, for example to '{instead}'",
         )
     return name

@@ -14,9 +14,7 @@ from trueup.foundation.text import did_you_mean
 
 _T = TypeVar("_T")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `(?P<path>[^`]*)`)?")
-_MISSING = re.compile(
-    r"Object missing required field `(?P<key>[^`]*)`(?: - at `(?P<path>[^`]*)`)?"
-)
+_MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`(?: - at `(?P<path>[^`]*)`)?")
 _WRONG = re.compile(r"(?P<what>.*?) - at `(?P<path>[^`]*)`", re.DOTALL)
 
 
@@ -63,8 +61,7 @@ def _explained(detail: str, text: str, name: str, tree: Any, type_: Any) -> Usag
         known = _fields_at(type_, path)
         return UsageError(
             "config-unknown-key",
-            f"{name} line {line}: unknown key '{key}' in {_place(path)}."
-            f"{did_you_mean(key, known)}",
+            f"{name} line {line}: unknown key '{key}' in {_place(path)}.{did_you_mean(key, known)}",
             hint=f"known keys here: {', '.join(known)}",
             context={"file": name, "line": line, "key": key},
         )
@@ -108,9 +105,7 @@ def _line_of(text: str, path: str, key: str) -> int:
     lines = text.splitlines()
     start = 0
     for name, index in re.findall(r"\.([^.\[]+)(?:\[(\d+)\])?", path):
-        header = re.compile(
-            rf"\s*(\[\[?[^\]]*\b{re.escape(name)}\b|(\"?){re.escape(name)}\2\s*=)"
-        )
+        header = re.compile(rf"\s*(\[\[?[^\]]*\b{re.escape(name)}\b|(\"?){re.escape(name)}\2\s*=)")
         hits = [i for i in range(start, len(lines)) if header.match(lines[i])]
         wanted = int(index) if index else 0
         if wanted < len(hits):

@@ -2,4 +2,4 @@
 
 plan, data, pipeline, runs, models, gates, releases, serving, monitoring, improvement.
 A stage imports earlier stages only; the loop closes through events (`trueup.app.automation`).
-"""  # noqa: D400
+"""

@@ -165,8 +165,6 @@ def approved(connection: sa.Connection, subject: str, content: object) -> Approv
     return next((a for a in given if a.state == "approved" and a.content == digest), None)
 
 
-
-
 def _found(approval: Approval | None, approval_id: str) -> Approval:
     if approval is None:
         raise NotFoundError(

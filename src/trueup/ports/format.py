@@ -14,7 +14,9 @@ Scores = npt.NDArray[np.float64]
 class Predictor(Protocol):
     """A loaded model: rows in, one score in [0, 1] per row out."""
 
-    def __call__(self, rows: pl.DataFrame) -> Scores: ...
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        """The scores, in the order of the rows."""
+        ...
 
 
 class Format(Protocol):

@@ -115,7 +115,8 @@ def _database_error(detail: str, error: DBAPIError, url: sa.URL) -> BackendError
         return BackendError(
             "database-damaged",
             f"The database {shown} is damaged: {detail}.",
-            hint=f"restore it from a backup, or set it aside: mv '{url.database}' '{url.database}.damaged'",
+            hint="restore it from a backup, or set it aside: "
+            f"mv '{url.database}' '{url.database}.damaged'",
         )
     if "locked" in detail:
         return BackendError(

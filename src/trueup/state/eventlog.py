@@ -154,7 +154,7 @@ class EventLog:
                     problems.append(f"the signed root at event {size} does not fit the events")
                 elif not self._keys.verify(_statement(size, root), row.signature):
                     problems.append(f"the signature at event {size} is not by this key")
-        problems += [f"the log was signed at event {lost}, which is gone" for lost in sorted(signed)]
+        problems += [f"the log was signed at event {at}, which is gone" for at in sorted(signed)]
         return Verification(size=size, root=merkle.root(frontier).hex(), problems=problems)
 
 

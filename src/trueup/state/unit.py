@@ -1,8 +1,8 @@
 """The unit of work: a verb's permission, its rows and its events, in one transaction.
 
-    with state.write(actor, "models.write") as unit:
-        unit.execute(model_versions.insert().values(...))
-        unit.emit("model-version.registered", subject="flights@1", data={...})
+with state.write(actor, "models.write") as unit:
+    unit.execute(model_versions.insert().values(...))
+    unit.emit("model-version.registered", subject="flights@1", data={...})
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from trueup.state.database import Database
 class Guard(Protocol):
     """Decides whether an actor may; raises `DeniedError` if not."""
 
-    def __call__(
-        self, connection: sa.Connection, actor: Actor, permission: Permission
-    ) -> None: ...
+    def __call__(self, connection: sa.Connection, actor: Actor, permission: Permission) -> None:
+        """Return if they may."""
+        ...
 
 
 class Unit:
@@ -42,7 +42,7 @@ class Unit:
 
     def execute(self, statement: sa.Executable, *rows: Any) -> sa.CursorResult[Any]:
         """Run one statement in the transaction."""
-        return self.connection.execute(statement, *rows)  # type: ignore[return-value]
+        return self.connection.execute(statement, *rows)
 
     def emit(
         self,

@@ -141,6 +141,4 @@ def _sample(known: Collection[str]) -> Iterator[str]:
 
 
 def _wrong(what: str) -> UsageError:
-    return UsageError(
-        "plan-unsound", f"trueup.toml: {what}.", hint="trueup explain plan-unsound"
-    )
+    return UsageError("plan-unsound", f"trueup.toml: {what}.", hint="trueup explain plan-unsound")

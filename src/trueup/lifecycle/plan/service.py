@@ -92,7 +92,5 @@ def in_force(connection: sa.Connection) -> AdoptedPlan:
     """
     adopted = table.current(connection)
     if adopted is None:
-        raise NotFoundError(
-            "plan-not-found", "No plan is in force yet.", hint="trueup plan adopt"
-        )
+        raise NotFoundError("plan-not-found", "No plan is in force yet.", hint="trueup plan adopt")
     return adopted
