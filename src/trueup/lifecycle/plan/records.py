@@ -9,6 +9,7 @@ from trueup.foundation.records import Record
 from trueup.people.records import Role
 
 Reaction = Literal["alert", "retrain"]
+Strategy = Literal["canary", "all-at-once"]
 
 
 class Project(Record):
@@ -156,7 +157,7 @@ class Deployment(Record):
 
     model: str
     entity: str = ""
-    strategy: Literal["canary", "all-at-once"] = "canary"
+    strategy: Strategy = "canary"
     canary: Canary = Canary()
     monitor_every: str = "7d"
     false_alarms_per_year: float = 1.0

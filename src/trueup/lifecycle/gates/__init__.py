@@ -1,0 +1,1 @@
+"""Gates: the checks that the plan demands, and the signed verdict about one model version."""

@@ -1,0 +1,1 @@
+"""The checks, one file per family. Each is a function from `Evidence` to results."""

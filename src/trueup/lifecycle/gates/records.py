@@ -1,0 +1,92 @@
+"""The nouns of gates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from trueup.foundation.records import Record
+
+CheckOutcome = Literal["passed", "failed", "not-enough-data", "error", "not-applicable"]
+VerdictOutcome = Literal["PASSED", "FAILED"]
+
+
+class CheckResult(Record):
+    """What one check found.
+
+    Attributes:
+        check: Family of the check: `limit`, `champion`, `leakage`, `answers`.
+        goal: Goal that demands it; empty for checks that every gate makes.
+        outcome: Only `passed` passes; `not-applicable` is stated with its reason.
+        words: The finding in one sentence.
+        value: What was measured.
+        bound: Confidence bound of it, on the side that matters.
+        limit: What it was held against.
+        confidence: One-sided confidence of the bound.
+        rows: Rows it rests on.
+        rows_needed: Rows that would do, when there were not enough.
+    """
+
+    check: str
+    goal: str
+    outcome: CheckOutcome
+    words: str
+    value: float | None = None
+    bound: float | None = None
+    limit: float | None = None
+    confidence: float | None = None
+    rows: int = 0
+    rows_needed: int = 0
+
+
+class Statement(Record):
+    """What a verdict says, and all that it rests on; the same evidence gives the same bytes.
+
+    Attributes:
+        model_ref: Model version, such as `flights@3`.
+        model: Digest of the version's manifest.
+        plan: Digest of the plan and its metric code.
+        data: Digest of the holdout rows.
+        champion: Digest of the manifest it was compared with; empty when there was none.
+        metrics: Metric name to fingerprint of its code.
+        outcome: PASSED when every check passed.
+        results: The checks.
+    """
+
+    model_ref: str
+    model: str
+    plan: str
+    data: str
+    champion: str
+    metrics: dict[str, str]
+    outcome: VerdictOutcome
+    results: tuple[CheckResult, ...]
+
+
+class Verdict(Record):
+    """A signed statement.
+
+    Attributes:
+        id: Short identifier.
+        statement: What it says.
+        digest: Digest of the statement.
+        signature: Hex Ed25519 signature of the digest.
+        key: Which key signed.
+        given_by: Who asked for it.
+        given_at: When.
+        seconds: How long the checks took.
+    """
+
+    id: str
+    statement: Statement
+    digest: str
+    signature: str
+    key: str
+    given_by: str
+    given_at: datetime
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether it allows a release."""
+        return self.statement.outcome == "PASSED"

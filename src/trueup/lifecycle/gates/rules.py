@@ -1,0 +1,75 @@
+"""Decisions of the gates: what a measurement proves. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scipy.stats import norm
+
+from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Statement, VerdictOutcome
+from trueup.statistics.metrics import Estimate
+
+
+def outcome_of(results: Sequence[CheckResult]) -> VerdictOutcome:
+    """PASSED only when there is evidence and all of it is good: silence never passes."""
+    counted = [result.outcome for result in results if result.outcome != "not-applicable"]
+    return "PASSED" if counted and all(o == "passed" for o in counted) else "FAILED"
+
+
+def against_limit(
+    estimate: Estimate,
+    *,
+    at_least: float | None,
+    at_most: float | None,
+    confidence: float,
+    min_rows: int,
+) -> tuple[CheckOutcome, float | None, int]:
+    """Whether a measurement proves that a limit is kept.
+
+    The limit is kept when the one-sided bound is on its good side, broken when the opposite bound
+    is on its bad side; in between there is not enough data.
+
+    Returns:
+        The outcome, the bound on the side that matters, and the rows that would do.
+    """
+    limit = at_least if at_least is not None else at_most
+    if limit is None or not math.isfinite(estimate.value):
+        return "not-enough-data", None, min_rows
+    # From here on "more is better": a ceiling is a floor with the sign turned.
+    sign = 1.0 if at_least is not None else -1.0
+    z = float(norm.ppf(confidence))
+    reach = z * estimate.standard_error
+    bound = estimate.value - sign * reach
+    distance = sign * (estimate.value - limit)
+    if estimate.n < min_rows:
+        return "not-enough-data", bound, min_rows
+    if distance >= reach:
+        return "passed", bound, 0
+    if distance <= 0:
+        return "failed", bound, 0
+    needed = math.ceil(estimate.n * (reach / distance) ** 2)
+    return "not-enough-data", bound, needed
+
+
+def against_champion(
+    difference: float, lower: float, rows: int, margin: float
+) -> tuple[CheckOutcome, int]:
+    """Whether a paired difference (positive: candidate better) proves a win by `margin`.
+
+    Returns:
+        The outcome, and the rows that would do.
+    """
+    if not math.isfinite(difference) or not math.isfinite(lower):
+        return "not-enough-data", 0
+    if lower > margin:
+        return "passed", 0
+    if difference <= margin:
+        return "failed", 0
+    needed = math.ceil(rows * ((difference - lower) / (difference - margin)) ** 2)
+    return "not-enough-data", needed
+
+
+def same_evidence(statement: Statement, model: str, plan: str, champion: str) -> bool:
+    """Whether a verdict was given on this model, under this plan, against this champion."""
+    return (statement.model, statement.plan, statement.champion) == (model, plan, champion)

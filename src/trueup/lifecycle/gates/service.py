@@ -1,0 +1,186 @@
+"""The verbs of gates: judge a model version, and prove a verdict."""
+
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+
+from trueup.foundation import digests
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import GateFailedError, NotFoundError
+from trueup.foundation.identifiers import short_id
+from trueup.foundation.records import builtins
+from trueup.lifecycle.gates import rules, table
+from trueup.lifecycle.gates.checks import answers, champion, leakage, limit
+from trueup.lifecycle.gates.evidence import Evidence, gather
+from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
+from trueup.lifecycle.models import service as models
+from trueup.lifecycle.models import table as model_table
+from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.plan.records import Plan
+from trueup.lifecycle.plan.service import in_force
+from trueup.ports.keys import Keys
+from trueup.state.unit import State
+
+
+class Gates:
+    """Verdicts about model versions."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def judge(self, actor: Actor, model: str, selector: str = "") -> Verdict:
+        """Run every check that the plan in force demands of a model version, and sign the result.
+
+        The same evidence gives the verdict there is, without running again.
+
+        Raises:
+            NotFoundError: There is no such model version, or no plan.
+        """
+        with self._state.read(actor, "gates.run") as connection:
+            plan = in_force(connection)
+            version = models.find(connection, model, selector)
+            rival = _champion(connection, version)
+            known = _same(connection, version, plan.digest, rival)
+        if known is not None:
+            return known
+        started = time.perf_counter()
+        evidence = gather(self._state.blobs, version, rival)
+        results = _results(plan.plan, evidence)
+        statement = Statement(
+            model_ref=version.ref,
+            model=version.digest,
+            plan=plan.digest,
+            data=version.manifest.holdout,
+            champion=rival.digest if rival else "",
+            metrics=plan.metrics,
+            outcome=rules.outcome_of(results),
+            results=results,
+        )
+        seconds = time.perf_counter() - started
+        with self._state.write(actor, "gates.run") as unit:
+            digest = digests.of_record(statement)
+            verdict = Verdict(
+                id=short_id(),
+                statement=statement,
+                digest=digest,
+                signature=self._state.keys.sign(digest.encode()).hex(),
+                key=self._state.keys.key_id,
+                given_by=actor.name,
+                given_at=unit.at,
+                seconds=seconds,
+            )
+            unit.execute(
+                table.verdicts.insert().values(
+                    **builtins(verdict)
+                    | {
+                        "given_at": unit.at,
+                        "model_ref": version.ref,
+                        "model": version.digest,
+                        "plan": plan.digest,
+                        "outcome": statement.outcome,
+                    }
+                )
+            )
+            unit.emit(
+                "gate.passed" if verdict.passed else "gate.failed",
+                f"verdict:{verdict.id}",
+                after=digest,
+                data={
+                    "model": version.ref,
+                    "plan": plan.version,
+                    "failing": [_name(r) for r in failing(verdict)],
+                },
+            )
+            return verdict
+
+    def show(self, actor: Actor, verdict_id: str) -> Verdict:
+        """One verdict.
+
+        Raises:
+            NotFoundError: There is no such verdict.
+        """
+        with self._state.read(actor) as connection:
+            verdict = table.verdict(connection, verdict_id)
+        if verdict is None:
+            raise NotFoundError(
+                "verdict-not-found", f"There is no verdict '{verdict_id}'.", hint="trueup status"
+            )
+        return verdict
+
+    def of_model(self, actor: Actor, model_ref: str) -> list[Verdict]:
+        """All verdicts about a model version, newest first."""
+        with self._state.read(actor) as connection:
+            return table.of_model(connection, model_ref)
+
+
+def is_genuine(keys: Keys, verdict: Verdict) -> bool:
+    """Whether a verdict's statement has its digest and carries our signature."""
+    digest = digests.of_record(verdict.statement)
+    signature = bytes.fromhex(verdict.signature)
+    return digest == verdict.digest and keys.verify(digest.encode(), signature)
+
+
+def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion) -> Verdict:
+    """The genuine PASSED verdict about a version under the plan in force.
+
+    Raises:
+        GateFailedError: There is none; with the failing checks of the newest verdict.
+    """
+    plan = in_force(connection)
+    given = table.under_plan(connection, version.digest, plan.digest)
+    for verdict in given:
+        if verdict.passed and is_genuine(keys, verdict):
+            return verdict
+    if not given:
+        raise GateFailedError(
+            "verdict-missing",
+            f"{version.ref} has no verdict under plan {plan.version}, so it cannot be released.",
+            hint=f"trueup check {version.ref}",
+        )
+    failed = failing(given[0])
+    raise GateFailedError(
+        "gate-failed",
+        f"{version.ref} did not pass the gate: "
+        + "; ".join(f"{_name(r)}: {r.words}" for r in failed[:3])
+        + ".",
+        hint=f"trueup check {version.ref}",
+        context={"verdict": given[0].id, "failing": [builtins(r) for r in failed]},
+    )
+
+
+def failing(verdict: Verdict) -> list[CheckResult]:
+    """The checks that kept a verdict from passing."""
+    return [r for r in verdict.statement.results if r.outcome not in ("passed", "not-applicable")]
+
+
+def _name(result: CheckResult) -> str:
+    return f"{result.goal}.{result.check}" if result.goal else result.check
+
+
+def _results(plan: Plan, evidence: Evidence) -> tuple[CheckResult, ...]:
+    results = [answers.check(evidence), leakage.check(evidence)]
+    for goal in plan.goals:
+        results.append(limit.check(goal, evidence))
+        if goal.gate.beats == "champion":
+            results.append(champion.check(goal, evidence))
+    return tuple(results)
+
+
+def _champion(connection: sa.Connection, version: ModelVersion) -> ModelVersion | None:
+    """The live version to beat; a version is never compared with itself."""
+    number = model_table.alias(connection, version.model, models.CHAMPION)
+    if number is None or number == version.version:
+        return None
+    return model_table.version(connection, version.model, number)
+
+
+def _same(
+    connection: sa.Connection, version: ModelVersion, plan: str, rival: ModelVersion | None
+) -> Verdict | None:
+    champion_digest = rival.digest if rival else ""
+    for verdict in table.under_plan(connection, version.digest, plan):
+        if rules.same_evidence(verdict.statement, version.digest, plan, champion_digest):
+            return verdict
+    return None

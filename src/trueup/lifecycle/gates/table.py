@@ -1,0 +1,59 @@
+"""The SQL of verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from trueup.lifecycle.gates.records import Statement, Verdict
+from trueup.state.schema import Json, Moment, metadata
+
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("model_ref", sa.String(120), nullable=False, index=True),
+    sa.Column("model", sa.String(80), nullable=False, index=True),
+    sa.Column("plan", sa.String(80), nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Column("statement", Json, nullable=False),
+    sa.Column("digest", sa.String(80), nullable=False),
+    sa.Column("signature", sa.String(128), nullable=False),
+    sa.Column("key", sa.String(80), nullable=False),
+    sa.Column("given_by", sa.String(100), nullable=False),
+    sa.Column("given_at", Moment, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+_v = verdicts.c
+
+
+def verdict(connection: sa.Connection, verdict_id: str) -> Verdict | None:
+    """One verdict by identifier."""
+    row = connection.execute(sa.select(verdicts).where(_v.id == verdict_id)).first()
+    return None if row is None else _record(row)
+
+
+def of_model(connection: sa.Connection, model_ref: str) -> list[Verdict]:
+    """All verdicts about a model version, newest first."""
+    query = sa.select(verdicts).where(_v.model_ref == model_ref).order_by(_v.given_at.desc())
+    return [_record(row) for row in connection.execute(query)]
+
+
+def under_plan(connection: sa.Connection, model: str, plan: str) -> list[Verdict]:
+    """The verdicts about a model digest under a plan digest, newest first."""
+    query = sa.select(verdicts).where(_v.model == model, _v.plan == plan)
+    return [_record(row) for row in connection.execute(query.order_by(_v.given_at.desc()))]
+
+
+def latest(connection: sa.Connection, limit: int) -> list[Verdict]:
+    """The newest verdicts, newest first."""
+    query = sa.select(verdicts).order_by(_v.given_at.desc()).limit(limit)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def _record(row: sa.Row[Any]) -> Verdict:
+    fields = {name: row._mapping[name] for name in Verdict.__struct_fields__}
+    fields["statement"] = msgspec.convert(fields["statement"], Statement)
+    return Verdict(**fields)

@@ -1,0 +1,1 @@
+"""Improvement: a breach becomes a proposal, a proposal a candidate, a candidate a better model."""

@@ -1,0 +1,89 @@
+"""What follows from a model's training rows: its signature, its reference. Pure functions."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from trueup.foundation.errors import UsageError
+from trueup.lifecycle.models.records import (
+    Column,
+    ColumnKind,
+    ColumnReference,
+    Reference,
+    Signature,
+)
+from trueup.ports.format import Scores
+from trueup.statistics import summaries
+
+SCORE = "score"
+
+
+def signature_of(rows: pl.DataFrame, label: str) -> Signature:
+    """The signature that training rows imply: every column but the label, in order.
+
+    Raises:
+        UsageError: A column has a type that no request could carry, or the label is absent.
+    """
+    if label not in rows.columns:
+        raise UsageError(
+            "label-missing",
+            f"The training rows have no label column '{label}'; they have "
+            f"{', '.join(rows.columns[:8])}.",
+            hint="name the label column in candidate(..., label=…)",
+        )
+    columns = [
+        Column(name=name, kind=_kind(name, dtype))
+        for name, dtype in rows.schema.items()
+        if name != label
+    ]
+    return Signature(inputs=tuple(columns), output=SCORE)
+
+
+def conform(rows: pl.DataFrame, signature: Signature) -> pl.DataFrame:
+    """The signature's columns of `rows`, in its order and with its types."""
+    return rows.select(
+        pl.col(column.name).cast(_DTYPES[column.kind]) for column in signature.inputs
+    )
+
+
+def reference_of(rows: pl.DataFrame, signature: Signature, scores: Scores) -> Reference:
+    """The frozen bins and counts of the training rows, and of scores on rows set aside."""
+    columns = {column.name: _column_reference(rows[column.name]) for column in signature.inputs}
+    columns[signature.output] = _column_reference(pl.Series(scores))
+    return Reference(rows=rows.height, columns=columns)
+
+
+def _column_reference(series: pl.Series) -> ColumnReference:
+    if series.dtype.is_numeric():
+        values = series.cast(pl.Float64).to_numpy()
+        bins = summaries.numeric_bins(values)
+        counts = summaries.count(bins, values)
+    else:
+        words = series.cast(pl.String).to_list()
+        bins = summaries.category_bins(words)
+        counts = summaries.count(bins, words)
+    return ColumnReference(bins=bins, counts=tuple(int(c) for c in counts))
+
+
+_DTYPES: dict[ColumnKind, type[pl.DataType]] = {
+    "number": pl.Float64,
+    "integer": pl.Int64,
+    "text": pl.String,
+    "boolean": pl.Boolean,
+}
+
+
+def _kind(name: str, dtype: pl.DataType) -> ColumnKind:
+    if dtype.is_float():
+        return "number"
+    if dtype.is_integer():
+        return "integer"
+    if dtype == pl.Boolean:
+        return "boolean"
+    if dtype in (pl.String, pl.Categorical):
+        return "text"
+    raise UsageError(
+        "signature-type",
+        f"Column '{name}' of the training rows is {dtype}, which a request cannot carry.",
+        hint=f"turn '{name}' into a number, a string or a boolean in a step",
+    )

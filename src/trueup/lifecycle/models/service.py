@@ -1,0 +1,222 @@
+"""The verbs of the model registry."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+import sqlalchemy as sa
+
+from trueup.foundation import digests
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import BackendError, NotFoundError, UsageError
+from trueup.foundation.records import builtins, decode, encode
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.models import rules, table
+from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference
+from trueup.lifecycle.runs import table as runs
+from trueup.lifecycle.runs.records import Run
+from trueup.ports.blobs import Blobs
+from trueup.ports.format import Predictor
+from trueup.ports.loading import load as load_backend
+from trueup.state.unit import State, Unit
+
+CHAMPION = "champion"
+
+
+class Models:
+    """Versions of models, and the aliases that point at them."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def register(self, actor: Actor, run_id: str) -> ModelVersion:
+        """Make the candidate of a finished run a version; the same run gives the same version.
+
+        Raises:
+            NotFoundError: There is no such run.
+            UsageError: The run is not finished or has no candidate.
+        """
+        with self._state.read(actor) as connection:
+            run = runs.run(connection, run_id)
+            known = table.of_run(connection, run_id)
+        if known:
+            return known[-1]
+        manifest = self._manifest(_finished(run, run_id))
+        digest = digests.of_record(builtins(manifest))
+        with self._state.write(actor, "models.write") as unit:
+            same = table.with_digest(unit.connection, manifest.model, digest)
+            if same is not None:
+                return same
+            before = table.latest(unit.connection, manifest.model)
+            version = ModelVersion(
+                model=manifest.model,
+                version=before.version + 1 if before else 1,
+                digest=digest,
+                manifest=manifest,
+                registered_by=actor.name,
+                registered_at=unit.at,
+            )
+            unit.execute(
+                table.model_versions.insert().values(
+                    model=version.model,
+                    version=version.version,
+                    digest=digest,
+                    run=run_id,
+                    manifest=builtins(manifest),
+                    registered_by=actor.name,
+                    registered_at=unit.at,
+                )
+            )
+            unit.emit(
+                "model-version.registered",
+                version.ref,
+                after=digest,
+                data={"run": run_id, "file": manifest.file, "format": manifest.format},
+            )
+            return version
+
+    def names(self, actor: Actor) -> list[str]:
+        """All registered models."""
+        with self._state.read(actor) as connection:
+            return table.models(connection)
+
+    def versions(self, actor: Actor, model: str) -> list[ModelVersion]:
+        """All versions of a model, newest first."""
+        with self._state.read(actor) as connection:
+            return table.versions(connection, model)
+
+    def aliases(self, actor: Actor, model: str) -> dict[str, int]:
+        """All aliases of a model and the versions they point at."""
+        with self._state.read(actor) as connection:
+            return table.aliases_of(connection, model)
+
+    def show(self, actor: Actor, model: str, selector: str = "") -> ModelVersion:
+        """One version, by number or alias; the newest without a selector.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        with self._state.read(actor) as connection:
+            return find(connection, model, selector)
+
+    def _manifest(self, run: Run) -> Manifest:
+        candidate = run.candidate
+        if candidate is None:
+            raise UsageError(
+                "run-without-candidate",
+                f"Run {run.id} of pipeline '{run.pipeline}' made no candidate.",
+                hint="end the pipeline function with: return candidate(model, ...)",
+            )
+        blobs = self._state.blobs
+        trained_on = read_rows(blobs, candidate.trained_on.digest)
+        holdout = read_rows(blobs, candidate.holdout.digest)
+        signature = rules.signature_of(trained_on, candidate.label)
+        predict = load_predictor(blobs, candidate.model.format, candidate.model.digest)
+        scores = predict(rules.conform(holdout, signature))
+        reference = rules.reference_of(trained_on, signature, scores)
+        return Manifest(
+            model=run.model,
+            format=candidate.model.format,
+            file=candidate.model.digest,
+            signature=signature,
+            reference=blobs.put(encode(reference)),
+            holdout=candidate.holdout.digest,
+            trained_on=candidate.trained_on.digest,
+            label=candidate.label,
+            run=run.id,
+            pipeline=run.pipeline,
+            parameters=run.parameters,
+            data=run.data,
+            code=run.code,
+            commit=run.commit,
+            environment=run.environment,
+        )
+
+
+def load_predictor(blobs: Blobs, format_: str, file: str) -> Predictor:
+    """Load a model file without running code in it; `blobs.get` checks its digest.
+
+    Raises:
+        DeniedError: The file names types that are not known to be safe.
+        BackendError: The file is damaged.
+    """
+    backend = load_backend("formats", format_)()
+    raw = blobs.get(file)
+    try:
+        predictor: Predictor = backend.predictor(backend.load(raw))
+    except (OSError, ValueError, KeyError) as error:
+        raise BackendError(
+            "model-unreadable",
+            f"The model file {digests.short(file)} is no readable {format_} file: {error}.",
+            hint="train and register the model again",
+        ) from error
+    return predictor
+
+
+def reference_of(blobs: Blobs, version: ModelVersion) -> Reference:
+    """What the version's training rows looked like."""
+    return decode(blobs.get(version.manifest.reference), Reference)
+
+
+def read_rows(blobs: Blobs, digest: str) -> pl.DataFrame:
+    """The rows of a stored frame, checked against their digest."""
+    return pl.read_parquet(io.BytesIO(blobs.get(digest)))
+
+
+def find(connection: sa.Connection, model: str, selector: str = "") -> ModelVersion:
+    """One version, inside a transaction of the caller's.
+
+    Raises:
+        NotFoundError: There is no such model, version or alias.
+    """
+    if not selector:
+        found = table.latest(connection, model)
+    elif selector.isdecimal():
+        found = table.version(connection, model, int(selector))
+    else:
+        number = table.alias(connection, model, selector)
+        found = None if number is None else table.version(connection, model, number)
+    if found is None:
+        known = [*table.models(connection)]
+        wanted = f"{model}@{selector}" if selector else model
+        raise NotFoundError(
+            "model-not-found",
+            f"There is no model version '{wanted}'."
+            + (did_you_mean(model, known) if model not in known else ""),
+            hint=f"trueup model show {model}" if model in known else "trueup model list",
+        )
+    return found
+
+
+def move_alias(unit: Unit, model: str, alias: str, version: int, why: str) -> None:
+    """Point an alias at a version; its history is the events."""
+    before = table.alias(unit.connection, model, alias)
+    if before == version:
+        return
+    where = (table.aliases.c.model == model, table.aliases.c.alias == alias)
+    if before is None:
+        unit.execute(table.aliases.insert().values(model=model, alias=alias, version=version))
+    else:
+        unit.execute(table.aliases.update().where(*where).values(version=version))
+    unit.emit(
+        "alias.moved",
+        f"{model}@{alias}",
+        before=f"{model}@{before}" if before else "",
+        after=f"{model}@{version}",
+        why=why,
+    )
+
+
+def _finished(run: Run | None, run_id: str) -> Run:
+    if run is None:
+        raise NotFoundError(
+            "run-not-found", f"There is no run '{run_id}'.", hint="trueup runs list"
+        )
+    if run.state != "finished":
+        raise UsageError(
+            "run-not-finished",
+            f"Run {run_id} is {run.state}; only a finished run can be registered.",
+            hint=f"trueup run {run.pipeline}",
+        )
+    return run
