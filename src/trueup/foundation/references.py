@@ -90,7 +90,7 @@ def check_name(name: str, what: str) -> str:
         instead = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100].strip("-._") or what
         raise UsageError(
             "name-malformed",
-            f"The {what} name '{name}' may hold letters, digits, '.', '_' and '-' only, at most 100.",
+            f"The {what} name '{name}' may hold letters, digits, '.', '_' and '-', at most 100.",
             hint=f"rename it, for example to '{instead}'",
         )
     return name

@@ -5,6 +5,10 @@ Migrations run only when the stored revision differs from the package's.
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +17,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool
 
 from trueup.foundation.configuration import make_private
 from trueup.foundation.errors import BackendError
@@ -44,6 +47,9 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """One consistent view of the database."""
         with self._translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                # Without a transaction each statement would see a newer state than the last one.
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
@@ -67,14 +73,18 @@ class Database:
     def _engine(self) -> sa.Engine:
         if not self.is_sqlite:
             return sa.create_engine(self.url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
-        memory = self.url.database in (None, "", ":memory:")
-        if not memory:
-            make_private(Path(str(self.url.database)).parent)
-        engine = sa.create_engine(
-            self.url,
-            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-            poolclass=sa.pool.StaticPool if memory else NullPool,
-        )
+        arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        if self.url.database in (None, "", ":memory:"):
+            engine = sa.create_engine(
+                self.url, connect_args=arguments, poolclass=sa.pool.StaticPool
+            )
+        else:
+            _create_private(Path(str(self.url.database)))
+            # Keep connections open: SQLite folds the whole log back when the last one closes (6 ms).
+            engine = sa.create_engine(
+                self.url, connect_args=arguments, poolclass=sa.pool.QueuePool, max_overflow=-1
+            )
+            _engines.add(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
 
@@ -87,7 +97,7 @@ class Database:
         from alembic.config import Config
 
         config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         with self.writing() as connection:
             found = _revision(connection)
             if found is not None and found > REVISION:
@@ -141,7 +151,48 @@ def _revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def _create_private(file: Path) -> None:
+    make_private(file.parent)
+    if file.exists():
+        return
+    try:
+        file.touch(mode=0o600)  # SQLite gives its log and index files the same mode
+    except OSError as error:
+        raise BackendError(
+            "database-unusable",
+            f"The database {file} cannot be made: {error.strerror or error}.",
+            hint="trueup doctor",
+        ) from error
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where `writing` says
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+    _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Switch on the log; the file remembers it. SQLite does not wait for the lock here, so we do."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+# A child made by fork must not use its parent's SQLite connections: it opens its own.
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+def _forget_connections() -> None:
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)

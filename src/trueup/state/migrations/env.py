@@ -1,4 +1,7 @@
-"""Runs migrations on the connection that `Database` hands over, inside its transaction."""
+"""Runs migrations on the connection that `Database` hands over, inside its transaction.
+
+`Database` has begun the transaction (on SQLite with the write lock), so all of it is kept or none.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,80 @@
+"""Writes the first migration again from all tables.
+
+Before the first release the first migration is rewritten rather than stacked upon; after it this
+script goes, and each change of a table brings a migration of its own. Run `make migration`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import produce_migrations, render_python_code
+from alembic.migration import MigrationContext
+
+from trueup.state import schema
+
+SOURCE = Path(schema.__file__).parents[1]
+TARGET = SOURCE / "state" / "migrations" / "versions" / "0001_first.py"
+
+HEAD = '''"""All tables of the first release (written by scripts/first_migration.py)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    {upgrade}
+
+
+def downgrade() -> None:
+    """Drop the tables and all they hold."""
+    {downgrade}
+'''
+
+
+def whole_metadata() -> sa.MetaData:
+    """The metadata after every module that declares a table was imported."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if "sa.Table(" in path.read_text(encoding="utf-8"):
+            parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+            importlib.import_module(".".join(parts))
+    return schema.metadata
+
+
+def main() -> None:
+    """Write the file."""
+    with sa.create_engine("sqlite://").connect() as empty:
+        context = MigrationContext.configure(empty, opts={"render_item": _plain_type})
+        script = produce_migrations(context, whole_metadata())
+    options: dict[str, Any] = {"render_item": _plain_type}
+    text = HEAD.format(
+        upgrade=render_python_code(script.upgrade_ops, **options),
+        downgrade=render_python_code(script.downgrade_ops, **options),
+    )
+    lines = [line for line in text.splitlines() if "# ### " not in line]
+    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True)
+    tables = len(schema.metadata.tables)
+    sys.stdout.write(f"{TARGET.relative_to(Path.cwd())}: {tables} tables\n")
+
+
+def _plain_type(kind: str, item: Any, _context: Any) -> Any:
+    """A migration outlives our types, so it names the plain ones beneath."""
+    if kind == "type" and isinstance(item, sa.TypeDecorator):
+        return f"sa.{type(item.impl_instance).__name__}()"
+    return False
+
+
+if __name__ == "__main__":
+    main()

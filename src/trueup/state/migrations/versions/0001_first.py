@@ -1,0 +1,237 @@
+"""All tables of the first release (written by scripts/first_migration.py)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "aliases",
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("alias", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "alias", name=op.f("pk_aliases")),
+    )
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("content", sa.String(length=80), nullable=False),
+        sa.Column("asked_by", sa.String(length=100), nullable=False),
+        sa.Column("authors", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("decided_by", sa.String(length=100), server_default="", nullable=False),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
+    )
+    op.create_index(op.f("ix_approvals_subject"), "approvals", ["subject"], unique=False)
+    op.create_table(
+        "checkpoints",
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_checkpoints")),
+    )
+    op.create_table(
+        "cursors",
+        sa.Column("reader", sa.String(length=100), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("reader", name=op.f("pk_cursors")),
+    )
+    op.create_table(
+        "dataset_versions",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("files", sa.Text(), nullable=False),
+        sa.Column("columns", sa.Text(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("taken_by", sa.String(length=100), nullable=False),
+        sa.Column("taken_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_dataset_versions")),
+    )
+    op.create_index(
+        op.f("ix_dataset_versions_digest"), "dataset_versions", ["digest"], unique=False
+    )
+    op.create_table(
+        "events",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.String(length=80), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("on_behalf_of", sa.String(length=200), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("before", sa.String(length=80), nullable=False),
+        sa.Column("after", sa.String(length=80), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("leaf", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
+        sa.UniqueConstraint("id", name=op.f("uq_events_id")),
+    )
+    op.create_index(op.f("ix_events_subject"), "events", ["subject"], unique=False)
+    op.create_index(op.f("ix_events_type"), "events", ["type"], unique=False)
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("holder", sa.String(length=40), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "model_versions",
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("manifest", sa.Text(), nullable=False),
+        sa.Column("registered_by", sa.String(length=100), nullable=False),
+        sa.Column("registered_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "version", name=op.f("pk_model_versions")),
+    )
+    op.create_index(op.f("ix_model_versions_digest"), "model_versions", ["digest"], unique=False)
+    op.create_index(op.f("ix_model_versions_run"), "model_versions", ["run"], unique=False)
+    op.create_table(
+        "people",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_people")),
+    )
+    op.create_table(
+        "plans",
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("metrics", sa.Text(), nullable=False),
+        sa.Column("adopted_by", sa.String(length=100), nullable=False),
+        sa.Column("adopted_at", sa.BigInteger(), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_plans")),
+    )
+    op.create_index(op.f("ix_plans_digest"), "plans", ["digest"], unique=False)
+    op.create_table(
+        "proposals",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("goal", sa.String(length=100), nullable=False),
+        sa.Column("cause", sa.String(length=40), nullable=False),
+        sa.Column("alert", sa.String(length=40), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("proposed_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("run", sa.String(length=20), server_default="", nullable=False),
+        sa.Column("candidate", sa.String(length=120), server_default="", nullable=False),
+        sa.Column("release", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
+        sa.UniqueConstraint("cause", name=op.f("uq_proposals_cause")),
+    )
+    op.create_index(op.f("ix_proposals_deployment"), "proposals", ["deployment"], unique=False)
+    op.create_table(
+        "releases",
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("verdict", sa.String(length=20), nullable=False),
+        sa.Column("approval", sa.String(length=20), nullable=False),
+        sa.Column("strategy", sa.String(length=20), nullable=False),
+        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("requested_by", sa.String(length=100), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("previous", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("deployment", "number", name=op.f("pk_releases")),
+    )
+    op.create_index(op.f("ix_releases_model"), "releases", ["model"], unique=False)
+    op.create_index(
+        "uq_releases_canary",
+        "releases",
+        ["deployment"],
+        unique=True,
+        sqlite_where=sa.text("state = 'canary'"),
+        postgresql_where=sa.text("state = 'canary'"),
+    )
+    op.create_index(
+        "uq_releases_live",
+        "releases",
+        ["deployment"],
+        unique=True,
+        sqlite_where=sa.text("state = 'live'"),
+        postgresql_where=sa.text("state = 'live'"),
+    )
+    op.create_table(
+        "verdicts",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("model_ref", sa.String(length=120), nullable=False),
+        sa.Column("model", sa.String(length=80), nullable=False),
+        sa.Column("plan", sa.String(length=80), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("statement", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("signature", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("given_by", sa.String(length=100), nullable=False),
+        sa.Column("given_at", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verdicts")),
+    )
+    op.create_index(op.f("ix_verdicts_model"), "verdicts", ["model"], unique=False)
+    op.create_index(op.f("ix_verdicts_model_ref"), "verdicts", ["model_ref"], unique=False)
+
+
+def downgrade() -> None:
+    """Drop the tables and all they hold."""
+    op.drop_index(op.f("ix_verdicts_model_ref"), table_name="verdicts")
+    op.drop_index(op.f("ix_verdicts_model"), table_name="verdicts")
+    op.drop_table("verdicts")
+    op.drop_index(
+        "uq_releases_live",
+        table_name="releases",
+        sqlite_where=sa.text("state = 'live'"),
+        postgresql_where=sa.text("state = 'live'"),
+    )
+    op.drop_index(
+        "uq_releases_canary",
+        table_name="releases",
+        sqlite_where=sa.text("state = 'canary'"),
+        postgresql_where=sa.text("state = 'canary'"),
+    )
+    op.drop_index(op.f("ix_releases_model"), table_name="releases")
+    op.drop_table("releases")
+    op.drop_index(op.f("ix_proposals_deployment"), table_name="proposals")
+    op.drop_table("proposals")
+    op.drop_index(op.f("ix_plans_digest"), table_name="plans")
+    op.drop_table("plans")
+    op.drop_table("people")
+    op.drop_index(op.f("ix_model_versions_run"), table_name="model_versions")
+    op.drop_index(op.f("ix_model_versions_digest"), table_name="model_versions")
+    op.drop_table("model_versions")
+    op.drop_table("leases")
+    op.drop_index(op.f("ix_events_type"), table_name="events")
+    op.drop_index(op.f("ix_events_subject"), table_name="events")
+    op.drop_table("events")
+    op.drop_index(op.f("ix_dataset_versions_digest"), table_name="dataset_versions")
+    op.drop_table("dataset_versions")
+    op.drop_table("cursors")
+    op.drop_table("checkpoints")
+    op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")
+    op.drop_table("approvals")
+    op.drop_table("aliases")
