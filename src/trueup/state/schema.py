@@ -49,4 +49,6 @@ class Json(sa.TypeDecorator[Any]):
 
 def row_as(type_: type[Any], row: sa.Row[Any]) -> Any:
     """The record of `type_` that a row holds: columns and fields have the same names."""
-    return msgspec.convert(dict(row._mapping), type_, strict=False)
+    # SQLAlchemy's names are a subclass of str, which msgspec does not take for a key.
+    fields = {str(name): value for name, value in row._mapping.items()}
+    return msgspec.convert(fields, type_, strict=False)

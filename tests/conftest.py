@@ -1,0 +1,131 @@
+"""Fixtures that all tests share: real state on a small SQLite file, and people with roles.
+
+"no such table"? A `table.py` changed: run `make migration`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from trueup.backends.blobs.local import Backend as LocalBlobs
+from trueup.backends.keys.file import Backend as FileKey
+from trueup.foundation.actor import Actor, service
+from trueup.people.access import guard
+from trueup.people.service import People, set_team
+from trueup.state.database import Database
+from trueup.state.unit import State
+
+# Examples are the same in every run, so that a failure here is a failure everywhere.
+settings.register_profile("trueup", deadline=None, derandomize=True, database=None)
+settings.load_profile("trueup")
+
+TEAM = {
+    "sam": ("scientist",),
+    "sasha": ("scientist",),
+    "rita": ("reviewer",),
+    "omar": ("operator",),
+    "vera": ("viewer",),
+}
+
+
+def open_state(home: Path) -> State:
+    """State kept in a folder, wired as the application does it."""
+    return State(
+        Database(f"sqlite:///{home / 'trueup.db'}"),
+        LocalBlobs(f"local://{home / 'blobs'}"),
+        FileKey(f"file://{home / 'keys' / 'signing.key'}"),
+        guard,
+    )
+
+
+@pytest.fixture(scope="session")
+def _founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with an owner and a team, made once: migrating takes longer than copying."""
+    home = tmp_path_factory.mktemp("founded")
+    state = open_state(home)
+    founder = People(state).found("olga")
+    with state.write(founder, "people.write") as unit:
+        set_team(unit, {"olga": ("owner",), **TEAM})
+    state.close()
+    return home
+
+
+@pytest.fixture
+def home(_founded: Path, tmp_path: Path) -> Path:
+    """The state folder of this test."""
+    return shutil.copytree(_founded, tmp_path / ".trueup")
+
+
+@pytest.fixture
+def state(home: Path) -> Iterator[State]:
+    """Real state: a migrated database, blobs in files, a signing key, the guard of `people`."""
+    opened = open_state(home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def new_state(tmp_path: Path) -> Iterator[Callable[[], State]]:
+    """Opens the same empty folder, as often as asked: each call is another process's view."""
+    opened: list[State] = []
+
+    def opener() -> State:
+        opened.append(open_state(tmp_path / "new"))
+        return opened[-1]
+
+    yield opener
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def owner() -> Actor:
+    """The founder, who may do everything."""
+    return Actor(name="olga")
+
+
+@pytest.fixture
+def scientist() -> Actor:
+    """Makes data, runs and models, and asks for releases."""
+    return Actor(name="sam")
+
+
+@pytest.fixture
+def other_scientist() -> Actor:
+    """A colleague of `scientist`."""
+    return Actor(name="sasha")
+
+
+@pytest.fixture
+def reviewer() -> Actor:
+    """Answers approvals."""
+    return Actor(name="rita")
+
+
+@pytest.fixture
+def operator() -> Actor:
+    """Operates releases and handles alerts."""
+    return Actor(name="omar")
+
+
+@pytest.fixture
+def viewer() -> Actor:
+    """May read."""
+    return Actor(name="vera")
+
+
+@pytest.fixture
+def stranger() -> Actor:
+    """Nobody knows them."""
+    return Actor(name="mallory")
+
+
+@pytest.fixture
+def automation() -> Actor:
+    """The part of Trueup that reacts to events."""
+    return service("automation")
