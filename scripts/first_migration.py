@@ -66,7 +66,7 @@ def main() -> None:
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True)
     tables = len(schema.metadata.tables)
-    sys.stdout.write(f"{TARGET.relative_to(Path.cwd())}: {tables} tables\n")
+    print(f"{TARGET.relative_to(SOURCE.parents[1])}: {tables} tables")
 
 
 def _plain_type(kind: str, item: Any, _context: Any) -> Any:

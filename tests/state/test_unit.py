@@ -58,7 +58,8 @@ def test_an_event_that_cannot_be_stored_undoes_the_rows(state: State, owner: Act
 def test_a_log_that_refuses_the_event_undoes_the_rows(state: State, owner: Actor) -> None:
     with state.database.writing() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            "CREATE TRIGGER full BEFORE INSERT ON events "
+            "BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )
     with pytest.raises(BackendError, match="disk full"), state.write(owner, "plan.write") as unit:
         unit.execute(cursors.cursors.insert().values(**ROW))

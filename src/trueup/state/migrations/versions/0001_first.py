@@ -12,6 +12,35 @@ down_revision = None
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
+        "alerts",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("monitor", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("goal", sa.String(length=100), nullable=False),
+        sa.Column("model_ref", sa.String(length=120), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("raised_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("first_bad", sa.BigInteger(), nullable=False),
+        sa.Column("window_start", sa.BigInteger(), nullable=False),
+        sa.Column("window_end", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("value", sa.Float(precision=53), nullable=False),
+        sa.Column("limit", sa.Float(precision=53), nullable=False),
+        sa.Column("bound", sa.Float(precision=53), nullable=False),
+        sa.Column("evaluation", sa.String(length=20), nullable=False),
+        sa.Column("clean", sa.Integer(), nullable=False),
+        sa.Column("resolved_at", sa.BigInteger(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("handled_by", sa.String(length=100), nullable=False),
+        sa.Column("judged", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
+    )
+    op.create_index(op.f("ix_alerts_deployment"), "alerts", ["deployment"], unique=False)
+    op.create_index(op.f("ix_alerts_state"), "alerts", ["state"], unique=False)
+    op.create_table(
         "aliases",
         sa.Column("model", sa.String(length=100), nullable=False),
         sa.Column("alias", sa.String(length=100), nullable=False),
@@ -64,6 +93,18 @@ def upgrade() -> None:
         op.f("ix_dataset_versions_digest"), "dataset_versions", ["digest"], unique=False
     )
     op.create_table(
+        "evaluations",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("as_of", sa.BigInteger(), nullable=False),
+        sa.Column("evaluated_at", sa.BigInteger(), nullable=False),
+        sa.Column("plan", sa.String(length=80), nullable=False),
+        sa.Column("model_ref", sa.String(length=120), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
+        sa.UniqueConstraint("deployment", "as_of", name=op.f("uq_evaluations_deployment_as_of")),
+    )
+    op.create_table(
         "events",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -103,6 +144,30 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_model_versions_digest"), "model_versions", ["digest"], unique=False)
     op.create_index(op.f("ix_model_versions_run"), "model_versions", ["run"], unique=False)
+    op.create_table(
+        "monitor_cursors",
+        sa.Column("journal", sa.String(length=200), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("journal", name=op.f("pk_monitor_cursors")),
+    )
+    op.create_table(
+        "monitor_hours",
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("model_ref", sa.String(length=120), nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("deployment", "hour", "model_ref", name=op.f("pk_monitor_hours")),
+    )
+    op.create_table(
+        "monitor_index",
+        sa.Column("request", sa.String(length=64), nullable=False),
+        sa.Column("release", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("model_ref", sa.String(length=120), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("request", "release", name=op.f("pk_monitor_index")),
+    )
     op.create_table(
         "people",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -195,10 +260,27 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_verdicts_model"), "verdicts", ["model"], unique=False)
     op.create_index(op.f("ix_verdicts_model_ref"), "verdicts", ["model_ref"], unique=False)
+    op.create_table(
+        "waiting_labels",
+        sa.Column("prediction", sa.String(length=200), nullable=False),
+        sa.Column("request", sa.String(length=200), nullable=False),
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("prediction", name=op.f("pk_waiting_labels")),
+    )
+    op.create_index(
+        op.f("ix_waiting_labels_deployment"), "waiting_labels", ["deployment"], unique=False
+    )
+    op.create_index(op.f("ix_waiting_labels_request"), "waiting_labels", ["request"], unique=False)
 
 
 def downgrade() -> None:
     """Drop the tables and all they hold."""
+    op.drop_index(op.f("ix_waiting_labels_request"), table_name="waiting_labels")
+    op.drop_index(op.f("ix_waiting_labels_deployment"), table_name="waiting_labels")
+    op.drop_table("waiting_labels")
     op.drop_index(op.f("ix_verdicts_model_ref"), table_name="verdicts")
     op.drop_index(op.f("ix_verdicts_model"), table_name="verdicts")
     op.drop_table("verdicts")
@@ -221,6 +303,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_plans_digest"), table_name="plans")
     op.drop_table("plans")
     op.drop_table("people")
+    op.drop_table("monitor_index")
+    op.drop_table("monitor_hours")
+    op.drop_table("monitor_cursors")
     op.drop_index(op.f("ix_model_versions_run"), table_name="model_versions")
     op.drop_index(op.f("ix_model_versions_digest"), table_name="model_versions")
     op.drop_table("model_versions")
@@ -228,6 +313,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_events_type"), table_name="events")
     op.drop_index(op.f("ix_events_subject"), table_name="events")
     op.drop_table("events")
+    op.drop_table("evaluations")
     op.drop_index(op.f("ix_dataset_versions_digest"), table_name="dataset_versions")
     op.drop_table("dataset_versions")
     op.drop_table("cursors")
@@ -235,3 +321,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")
     op.drop_table("approvals")
     op.drop_table("aliases")
+    op.drop_index(op.f("ix_alerts_state"), table_name="alerts")
+    op.drop_index(op.f("ix_alerts_deployment"), table_name="alerts")
+    op.drop_table("alerts")
