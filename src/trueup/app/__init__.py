@@ -1,1 +1,4 @@
-"""Wiring from configuration, and what runs by itself: automation, scheduler, worker."""
+"""The application: wiring from configuration, automation, scheduler, lineage, status, demo.
+
+Read `wiring.py` first, then `automation.py`, which closes the loop.
+"""

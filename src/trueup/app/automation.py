@@ -1,0 +1,234 @@
+"""Automation: the one place that reacts across stages. It reads the event log and acts.
+
+    approval.approved   ->  the release starts
+    approval.rejected   ->  the release ends
+    monitor.breached    ->  a retraining is proposed
+    plan.adopted        ->  what is live is judged by the new plan
+    a proposal          ->  a run, a candidate, a verdict, a request for release
+    a canary            ->  more traffic, or none, as its evidence says
+
+Every reaction is idempotent: after a crash the same event comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from trueup.app.training import train
+from trueup.app.wiring import Workspace
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor, service
+from trueup.foundation.errors import ConflictError, DeniedError, GateFailedError, UserCodeError
+from trueup.foundation.references import parse
+from trueup.lifecycle.improvement.records import Proposal
+from trueup.lifecycle.releases import rules as release_rules
+from trueup.lifecycle.releases.records import Release
+from trueup.state.cursors import Reader
+from trueup.state.eventlog import Event
+
+ACTOR = service("automation")
+
+Tell = Callable[[str], None]
+
+
+class Automation:
+    """Reacts to events, as the service `automation`, with no more rights than that service has."""
+
+    def __init__(self, workspace: Workspace, tell: Tell = lambda _words: None) -> None:
+        self._workspace = workspace
+        self._tell = tell
+        self._reader = Reader(workspace.state.database, "automation")
+        self._reactions: dict[str, Callable[[Event, datetime], None]] = {
+            "approval.approved": self._start_release,
+            "approval.rejected": self._reject_release,
+            "monitor.breached": self._propose,
+            "plan.adopted": self._judge_what_is_live,
+        }
+
+    def pump(self, at: datetime | None = None) -> int:
+        """React to everything that happened, until nothing is left to do.
+
+        Args:
+            at: The time of the traffic; now for a live system.
+
+        Returns:
+            The number of events handled.
+        """
+        moment = at or clock.now()
+        handled = self._react(moment)
+        for proposal in self._workspace.improvements.unfinished(ACTOR):
+            self._carry_out(proposal, moment)
+        for release in self._workspace.releases.serving(ACTOR):
+            if release.state == "canary":
+                self._judge_canary(release, moment)
+        return handled + self._react(moment)
+
+    def retry_open_alerts(self, at: datetime) -> None:
+        """Propose a retraining again for harm that still lasts, if the last one is long past."""
+        for alert in self._workspace.monitors.alerts(ACTOR):
+            if alert.state == "resolved" or not alert.goal:
+                continue
+            goal = self._workspace.plans.current(ACTOR).plan.goal(alert.goal)
+            if "retrain" in goal.on_breach:
+                cause = f"{alert.id}:{at:%Y-%m-%dT%H}"
+                self._proposal(alert.deployment, alert.goal, cause, alert.id, at)
+
+    def _react(self, at: datetime) -> int:
+        handled = 0
+        while pending := self._reader.pending(tuple(self._reactions)):
+            for event in pending:
+                self._reactions[event.type](event, at)
+                self._reader.acknowledge(event.seq)
+                handled += 1
+        return handled
+
+    def _start_release(self, event: Event, at: datetime) -> None:
+        for release in self._standing_on(event):
+            if release.state != "requested":
+                continue
+            try:
+                started = self._workspace.releases.start(
+                    ACTOR, release.deployment, release.number, at
+                )
+            except (DeniedError, GateFailedError) as error:
+                self._tell(f"{release.ref} did not start: {error.message}")
+                continue
+            share = f"{started.weight:.0%} of the traffic"
+            self._tell(f"{started.ref} ({started.model_ref}) serves {share}")
+
+    def _reject_release(self, event: Event, at: datetime) -> None:
+        for release in self._standing_on(event):
+            if release.state == "requested":
+                self._workspace.releases.reject(
+                    ACTOR, release.deployment, release.number, event.why or "approval refused"
+                )
+                self._finish_proposal(release, at, "refused by a reviewer")
+
+    def _standing_on(self, event: Event) -> list[Release]:
+        approval = parse(event.subject).name
+        return self._workspace.releases.with_approval(ACTOR, approval)
+
+    def _propose(self, event: Event, at: datetime) -> None:
+        breach = event.data
+        if "retrain" in breach["on_breach"]:
+            self._proposal(breach["deployment"], breach["goal"], event.id, breach["alert"], at)
+
+    def _proposal(self, deployment: str, goal: str, cause: str, alert: str, at: datetime) -> None:
+        proposal = self._workspace.improvements.propose(
+            ACTOR, deployment, goal, cause=cause, alert=alert, at=at
+        )
+        if proposal is not None and proposal.state == "proposed":
+            self._tell(f"goal '{goal}' is breached: retraining {proposal.model}")
+
+    def _judge_what_is_live(self, _event: Event, _at: datetime) -> None:
+        for release in self._workspace.releases.serving(ACTOR):
+            verdict = self._workspace.gates.judge(ACTOR, release.model, str(release.version))
+            self._tell(f"{release.model_ref} under the new plan: {verdict.statement.outcome}")
+
+    def _carry_out(self, proposal: Proposal, at: datetime) -> None:
+        """Take a proposal one step further; each step is recorded before the next begins."""
+        if proposal.state == "proposed":
+            proposal = self._record(proposal, "training", why="data is there, training")
+        if proposal.state == "training" and not proposal.candidate:
+            proposal = self._train(proposal, at)
+        if proposal.state == "training":
+            self._request_release(proposal, at)
+
+    def _train(self, proposal: Proposal, at: datetime) -> Proposal:
+        try:
+            trained = train(
+                self._workspace, ACTOR, proposal.model, {}, caused_by=f"proposal {proposal.id}"
+            )
+        except UserCodeError as error:
+            self._tell(f"the retraining failed: {error.message}")
+            return self._record(proposal, "failed", why=error.message, ended_at=at)
+        if trained.version is None:
+            why = f"run {trained.run.id} made no candidate"
+            return self._record(proposal, "failed", why=why, run=trained.run.id, ended_at=at)
+        self._tell(f"run:{trained.run.id} made {trained.version.ref}")
+        return self._record(
+            proposal,
+            "training",
+            why=f"{trained.version.ref} is trained",
+            run=trained.run.id,
+            candidate=trained.version.ref,
+        )
+
+    def _request_release(self, proposal: Proposal, at: datetime) -> None:
+        model, _, version = proposal.candidate.partition("@")
+        self._workspace.gates.judge(ACTOR, model, version)
+        why = f"goal '{proposal.goal}' was breached (alert:{proposal.alert})"
+        try:
+            release = self._workspace.releases.request(
+                ACTOR, proposal.deployment, model, version, why=why
+            )
+        except GateFailedError as error:
+            self._tell(f"{proposal.candidate} is refused: {error.message}")
+            self._record(proposal, "refused", why=error.message, ended_at=at)
+            return
+        except ConflictError as error:  # another release is on its way; the next pump tries again
+            self._tell(error.message)
+            return
+        self._tell(f"{proposal.candidate} passed its gate; {release.ref} waits for approval")
+        self._record(proposal, "requested", why=f"requested as {release.ref}", release=release.number)
+        if not release.approval:
+            self._workspace.releases.start(ACTOR, release.deployment, release.number, at)
+
+    def _judge_canary(self, canary: Release, at: datetime) -> None:
+        live = next(
+            (
+                release
+                for release in self._workspace.releases.serving(ACTOR)
+                if release.deployment == canary.deployment and release.state == "live"
+            ),
+            None,
+        )
+        if live is None or canary.started_at is None:
+            return
+        settings = self._workspace.plans.current(ACTOR).plan.deployments[canary.deployment].canary
+        decision = release_rules.judge_canary(
+            settings,
+            canary.started_at,
+            at,
+            self._evidence(canary, canary.started_at, at),
+            self._evidence(live, canary.started_at, at),
+        )
+        if decision.action == "promote":
+            self._workspace.releases.promote(ACTOR, canary.deployment, at, decision.words)
+            self._tell(f"{canary.ref} ({canary.model_ref}) now serves everything: {decision.words}")
+            self._finish_proposal(canary, at, f"live: {decision.words}")
+        elif decision.action == "roll-back":
+            self._workspace.releases.roll_back(ACTOR, canary.deployment, at, decision.words)
+            self._tell(f"{canary.ref} was rolled back: {decision.words}")
+            self._finish_proposal(canary, at, f"rolled back: {decision.words}")
+        elif decision.action == "hold":
+            self._tell(f"{canary.ref} waits for a person: {decision.words}")
+
+    def _evidence(
+        self, release: Release, start: datetime, end: datetime
+    ) -> release_rules.ArmEvidence:
+        arm = self._workspace.monitors.arm_losses(
+            ACTOR, release.deployment, release.model_ref, start, end
+        )
+        return release_rules.ArmEvidence(
+            rows=arm.n,
+            failures=arm.failed_rows,
+            labelled=arm.labelled if arm.variance is not None else 0,
+            loss=arm.mean or 0.0,
+            variance=arm.variance or 0.0,
+        )
+
+    def _finish_proposal(self, release: Release, at: datetime, why: str) -> None:
+        for proposal in self._workspace.improvements.unfinished(ACTOR):
+            if (proposal.deployment, proposal.release) == (release.deployment, release.number):
+                self._record(proposal, "done", why=why, ended_at=at)
+
+    def _record(self, proposal: Proposal, state: str, **facts: object) -> Proposal:
+        actor: Actor = ACTOR
+        return self._workspace.improvements.record(
+            actor,
+            proposal.id,
+            state,  # type: ignore[arg-type]
+            **facts,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,142 @@
+"""The demo's caller: asks for predictions over HTTP, sends labels later, and keeps its own books.
+
+Its books (`acknowledged.jsonl`) say which answers it received; they are compared with the journal
+at the end, so "nothing lost" is checked from both sides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import msgspec
+
+from trueup.app.demo.traffic import Batch
+from trueup.foundation.errors import BackendError
+from trueup.lifecycle.models.records import ColumnKind, Signature
+
+_DATATYPES: dict[ColumnKind, str] = {
+    "number": "FP64",
+    "integer": "INT64",
+    "text": "BYTES",
+    "boolean": "BOOL",
+}
+_TRIES = 5
+
+
+class Acknowledged(NamedTuple):
+    """One answer that the caller received.
+
+    Attributes:
+        key: Idempotency key of the request.
+        request: Request part of its prediction ids.
+        rows: Number of rows.
+        milliseconds: From sending to answer.
+    """
+
+    key: str
+    request: str
+    rows: int
+    milliseconds: float
+
+
+class Client:
+    """Talks to one deployment."""
+
+    def __init__(self, url: str, deployment: str, signature: Signature, books: Path) -> None:
+        self._http = httpx.Client(base_url=url, timeout=60)
+        self._deployment = deployment
+        kinds = {column.name: column.kind for column in signature.inputs}
+        self._datatypes = {name: _DATATYPES[kind] for name, kind in kinds.items()}
+        self.answers = _read_books(books)
+        self._books = books.open("ab", buffering=0)
+
+    def predict(self, batch: Batch) -> Acknowledged:
+        """The answer to a batch; one that was answered before is not asked again."""
+        known = self.answers.get(batch.key)
+        if known is not None:
+            return known
+        count = len(batch.labels)
+        body = {
+            "id": batch.key,
+            "parameters": {"at": batch.at.isoformat()},
+            "inputs": [
+                {
+                    "name": name,
+                    "shape": [count],
+                    "datatype": self._datatypes.get(name, "BYTES"),
+                    "data": values,
+                }
+                for name, values in batch.inputs.items()
+            ],
+        }
+        started = time.perf_counter()
+        reply = self._post("infer", body, {"Idempotency-Key": batch.key})
+        milliseconds = (time.perf_counter() - started) * 1000
+        outputs = {output["name"]: output["data"] for output in reply["outputs"]}
+        request = str(outputs["prediction_id"][0]).rpartition("-")[0]
+        answer = Acknowledged(batch.key, request, count, milliseconds)
+        self._books.write(msgspec.json.encode(answer) + b"\n")
+        self.answers[batch.key] = answer
+        return answer
+
+    def label(self, batches: Iterable[Batch], at: datetime) -> int:
+        """Send what really happened with these batches; flights that never arrived have none."""
+        ids: list[str] = []
+        labels: list[float] = []
+        for batch in batches:
+            request = self.answers[batch.key].request
+            for row, label in enumerate(batch.labels):
+                if label is not None:
+                    ids.append(f"{request}-{row}")
+                    labels.append(label)
+        if ids:
+            body = {"predictions": ids, "labels": labels, "at": at.isoformat()}
+            self._post("feedback", body, {})
+        return len(ids)
+
+    def serving(self) -> dict[str, Any]:
+        """What the server says it serves now."""
+        reply = self._http.get(f"/v2/models/{self._deployment}")
+        found: dict[str, Any] = msgspec.json.decode(reply.content)
+        return found
+
+    def close(self) -> None:
+        """Close the connection and the books."""
+        self._http.close()
+        self._books.close()
+
+    def _post(self, verb: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        path = f"/v2/models/{self._deployment}/{verb}"
+        raw = msgspec.json.encode(body)
+        for attempt in range(_TRIES):
+            reply = self._http.post(
+                path, content=raw, headers={"content-type": "application/json", **headers}
+            )
+            if reply.status_code not in (429, 503):
+                break
+            time.sleep(0.1 * 2**attempt)
+        if reply.status_code != 200:
+            raise BackendError(
+                "server-refused",
+                f"The prediction server answered {reply.status_code} to {verb}: "
+                f"{reply.text[:200]}",
+                hint="trueup demo",
+            )
+        decoded: dict[str, Any] = msgspec.json.decode(reply.content)
+        return decoded
+
+
+def _read_books(books: Path) -> dict[str, Acknowledged]:
+    if not books.exists():
+        return {}
+    answers: dict[str, Acknowledged] = {}
+    for line in books.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):  # a torn last line was never acted upon
+            answer = msgspec.json.decode(line, type=Acknowledged)
+            answers[answer.key] = answer
+    return answers

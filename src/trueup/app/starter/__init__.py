@@ -1,0 +1,1 @@
+"""The files that `trueup init` writes, as they are; `app/starting.py` writes them."""

@@ -1,0 +1,143 @@
+"""Wiring: one `Workspace` holds every stage's verbs over one project's state.
+
+Stages are made when first used, so that a command pays only for what it touches.
+"""
+
+from __future__ import annotations
+
+import getpass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from trueup.foundation.actor import Actor
+from trueup.foundation.configuration import Settings, find_root, make_private, settings_for
+from trueup.lifecycle.data.service import Datasets
+from trueup.lifecycle.gates.service import Gates
+from trueup.lifecycle.improvement.service import Improvements
+from trueup.lifecycle.models import service as models
+from trueup.lifecycle.models.records import Reference
+from trueup.lifecycle.models.service import Models
+from trueup.lifecycle.monitoring.service import Monitors
+from trueup.lifecycle.plan.service import Plans
+from trueup.lifecycle.releases.service import Releases
+from trueup.lifecycle.runs.service import Runs
+from trueup.lifecycle.serving.service import Predictions as PredictionLog
+from trueup.people.access import guard
+from trueup.people.service import People
+from trueup.ports.loading import load
+from trueup.state.database import Database
+from trueup.state.unit import State
+
+
+class Workspace:
+    """One project: its settings, its state, and the verbs of every stage."""
+
+    def __init__(self, settings: Settings) -> None:
+        make_private(settings.home)
+        self.settings = settings
+        self.root = settings.root
+        blobs = load("blobs", urlsplit(settings.blobs).scheme)(settings.blobs)
+        keys = load("keys", urlsplit(settings.key).scheme)(settings.key)
+        self.state = State(Database(settings.database), blobs, keys, guard)
+        self.people = People(self.state)
+
+    @cached_property
+    def owner(self) -> Actor:
+        """The local account, which owns the project in local mode."""
+        return self.people.found(account())
+
+    def speaking_as(self, name: str) -> Actor:
+        """A person of the project, spoken for by the local account; the owner without a name.
+
+        Local mode has no log-in: whoever holds the account may speak for anyone, and the event
+        log says so in `on_behalf_of`.
+        """
+        owner = self.owner
+        return owner if name in ("", owner.name) else Actor(name=name, on_behalf_of=owner.name)
+
+    @cached_property
+    def plans(self) -> Plans:
+        """Verbs of the plan."""
+        return Plans(self.state)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Verbs of data."""
+        return Datasets(self.state)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Verbs of runs."""
+        return Runs(self.state)
+
+    @cached_property
+    def models(self) -> Models:
+        """Verbs of the model registry."""
+        return Models(self.state)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """Verbs of gates."""
+        return Gates(self.state)
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Verbs of releases."""
+        return Releases(self.state)
+
+    @cached_property
+    def predictions(self) -> PredictionLog:
+        """Verbs of the prediction journal."""
+        return PredictionLog(self.state, self.settings.journal)
+
+    @cached_property
+    def monitors(self) -> Monitors:
+        """Verbs of monitoring."""
+        return Monitors(self.state, self._reference_of)
+
+    @cached_property
+    def improvements(self) -> Improvements:
+        """Verbs of improvement."""
+        return Improvements(self.state)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.state.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _reference_of(self, model_ref: str) -> Reference:
+        model, _, number = model_ref.partition("@")
+        with self.state.database.reading() as connection:
+            version = models.find(connection, model, number)
+        return models.reference_of(self.state.blobs, version)
+
+
+def open_workspace(start: Path) -> Workspace:
+    """The workspace of the project at or above `start`.
+
+    Raises:
+        NotFoundError: There is no project.
+        BackendError: Its state cannot be used.
+    """
+    return Workspace(settings_for(find_root(start)))
+
+
+def account() -> str:
+    """The name of the local account."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container user without a passwd entry
+        return "owner"
