@@ -1,0 +1,1 @@
+"""Monitoring: live traffic against the plan's goals and the training rows. Read `records.py`."""
