@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from trueup.statistics.metrics import Estimate, calibration_error, metric, rows, tied
+from trueup.statistics.metrics import Estimate, metric, rows, squared_error, tied
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -89,8 +89,9 @@ def calibrator(
 ) -> Calibrator:
     """An isotonic calibrator if the scores need one, else the scores as they are.
 
-    The scores need one if fitting on nine tenths of the rows lowers the calibration error on the
-    other tenth, on average over stratified splits: fitting calibrated scores would only add noise.
+    The scores need one if fitting on nine tenths of the rows lowers the Brier score on the other
+    tenth, on average over stratified splits: a map for calibrated scores would only add noise. The
+    calibration error can't decide this, since a map with fewer steps lowers its chance level.
 
     Args:
         labels: 0 or 1, shape [n].
@@ -112,7 +113,7 @@ def calibrator(
     if y.size == 0:
         raise ValueError("a calibrator needs at least one row")
     generator = np.random.default_rng(seed)
-    before = after = 0.0
+    gain = 0.0
     for _ in range(splits):
         order = generator.permutation(y.size)
         # Every tenth row of the labels in order holds a tenth of either class.
@@ -121,10 +122,8 @@ def calibrator(
         if held.all():
             return AS_IS
         fitted = isotonic(y[~held], s[~held]).apply(s[held])
-        one = np.ones(fitted.size)
-        before += calibration_error(y[held], s[held], one).value
-        after += calibration_error(y[held], fitted, one).value
-    return isotonic(y, s) if after < before else AS_IS
+        gain += float(np.mean(squared_error(y[held], s[held]) - squared_error(y[held], fitted)))
+    return isotonic(y, s) if gain > 0 else AS_IS
 
 
 def estimated(

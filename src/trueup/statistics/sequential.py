@@ -109,7 +109,7 @@ def betting_process(losses: npt.ArrayLike, null_mean: float) -> FloatArray:
     return _exponential(wealth)
 
 
-def mean_difference_sequence(  # noqa: PLR0917
+def mean_difference_sequence(
     n1: float,
     mean1: float,
     var1: float,

@@ -7,6 +7,7 @@ Read ``distances.py`` next: what two count vectors say about each other.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -26,6 +27,7 @@ CATEGORY_EXTRAS = ("__other__", "__new__", "__missing__")
 _LARGEST = float(np.finfo(np.float64).max)
 _BLOCK = 65_536
 _FEW_ROWS = 2_048
+_FIRM_ROWS = 10
 
 
 class Bins(msgspec.Struct, frozen=True, cache_hash=True):
@@ -42,6 +44,7 @@ class Bins(msgspec.Struct, frozen=True, cache_hash=True):
         values: Names of cells that hold one value each: the frequent categories, most frequent
             first, or the distinct numbers, ascending, of a column with few of them.
         rare: Categories that the reference had and that count as ``__other__``.
+        firm: How many of the categories had enough reference rows to be tested one by one.
         is_open: The reference had too many categories to remember, so that unknown ones count as
             ``__other__`` and never as ``__new__``.
     """
@@ -52,6 +55,7 @@ class Bins(msgspec.Struct, frozen=True, cache_hash=True):
     high: float | None = None
     values: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+    firm: int = 0
     is_open: bool = False
 
     @property
@@ -152,6 +156,7 @@ def category_bins(
         "category",
         values=tuple(ranked[:kept]),
         rare=() if is_open else tuple(sorted(rare)),
+        firm=sum(named[value] >= _FIRM_ROWS for value in ranked[:kept]),
         is_open=is_open,
     )
 
@@ -223,6 +228,36 @@ def fold(bins: Bins, tally: Mapping[str | None, int]) -> Counts:
             raise TypeError(f"category {value!r} is {type(value).__name__}, expected str or None")
         counts[cell] += times
     return counts
+
+
+def comparable(bins: Bins, counts: npt.ArrayLike) -> Counts:
+    """Counts fit for a test against the reference: categories that are new or rare are one cell.
+
+    A reference has nothing new by definition, and its rarest values are there by luck, while a
+    column of many rare values brings new ones in every window. Telling them apart would call that
+    a change: counted as they are, nearly all unchanged windows of such a column look changed.
+
+    Args:
+        bins: The cells of the counts.
+        counts: Of the reference or a window, shape [bins.size].
+
+    Returns:
+        int64 array of the same shape; a copy as it is for numeric bins.
+
+    Example:
+        >>> bins = category_bins(["a"] * 12 + ["b"])
+        >>> labels(bins)
+        ('a', 'b', '__other__', '__new__', '__missing__')
+        >>> comparable(bins, count(bins, ["a", "b", "c", None])).tolist()
+        [1, 0, 2, 0, 1]
+    """
+    cells = np.array(counts, dtype=np.int64)
+    if bins.kind == "category":
+        other = len(bins.values)
+        cells[other] = cells[bins.firm : other + 2].sum()
+        cells[bins.firm : other] = 0
+        cells[other + 1] = 0
+    return cells
 
 
 def labels(bins: Bins) -> tuple[str, ...]:
@@ -316,7 +351,7 @@ def _readable(marks: tuple[float, ...]) -> list[str]:
 def _cuts(bins: Bins) -> FloatArray:
     low = -_LARGEST if bins.low is None else bins.low
     high = _LARGEST if bins.high is None else bins.high
-    above = np.nextafter(high, np.inf)
+    above = math.nextafter(high, math.inf)
     return np.array([-np.inf, -_LARGEST, low, *bins.edges, above, np.inf])
 
 
