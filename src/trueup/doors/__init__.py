@@ -1,1 +1,1 @@
-"""The doors: command line, HTTP, web pages. Thin: each calls one verb and shows the result."""
+"""The ways in: command line, HTTP API, web pages. Doors are thin: stages hold the verbs."""

@@ -27,7 +27,7 @@ def split(lumps: pl.DataFrame, holdout_share: float) -> dict[str, pl.DataFrame]:
 def train(rows: pl.DataFrame, strength: float) -> Pipeline:
     """Fit the model; a larger strength trusts the data more."""
     model = make_pipeline(StandardScaler(), LogisticRegression(C=strength))
-    return model.fit(rows.select(INPUTS).to_numpy(), rows[LABEL].to_numpy())
+    return model.fit(rows.select(INPUTS), rows[LABEL])
 
 
 @pipeline(model="lumps")

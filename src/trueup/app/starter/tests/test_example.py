@@ -24,6 +24,6 @@ def test_no_row_is_on_both_sides(rows: dict[str, pl.DataFrame]) -> None:
 
 def test_malignant_lumps_score_higher(rows: dict[str, pl.DataFrame]) -> None:
     model = example.train(rows["train"], strength=1.0)
-    scores = model.predict_proba(rows["holdout"].select(example.INPUTS).to_numpy())[:, 1]
+    scores = model.predict_proba(rows["holdout"].select(example.INPUTS))[:, 1]
     malignant = rows["holdout"][example.LABEL].to_numpy() == 1
     assert scores[malignant].mean() > scores[~malignant].mean() + 0.5

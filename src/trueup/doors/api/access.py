@@ -1,0 +1,79 @@
+"""Who calls, and whether they may: the guard before every route of every door.
+
+A route says what it needs with `opt=needs("read")`. One that says nothing is denied, so that
+forgetting is safe. The verb behind the route asks again; this is the outer of two locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar.connection import ASGIConnection, Request
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+
+from trueup.app.wiring import Workspace
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import DeniedError
+from trueup.foundation.permissions import PERMISSIONS, Permission
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Who = Callable[[Connection], Actor]
+Asked = Request[Any, Any, Any]
+
+_KEY = "permission"
+
+
+def needs(permission: Permission) -> dict[str, Any]:
+    """The `opt` of a route that demands a permission; `public` demands nothing.
+
+    Example:
+        >>> needs("read")
+        {'permission': 'read'}
+    """
+    return {_KEY: permission}
+
+
+def is_declared(handler: BaseRouteHandler) -> bool:
+    """Whether a route says what it needs."""
+    return handler.opt.get(_KEY) in PERMISSIONS
+
+
+def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Allow or refuse one request: the guard of the whole application.
+
+    Raises:
+        DeniedError: The route declares no permission, or its caller lacks it.
+    """
+    if not is_declared(handler):
+        raise DeniedError(
+            "route-without-permission",
+            f"The route {connection.url.path} declares no permission, so nobody may use it.",
+            hint="trueup explain route-without-permission",
+        )
+    permission: Permission = handler.opt[_KEY]
+    if permission == "public":
+        return
+    workspace = workspace_of(connection)
+    with workspace.state.read(actor_of(connection), permission):
+        pass  # entering asks the guard of people
+
+
+def workspace_of(connection: Connection) -> Workspace:
+    """The project that this application shows."""
+    workspace: Workspace = connection.app.state.workspace
+    return workspace
+
+
+def actor_of(connection: Connection) -> Actor:
+    """Who makes this request."""
+    who: Who = connection.app.state.who
+    return who(connection)
+
+
+# What handlers may ask for by name.
+DEPENDENCIES = {
+    "workspace": Provide(lambda request: workspace_of(request), sync_to_thread=False),
+    "actor": Provide(lambda request: actor_of(request), sync_to_thread=False),
+}

@@ -1,0 +1,52 @@
+"""How commands look from outside: groups that know near names, help that ends with an example.
+
+Only click may be imported here. Read `output.py` next: what commands print.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from trueup.foundation.text import nearest
+
+
+class Command(click.Command):
+    """A command whose help ends with a line to paste."""
+
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        with formatter.section("Example"):
+            formatter.write(f"  {self.example}\n")
+
+
+class Group(click.Group):
+    """A noun whose verbs are commands; a mistyped verb gets the near one."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order they were written."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the near verb when there is none of that name."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            raise no_such_command(args[0], known, ctx)
+        return super().resolve_command(ctx, args)
+
+
+def no_such_command(word: str, known: list[str], ctx: click.Context) -> click.UsageError:
+    """The error for a mistyped command, with the whole command that was probably meant."""
+    near = nearest(word, known)
+    error = click.UsageError(f"There is no command '{ctx.command_path} {word}'.", ctx)
+    error.hint = f"{ctx.command_path} {near or '--help'}"  # type: ignore[attr-defined]
+    return error

@@ -1,0 +1,141 @@
+"""The `trueup` command: finds the command's file when it is called, and ends every error well.
+
+Only click is imported here: `trueup --help` must answer at once. Read `grammar.py` next.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from trueup import __version__
+from trueup.doors.cli.grammar import Group
+from trueup.foundation.errors import TrueupError
+
+# Command name -> (file in this folder, one line of help). The order is the order of a life.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("init", "Start a project in this Git repository."),
+    "demo": ("demo", "See the whole life of a model on real flights."),
+    "up": ("up", "Open the pages, the API, predictions and the scheduler."),
+    "status": ("status", "What is live, what is true, what needs you."),
+    "doctor": ("doctor", "Check this installation and project; each finding has its cure."),
+    "why": ("why", "Trace anything to its causes and its effects."),
+    "explain": ("explain", "Explain an error code."),
+    "run": ("run", "Run a pipeline and register what it makes."),
+    "check": ("check", "Judge a model version by the plan's gates."),
+    "release": ("release", "Ask to put a model version into a deployment."),
+    "approve": ("approve", "Answer a question, as a second person."),
+    "rollback": ("rollback", "Undo the newest change of what serves."),
+    "plan": ("plan", "The goals, risks and milestones in force."),
+    "data": ("data", "Snapshots of data."),
+    "runs": ("runs", "Runs of pipelines."),
+    "model": ("model", "Registered models and their versions."),
+    "deployment": ("deployment", "Where models serve, and their releases."),
+    "serve": ("serve", "Serve predictions only."),
+    "prediction": ("prediction", "Recorded predictions and labels."),
+    "monitor": ("monitor", "Evaluate what is live against the plan."),
+    "alert": ("alert", "Alerts, with cause and harm."),
+    "people": ("people", "Who may do what."),
+    "audit": ("audit", "The event log and its proof."),
+}
+
+# Title -> first and last command of a part of the list above.
+_SECTIONS: Final = (
+    ("Begin", "init", "explain"),
+    ("Work", "run", "rollback"),
+    ("Look", "plan", "audit"),
+)
+
+
+class LazyGroup(Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, in the order of a life."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"trueup.doors.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any."""
+        for title, first, last in _SECTIONS:
+            names = list(COMMANDS)
+            chosen = names[names.index(first) : names.index(last) + 1]
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:10}", COMMANDS[name][1]) for name in chosen])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: trueup demo",
+)
+@click.version_option(__version__, message="trueup %(version)s")
+def cli() -> None:
+    """Plan, ship and keep machine-learning models true."""
+
+
+def main() -> None:
+    """The entry point of the `trueup` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows '?', never a trace
+            stream.reconfigure(errors="replace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; no error shows a stack trace."""
+    try:
+        return _called(arguments)
+    except TrueupError as error:
+        return _ended(error, arguments)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped. Nothing is half-written; run the same command to go on.", err=True)
+        return 130
+    except click.ClickException as error:
+        from trueup.doors.cli.failures import mistyped
+
+        return _ended(mistyped(error), arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        from trueup.doors.cli.failures import unexpected
+
+        return _ended(unexpected(error), arguments)
+
+
+def _called(arguments: list[str]) -> int:
+    if "_TRUEUP_COMPLETE" in os.environ:
+        cli.main(arguments, prog_name="trueup", standalone_mode=False)
+    # Not cli.main: it would turn Ctrl-C and a closed pipe into exits of its own.
+    with cli.make_context("trueup", list(arguments)) as context:
+        result: Any = cli.invoke(context)
+        sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def _ended(error: TrueupError, arguments: list[str]) -> int:
+    from trueup.doors.cli.failures import show
+
+    show(error, as_json="--json" in arguments)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()
