@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from trueup.foundation.records import Record
+
 
 class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Base of everything in the journal.
@@ -34,6 +36,8 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions"):
         inputs: Column name to values, one per row, exactly as scored.
         scores: One per row.
         seconds: Time the model took.
+        body: Digest of the request's body when a key was given: the same key with another body is
+            refused.
     """
 
     request: str
@@ -46,6 +50,7 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions"):
     inputs: dict[str, list[Any]]
     scores: list[float]
     seconds: float
+    body: str = ""
 
 
 class Labels(JournalRecord, frozen=True, kw_only=True, tag="labels"):
@@ -83,13 +88,87 @@ class Failure(JournalRecord, frozen=True, kw_only=True, tag="failure"):
 AnyRecord = Predictions | Labels | Failure
 
 
-class Position(msgspec.Struct, frozen=True, order=True):
-    """A place in the journal: everything before it has been read.
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a reader has come in the journal; as JSON it is the reader's stored place.
+
+    Several servers may write at once, each its own segment, so an older segment can still grow
+    when a newer one exists.
 
     Attributes:
-        segment: Name of a segment; names sort in the order of writing.
-        offset: Bytes into it.
+        through: Newest segment seen; it and all older ones are read, except for `unfinished`.
+        unfinished: Bytes read of each segment that was not read to its end or may still grow.
+        lost_bytes: Damaged bytes that were skipped, in all: loss is counted, never silent.
     """
 
-    segment: str = ""
-    offset: int = 0
+    through: str = ""
+    unfinished: dict[str, int] = {}
+    lost_bytes: int = 0
+
+
+class Label(Record):
+    """The truth about one prediction.
+
+    Attributes:
+        value: 0 or 1.
+        at: When it was known.
+    """
+
+    value: float
+    at: datetime
+
+
+class Prediction(Record):
+    """One row of a request, as it was journaled.
+
+    Attributes:
+        id: `<request>-<row>`.
+        deployment: The place the request went to.
+        received_at: When the server got it.
+        at: The time it is about.
+        release: Release number that answered.
+        model_ref: Model version that answered.
+        entity: Whom it is about; empty when unknown.
+        inputs: Column name to value, exactly as scored.
+        score: The model's answer.
+        label: The truth, once it is known.
+    """
+
+    id: str
+    deployment: str
+    received_at: datetime
+    at: datetime
+    release: int
+    model_ref: str
+    entity: str
+    inputs: dict[str, Any]
+    score: float
+    label: Label | None = None
+
+    @property
+    def ref(self) -> str:
+        """The reference of this prediction."""
+        return f"prediction:{self.id}"
+
+
+class SealedSegment(Record):
+    """One journal segment that will never change again.
+
+    Attributes:
+        name: Its name; names sort in the order of creation.
+        first_at: When the first request in it was received.
+        last_at: When the last one was.
+        records: Records in it.
+        rows: Predictions in it.
+        bytes: Its size.
+        digest: Digest of its bytes.
+        sealed_at: When it was registered.
+    """
+
+    name: str
+    first_at: datetime
+    last_at: datetime
+    records: int
+    rows: int
+    bytes: int
+    digest: str
+    sealed_at: datetime

@@ -1,0 +1,258 @@
+"""The prediction server as one ASGI callable: a small table of routes, each with its permission.
+
+What is not in the table does not exist, and nothing runs before `authorize` has allowed it. Read
+`endpoint.py` for what happens to a request, `server.py` for the process around it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, UsageError
+from trueup.foundation.permissions import PERMISSIONS, Permission
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.releases.records import Route as TrafficRoute
+from trueup.lifecycle.serving import http
+from trueup.lifecycle.serving.endpoint import QUEUE_ROWS, Endpoint, Loader, not_serving
+from trueup.lifecycle.serving.http import Receive, Reply, Scope, Send
+from trueup.lifecycle.serving.idempotency import Keys, used_keys
+from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.metrics import Metrics
+from trueup.lifecycle.serving.scoring import make_pool
+
+BODY_BYTES = 16 << 20
+_KEY_LENGTH = 255
+_SEGMENTS_BEFORE_MODEL = 3  # '', 'v2', 'models', then the name
+_SERVER: Final = b'{"name":"trueup","version":"2","extensions":[]}'
+
+Authorize = Callable[[Scope, Permission], None]
+
+
+class Call(NamedTuple):
+    """One request, on its way to a handler."""
+
+    model: str
+    headers: http.Headers
+    receive: Receive
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Route(NamedTuple):
+    """One thing the server can be asked.
+
+    Attributes:
+        method: HTTP method.
+        path: Path; `{model}` stands for a deployment's name.
+        permission: What the caller must be allowed to do; `public` needs nobody.
+        handler: What answers.
+    """
+
+    method: str
+    path: str
+    permission: Permission
+    handler: Handler
+
+
+class Application:
+    """The prediction server.
+
+    Args:
+        journal: Where every answer is recorded before it goes out.
+        authorize: Raises `DeniedError` unless the caller may do what the permission names.
+        hosts: Names by which the server may be called, besides those of the loopback interface.
+        body_bytes: Largest body accepted.
+        queue_rows: Rows that may be under way at once for each deployment.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        authorize: Authorize,
+        hosts: Iterable[str] = (),
+        body_bytes: int = BODY_BYTES,
+        queue_rows: int = QUEUE_ROWS,
+    ) -> None:
+        self.journal = journal
+        self.metrics = Metrics()
+        self.draining = False
+        self.routes: tuple[Route, ...] = (
+            Route("GET", "/v2", "read", self._describe_server),
+            Route("GET", "/v2/health/live", "public", self._live),
+            Route("GET", "/v2/health/ready", "public", self._ready),
+            Route("GET", "/v2/models/{model}", "read", self._describe_model),
+            Route("GET", "/v2/models/{model}/ready", "public", self._model_ready),
+            Route("POST", "/v2/models/{model}/infer", "predictions.create", self._infer),
+            Route("POST", "/v2/models/{model}/feedback", "feedback.create", self._feedback),
+            Route("GET", "/metrics", "read", self._metrics),
+        )
+        self._table = compiled(self.routes)
+        self._authorize = authorize
+        self._hosts = http.Hosts(hosts)
+        self._body_bytes = body_bytes
+        self._queue_rows = queue_rows
+        self._endpoints: dict[str, Endpoint] = {}
+        self._used = used_keys(journal.folder)
+        self._pool = make_pool()
+
+    def serve(self, route: TrafficRoute, load: Loader) -> None:
+        """Make a deployment serve a route; on failure it keeps what it had. Any thread may call.
+
+        Raises:
+            TrueupError: A model cannot be loaded, does not work, or fits no other arm.
+        """
+        name = route.deployment
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            keys = Keys(self.journal.folder, self._used.pop(name, None))
+            endpoint = Endpoint(name, self.journal, keys, self._queue_rows)
+        endpoint.swap(endpoint.prepare(route, load, self._pool))
+        self._endpoints[name] = endpoint
+
+    def retire(self, deployment: str) -> None:
+        """Stop serving a deployment."""
+        if deployment in self._endpoints:
+            self._endpoints[deployment].swap(None)
+
+    def serving(self) -> Mapping[str, TrafficRoute]:
+        """The route that each deployment serves now."""
+        return {
+            name: endpoint.serving.route
+            for name, endpoint in self._endpoints.items()
+            if endpoint.serving is not None
+        }
+
+    def close(self) -> None:
+        """Stop scoring; sync and seal the journal."""
+        self._pool.shutdown()
+        self.journal.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request (ASGI)."""
+        if scope["type"] != "http":
+            raise InternalError("scope-unknown", f"The server cannot do '{scope['type']}'.")
+        started = time.perf_counter()
+        deployment = ""
+        try:
+            headers = http.headers_of(scope)
+            self._hosts.check(headers.host)
+            route, model = self._find(scope["method"], scope["path"])
+            if route.permission != "public":
+                self._authorize(scope, route.permission)
+            deployment = model if model in self._endpoints else ""
+            reply = await route.handler(Call(model, headers, receive))
+        except TrueupError as error:
+            self.metrics.erred(deployment, error.code)
+            reply = http.refusal(error)
+        except Exception as error:
+            self.metrics.erred(deployment, "internal")
+            reply = http.refusal(_bug(error))
+        self.metrics.answered(deployment, reply.status, time.perf_counter() - started)
+        await http.answer(send, reply)
+
+    def _find(self, method: str, path: str) -> tuple[Route, str]:
+        parts = path.split("/")
+        model = ""
+        if len(parts) > _SEGMENTS_BEFORE_MODEL and parts[2] == "models":
+            model, parts[3] = parts[3], "{model}"
+            path = "/".join(parts)
+        methods = self._table.get(path)
+        if methods is None:
+            raise NotFoundError("path-not-found", "There is nothing at this path.", hint="GET /v2")
+        route = methods.get(method)
+        if route is None:
+            raise UsageError("method-not-allowed", f"This path takes {', '.join(methods)} only.")
+        return route, model
+
+    def _endpoint(self, model: str) -> Endpoint:
+        endpoint = self._endpoints.get(model)
+        if endpoint is None:
+            raise NotFoundError(
+                "deployment-not-served",
+                f"This server serves no deployment '{model}'."
+                f"{did_you_mean(model, self._endpoints)}",
+                hint="trueup deployment list",
+            )
+        return endpoint
+
+    async def _describe_server(self, _call: Call) -> Reply:
+        return Reply(200, _SERVER)
+
+    async def _live(self, _call: Call) -> Reply:
+        return Reply(200, b'{"live":true}')
+
+    async def _ready(self, _call: Call) -> Reply:
+        ready = bool(self.serving()) and not self.draining and self.journal.failed is None
+        word = b"true" if ready else b"false"
+        return Reply(200 if ready else 503, b'{"live":true,"ready":%b}' % word)
+
+    async def _describe_model(self, call: Call) -> Reply:
+        serving = self._endpoint(call.model).serving
+        if serving is None:
+            raise not_serving(call.model)
+        return Reply(200, serving.metadata)
+
+    async def _model_ready(self, call: Call) -> Reply:
+        ready = self._endpoint(call.model).serving is not None and not self.draining
+        status = 200 if ready else 503
+        return Reply(status, msgspec.json.encode({"name": call.model, "ready": ready}))
+
+    async def _infer(self, call: Call) -> Reply:
+        endpoint = self._endpoint(call.model)
+        key = _checked_key(call.headers.idempotency_key)
+        body = await http.read_json(call.headers, call.receive, self._body_bytes)
+        answered, rows = await endpoint.infer(body, key)
+        self.metrics.predicted(call.model, rows)
+        return Reply(200, answered)
+
+    async def _feedback(self, call: Call) -> Reply:
+        endpoint = self._endpoint(call.model)
+        body = await http.read_json(call.headers, call.receive, self._body_bytes)
+        return Reply(200, await endpoint.feedback(body))
+
+    async def _metrics(self, _call: Call) -> Reply:
+        queued = {name: endpoint.queued_rows for name, endpoint in self._endpoints.items()}
+        failed = self.journal.failed is not None
+        text = self.metrics.render(queued, self.journal.sync_seconds, failed)
+        return Reply(200, text.encode(), http.TEXT)
+
+
+def compiled(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:
+    """The routes by path and method.
+
+    Raises:
+        InternalError: A route names no permission that exists, or stands there twice.
+    """
+    table: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        if route.permission not in PERMISSIONS:
+            raise InternalError(
+                "route-unguarded", f"{route.method} {route.path} declares no permission."
+            )
+        if route.method in table.setdefault(route.path, {}):
+            raise InternalError("route-twice", f"{route.method} {route.path} is declared twice.")
+        table[route.path][route.method] = route
+    return table
+
+
+def _checked_key(raw: bytes) -> str:
+    if len(raw) > _KEY_LENGTH or not raw.isascii():
+        raise UsageError(
+            "idempotency-key-malformed",
+            f"The Idempotency-Key may hold {_KEY_LENGTH} ASCII characters at most.",
+        )
+    return raw.decode("ascii")
+
+
+def _bug(error: Exception) -> InternalError:
+    return InternalError(
+        "server-bug",
+        f"The server failed with {type(error).__name__}; nothing was answered.",
+        hint="trueup doctor",
+    )

@@ -1,0 +1,288 @@
+"""One deployment in a server: route, score, record, reply. Swapping models is one assignment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from trueup.foundation import clock, digests
+from trueup.foundation.errors import BackendError, UsageError, UserCodeError
+from trueup.foundation.identifiers import time_ordered_id
+from trueup.lifecycle.releases.records import Route
+from trueup.lifecycle.serving import lookup, protocol
+from trueup.lifecycle.serving.idempotency import Answered, Keys
+from trueup.lifecycle.serving.journal import Place
+from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
+from trueup.lifecycle.serving.routing import assign
+from trueup.lifecycle.serving.scoring import Columns, Scorer
+from trueup.lifecycle.serving.source import LoadedModel
+
+QUEUE_ROWS = 20_000
+
+_T = TypeVar("_T")
+
+
+class Appender(Protocol):
+    """What an endpoint needs of the journal."""
+
+    def append(self, records: Sequence[AnyRecord]) -> asyncio.Future[Place]:
+        """Record durably; see `journal.Journal.append`."""
+        ...
+
+
+class Loader(Protocol):
+    """How a model is loaded: `ModelSource.load`."""
+
+    def __call__(self, model_ref: str, release: int, /) -> LoadedModel:
+        """The model, or an error that says why not."""
+        ...
+
+
+class Serving:
+    """What a deployment serves at one moment: never changed, only replaced.
+
+    Args:
+        route: Where the traffic goes.
+        scorers: The model of each arm.
+
+    Raises:
+        ConflictError: The arms' models cannot take the same requests.
+    """
+
+    def __init__(self, route: Route, scorers: Sequence[Scorer]) -> None:
+        self.route = route
+        self.scorers = tuple(scorers)
+        columns = protocol.merged([scorer.model.signature for scorer in scorers])
+        self.intake = protocol.Intake(columns, route.entity)
+        versions = dict.fromkeys(arm.model_ref.rpartition("@")[2] for arm in route.arms)
+        self.metadata = protocol.metadata(route.deployment, list(versions), columns)
+
+
+class _Feedback(msgspec.Struct):
+    predictions: list[str]
+    labels: list[float]
+    at: str = ""
+
+
+_feedback_decoder = msgspec.json.Decoder(_Feedback)
+
+
+class Endpoint:
+    """Answers for one deployment.
+
+    Args:
+        name: The deployment.
+        journal: Where answers are recorded before they go out.
+        keys: Idempotency keys used before.
+        queue_rows: Rows that may be under way at once; more are refused at once.
+    """
+
+    def __init__(
+        self, name: str, journal: Appender, keys: Keys, queue_rows: int = QUEUE_ROWS
+    ) -> None:
+        self.name = name
+        self.queued_rows = 0
+        self._journal = journal
+        self._keys = keys
+        self._queue_rows = queue_rows
+        self._serving: Serving | None = None
+        self._previous: Serving | None = None
+
+    @property
+    def serving(self) -> Serving | None:
+        """What it serves now; None before the first model and after the last."""
+        return self._serving
+
+    def prepare(self, route: Route, load: Loader, pool: ThreadPoolExecutor) -> Serving:
+        """Make ready what a route needs, aside; models of the present and last one are reused.
+
+        Raises:
+            TrueupError: A model cannot be loaded or does not work.
+        """
+        loaded = {
+            (scorer.model.model_ref, scorer.model.release): scorer
+            for serving in (self._previous, self._serving)
+            if serving is not None
+            for scorer in serving.scorers
+        }
+        scorers: list[Scorer] = []
+        for arm in route.arms:
+            wanted = (arm.model_ref, arm.release)
+            scorers.append(loaded.get(wanted) or Scorer(load(*wanted), pool))
+        return Serving(route, scorers)
+
+    def swap(self, serving: Serving | None) -> None:
+        """Serve this from the next request on; requests under way keep what they began with."""
+        now = self._serving
+        if now is not None and (serving is None or now.scorers != serving.scorers):
+            self._previous = now  # stays loaded: going back takes no time
+        self._serving = serving
+
+    async def infer(self, body: bytes, key: str = "") -> tuple[bytes, int]:
+        """Answer a request: the reply, which is on record, and its number of rows.
+
+        Raises:
+            UsageError: The request does not fit the signature.
+            UserCodeError: The model failed; the failure is on record.
+            BackendError: The queue is full or the journal cannot be written.
+            ConflictError: The key was used for another request.
+        """
+        if not key:
+            answered, _, echo, outputs = await self._answer(body, "", "")
+        else:
+            digest = digests.of_bytes(body)
+            answered = await self._keys.once(key, digest, partial(self._keyed, body, key, digest))
+            echo, outputs = protocol.envelope(body)
+        rows = sum(len(record.rows) for record in answered)
+        return protocol.reply(answered, echo, outputs), rows
+
+    async def feedback(self, body: bytes) -> bytes:
+        """Record labels; the same again changes nothing.
+
+        Raises:
+            UsageError: The request does not fit.
+            BackendError: The journal cannot be written.
+        """
+        told = protocol.decode(_feedback_decoder, body)
+        if len(told.predictions) != len(told.labels):
+            raise protocol.invalid("'predictions' and 'labels' must have the same length")
+        if any(label not in (0, 1) for label in told.labels):
+            raise protocol.invalid("every one of 'labels' must be 0 or 1")
+        if any(lookup.parse_id(prediction) is None for prediction in told.predictions):
+            raise protocol.invalid("every one of 'predictions' must be a prediction id")
+        received_at = clock.now()
+        if told.predictions:
+            labels = Labels(
+                deployment=self.name,
+                received_at=received_at,
+                predictions=told.predictions,
+                labels=told.labels,
+                at=protocol.moment("at", told.at) if told.at else received_at,
+            )
+            await self._journal.append([labels])
+        return b'{"recorded":%d}' % len(told.predictions)
+
+    async def _keyed(self, body: bytes, key: str, digest: str) -> Answered:
+        answered, place, _, _ = await self._answer(body, key, digest)
+        return answered, place
+
+    async def _answer(
+        self, body: bytes, key: str, digest: str
+    ) -> tuple[list[Predictions], Place, str | None, tuple[str, ...]]:
+        serving = self._serving
+        if serving is None:
+            raise not_serving(self.name)
+        if self.queued_rows >= self._queue_rows:
+            raise self._full()  # before any work is spent on it
+        asked = serving.intake.read(body)
+        if asked.rows > self._queue_rows:
+            raise UsageError(
+                "request-too-large",
+                f"The request has {asked.rows} rows; at most {self._queue_rows} are taken at once.",
+                hint="send it in parts",
+            )
+        if self.queued_rows + asked.rows > self._queue_rows:
+            raise self._full()
+        self.queued_rows += asked.rows
+        try:
+            answered = await self._score(serving, asked, key, digest)
+            place = await self._journal.append(answered)
+        finally:
+            self.queued_rows -= asked.rows
+        return answered, place, asked.id, asked.outputs
+
+    async def _score(
+        self, serving: Serving, asked: protocol.Asked, key: str, digest: str
+    ) -> list[Predictions]:
+        request = time_ordered_id().hex
+        received_at = clock.now()
+        at = asked.at or received_at
+        answered: list[Predictions] = []
+        for index, rows in _rows_of_arms(serving.route, asked, request):
+            scorer = serving.scorers[index]
+            arm = serving.route.arms[index]
+            inputs = _inputs(scorer, asked, rows)
+            try:
+                scores, seconds = await scorer.score(inputs, len(rows))
+            except UserCodeError as error:
+                await self._record_failure(request, received_at, at, arm.model_ref, rows, error)
+                raise
+            answered.append(
+                Predictions(
+                    deployment=self.name,
+                    received_at=received_at,
+                    request=request,
+                    key=key,
+                    at=at,
+                    release=arm.release,
+                    model_ref=arm.model_ref,
+                    rows=rows,
+                    entities=_pick(asked.entities, rows, asked.rows) if asked.entities else [],
+                    inputs=inputs,
+                    scores=scores,
+                    seconds=seconds,
+                    body=digest,
+                )
+            )
+        return answered
+
+    async def _record_failure(
+        self,
+        request: str,
+        received_at: datetime,
+        at: datetime,
+        model_ref: str,
+        rows: list[int],
+        error: UserCodeError,
+    ) -> None:
+        failure = Failure(
+            deployment=self.name,
+            received_at=received_at,
+            request=request,
+            at=at,
+            model_ref=model_ref,
+            rows=len(rows),
+            code=error.code,
+        )
+        await self._journal.append([failure])
+
+    def _full(self) -> BackendError:
+        return BackendError(
+            "queue-full",
+            f"Deployment '{self.name}' has {self.queued_rows} rows under way and takes no more.",
+            hint="send the request again after the seconds in Retry-After",
+        )
+
+
+def not_serving(name: str) -> BackendError:
+    """The error for a deployment without a model."""
+    return BackendError(
+        "model-not-ready",
+        f"Deployment '{name}' serves no model at present.",
+        hint=f"trueup deployment show {name}",
+    )
+
+
+def _rows_of_arms(route: Route, asked: protocol.Asked, request: str) -> list[tuple[int, list[int]]]:
+    if len(route.arms) == 1:
+        return [(0, list(range(asked.rows)))]
+    entities = [entity or request for entity in asked.entities or [""] * asked.rows]
+    rows: list[list[int]] = [[] for _ in route.arms]
+    for row, arm in enumerate(assign(route, entities)):
+        rows[arm].append(row)
+    return [(arm, own) for arm, own in enumerate(rows) if own]
+
+
+def _inputs(scorer: Scorer, asked: protocol.Asked, rows: list[int]) -> Columns:
+    names = scorer.columns
+    return {name: _pick(asked.columns[name], rows, asked.rows) for name in names}
+
+
+def _pick(values: list[_T], rows: list[int], of: int) -> list[_T]:
+    return values if len(rows) == of else [values[row] for row in rows]

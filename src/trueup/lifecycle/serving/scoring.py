@@ -1,0 +1,199 @@
+"""Scoring rows with a loaded model without holding up the event loop.
+
+A model that was measured to be quick answers on the loop; a slow one in a thread, and whatever
+queues while it is busy is scored together next (no timer). A request whose rows break the model
+fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from trueup.foundation.errors import UserCodeError
+from trueup.lifecycle.models.records import ColumnKind
+from trueup.lifecycle.serving.source import LoadedModel
+
+Columns = dict[str, list[Any]]
+
+_QUICK_S = 200e-6
+_ROWS_AT_ONCE = 4096
+_FEW_ROWS = 24  # up to here a frame is built faster from rows than from columns
+_DTYPES: Final[dict[ColumnKind, type[pl.DataType]]] = {
+    "number": pl.Float64,
+    "integer": pl.Int64,
+    "text": pl.String,
+    "boolean": pl.Boolean,
+}
+_ZEROS: Final[dict[ColumnKind, Any]] = {"number": 0.0, "integer": 0, "text": "", "boolean": False}
+
+
+class _Job(NamedTuple):
+    columns: Columns
+    rows: int
+    future: asyncio.Future[tuple[list[float], float]]
+
+
+def make_pool() -> ThreadPoolExecutor:
+    """The threads in which slow models score: one core is left to the event loop."""
+    # Models of one row lose more by waking the other cores' threads than they gain.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    return ThreadPoolExecutor(max(1, min(2, (os.cpu_count() or 1) - 1)), "trueup-scoring")
+
+
+class Scorer:
+    """One loaded model, warmed up and measured.
+
+    Raises:
+        UserCodeError: The model cannot score a row of missing values and zeros.
+    """
+
+    def __init__(self, model: LoadedModel, pool: ThreadPoolExecutor) -> None:
+        self.model = model
+        self._pool = pool
+        self._schema = {c.name: _DTYPES[c.kind] for c in model.signature.inputs}
+        self.columns = tuple(self._schema)
+        self._waiting: list[_Job] = []
+        self._busy = False
+        # Measured where a slow model will run: native thread limits belong to a thread.
+        self._base_s, self._row_s = pool.submit(self._calibrate).result()
+
+    async def score(self, columns: Columns, rows: int) -> tuple[list[float], float]:
+        """The score of each row, and how many seconds the model took.
+
+        Raises:
+            UserCodeError: The model raised, or gave anything but one finite number per row.
+        """
+        if self._base_s + self._row_s * rows < _QUICK_S and not self._busy:
+            return self._timed(columns, rows)
+        future: asyncio.Future[tuple[list[float], float]] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._waiting.append(_Job(columns, rows, future))
+        if not self._busy:
+            self._start()
+        return await future
+
+    def _start(self) -> None:
+        jobs: list[_Job] = []
+        rows = 0
+        while self._waiting and (not jobs or rows + self._waiting[0].rows <= _ROWS_AT_ONCE):
+            jobs.append(self._waiting.pop(0))
+            rows += jobs[-1].rows
+        self._busy = True
+        loop = asyncio.get_running_loop()
+        done = loop.run_in_executor(self._pool, self._score_together, jobs)
+        done.add_done_callback(lambda finished: self._settle(jobs, finished.result()))
+
+    def _settle(
+        self, jobs: list[_Job], outcomes: list[tuple[list[float], float] | UserCodeError]
+    ) -> None:
+        self._busy = False
+        if self._waiting:
+            self._start()
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if job.future.done():
+                continue
+            if isinstance(outcome, UserCodeError):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+    def _score_together(self, jobs: list[_Job]) -> list[tuple[list[float], float] | UserCodeError]:
+        if len(jobs) > 1:
+            try:
+                return self._split(
+                    jobs, *self._timed(self._joined(jobs), sum(j.rows for j in jobs))
+                )
+            except UserCodeError:
+                pass  # one of them breaks the model: find out which
+        outcomes: list[tuple[list[float], float] | UserCodeError] = []
+        for job in jobs:
+            try:
+                outcomes.append(self._timed(job.columns, job.rows))
+            except UserCodeError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def _joined(self, jobs: Sequence[_Job]) -> Columns:
+        return {
+            name: [value for job in jobs for value in job.columns[name]] for name in self._schema
+        }
+
+    @staticmethod
+    def _split(
+        jobs: list[_Job], scores: list[float], seconds: float
+    ) -> list[tuple[list[float], float] | UserCodeError]:
+        outcomes: list[tuple[list[float], float] | UserCodeError] = []
+        start = 0
+        for job in jobs:
+            share = seconds * job.rows / len(scores)
+            outcomes.append((scores[start : start + job.rows], share))
+            start += job.rows
+        return outcomes
+
+    def _timed(self, columns: Columns, rows: int) -> tuple[list[float], float]:
+        started = time.perf_counter()
+        try:
+            scores = np.asarray(self.model.predictor(self._frame(columns, rows)), dtype=np.float64)
+        except Exception as error:
+            # The text of the error may quote the caller's data: only its type goes out.
+            raise self._failed(f"raised {type(error).__name__}") from error
+        if scores.shape != (rows,):
+            raise self._failed(f"gave an array of shape {list(scores.shape)} for {rows} rows")
+        if not np.isfinite(scores).all():
+            raise self._failed("gave a score that is not a finite number")
+        return scores.tolist(), time.perf_counter() - started
+
+    def _frame(self, columns: Columns, rows: int) -> pl.DataFrame:
+        if rows <= _FEW_ROWS:
+            names = list(self._schema)
+            values = zip(*(columns[name] for name in names), strict=True)
+            return pl.from_dicts(
+                [dict(zip(names, row, strict=True)) for row in values], schema=self._schema
+            )
+        return pl.DataFrame(
+            [pl.Series(name, columns[name], dtype) for name, dtype in self._schema.items()]
+        )
+
+    def _calibrate(self) -> tuple[float, float]:
+        limit_native_threads()
+        many = 64
+        self._timed(self._blank(1), 1)
+        one = _median([self._timed(self._blank(1), 1)[1] for _ in range(5)])
+        all_ = _median([self._timed(self._blank(many), many)[1] for _ in range(3)])
+        return one, max(0.0, (all_ - one) / (many - 1))
+
+    def _blank(self, rows: int) -> Columns:
+        return {
+            column.name: [None if column.nullable else _ZEROS[column.kind]] * rows
+            for column in self.model.signature.inputs
+        }
+
+    def _failed(self, what: str) -> UserCodeError:
+        return UserCodeError(
+            "model-failed",
+            f"The model {self.model.model_ref} {what}.",
+            hint=f"trueup why {self.model.model_ref}",
+            context={"model": self.model.model_ref},
+        )
+
+
+def limit_native_threads() -> None:
+    """Let OpenMP and BLAS of the calling thread use one core, where that can be set."""
+    try:
+        import threadpoolctl  # type: ignore[import-untyped,unused-ignore]
+    except ModuleNotFoundError:
+        return
+    threadpoolctl.threadpool_limits(limits=1)
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
