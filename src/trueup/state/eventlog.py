@@ -174,11 +174,30 @@ def about(connection: sa.Connection, subject: str) -> list[Event]:
     return [_event(row) for row in connection.execute(query)]
 
 
-def latest(connection: sa.Connection, limit: int = 50, before: int | None = None) -> list[Event]:
-    """The newest events, newest first; `before` is the page token (a seq)."""
+def latest(
+    connection: sa.Connection,
+    limit: int = 50,
+    before: int | None = None,
+    *,
+    actor: str = "",
+    type_: str = "",
+    subject: str = "",
+) -> list[Event]:
+    """The newest events, newest first; `before` is the page token (a seq).
+
+    `actor` also finds those on whose behalf it was done; a `type_` or `subject` that ends with `*`
+    stands for everything that begins so.
+    """
     query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(events.c.seq < before)
+    if actor:
+        query = query.where((events.c.actor == actor) | (events.c.on_behalf_of == actor))
+    for column, wanted in ((events.c.type, type_), (events.c.subject, subject)):
+        if wanted.endswith("*"):
+            query = query.where(column.startswith(wanted[:-1], autoescape=True))
+        elif wanted:
+            query = query.where(column == wanted)
     return [_event(row) for row in connection.execute(query)]
 
 
