@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from trueup.foundation.permissions import PERMISSIONS, Permission
-from trueup.people.records import Approval, Role
+from trueup.people.records import Approval, Person, Role
 
 ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
     "owner": frozenset(PERMISSIONS),  # type: ignore[arg-type]
@@ -66,6 +66,26 @@ def permitted(roles: Iterable[Role]) -> frozenset[Permission]:
         False
     """
     return frozenset().union(*(ROLES[role] for role in roles))
+
+
+def roles_after(before: Person | None, wanted: Iterable[Role]) -> list[Role]:
+    """The roles that a person of the plan's team has: the plan's, and ownership once given."""
+    kept = {role for role in (before.roles if before else ()) if role == "owner"}
+    return sorted({*wanted, *kept})
+
+
+def leaves(person: Person, team: Mapping[str, Collection[Role]]) -> bool:
+    """Whether the plan no longer names this person; owners stay."""
+    return person.name not in team and "owner" not in person.roles
+
+
+def team_changes(known: Mapping[str, Person], team: Mapping[str, Collection[Role]]) -> bool:
+    """Whether this team gives or takes any role."""
+    given = any(
+        name not in known or roles_after(known[name], roles) != sorted(known[name].roles)
+        for name, roles in team.items()
+    )
+    return given or any(leaves(person, team) for person in known.values())
 
 
 def may_decide(approval: Approval, person: str) -> str:

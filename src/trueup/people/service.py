@@ -10,7 +10,7 @@ from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.identifiers import short_id
-from trueup.people import rules, table
+from trueup.people import access, rules, table
 from trueup.people.records import Approval, Person, Role
 from trueup.state.unit import State, Unit
 
@@ -97,11 +97,18 @@ class People:
 
 
 def set_team(unit: Unit, team: Mapping[str, Sequence[Role]]) -> None:
-    """Make the plan's team the project's people; owners stay owners."""
+    """Make the plan's team the project's people; owners stay owners.
+
+    Raises:
+        DeniedError: The team would change, and the actor may not give or take roles.
+    """
     known = {person.name: person for person in table.everybody(unit.connection)}
+    if rules.team_changes(known, team):
+        # Whoever may only write the plan must not make themselves an owner by it.
+        access.guard(unit.connection, unit.actor, "people.write")
     for name, roles in team.items():
         before = known.get(name)
-        wanted = sorted({*roles, *(r for r in (before.roles if before else ()) if r == "owner")})
+        wanted = rules.roles_after(before, roles)
         if before is None:
             unit.execute(table.people.insert().values(name=name, roles=wanted, added_at=unit.at))
         elif sorted(before.roles) != wanted:
@@ -112,7 +119,7 @@ def set_team(unit: Unit, team: Mapping[str, Sequence[Role]]) -> None:
             continue
         unit.emit("person.roles-set", f"person:{name}", data={"roles": wanted})
     for name, person in known.items():
-        if name not in team and "owner" not in person.roles:
+        if rules.leaves(person, team):
             unit.execute(table.people.delete().where(table.people.c.name == name))
             unit.emit("person.removed", f"person:{name}", data={"roles": list(person.roles)})
 

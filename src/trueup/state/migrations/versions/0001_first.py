@@ -124,6 +124,18 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_subject"), "events", ["subject"], unique=False)
     op.create_index(op.f("ix_events_type"), "events", ["type"], unique=False)
     op.create_table(
+        "journal_segments",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("sealed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_journal_segments")),
+    )
+    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("holder", sa.String(length=40), nullable=False),
@@ -243,6 +255,68 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'live'"),
     )
     op.create_table(
+        "run_metrics",
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("step", sa.String(length=120), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("value", sa.Float(precision=53), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "step", "name", name=op.f("pk_run_metrics")),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("pipeline", sa.String(length=100), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("dirty", sa.Boolean(), nullable=False),
+        sa.Column("code", sa.String(length=80), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("environment", sa.String(length=80), nullable=False),
+        sa.Column("caused_by", sa.String(length=36), nullable=False),
+        sa.Column("started_by", sa.String(length=200), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("candidate", sa.Text(), nullable=True),
+        sa.Column("process", sa.Text(), nullable=False),
+        sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+    )
+    op.create_index(op.f("ix_runs_caused_by"), "runs", ["caused_by"], unique=False)
+    op.create_index(op.f("ix_runs_pipeline"), "runs", ["pipeline"], unique=False)
+    op.create_index(op.f("ix_runs_started_at"), "runs", ["started_at"], unique=False)
+    op.create_index(op.f("ix_runs_state"), "runs", ["state"], unique=False)
+    op.create_table(
+        "step_cache",
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("step", sa.String(length=100), nullable=False),
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("components", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_step_cache")),
+    )
+    op.create_index("ix_step_cache_step", "step_cache", ["step", "created_at"], unique=False)
+    op.create_table(
+        "step_runs",
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("step", sa.String(length=120), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("cached", sa.Boolean(), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.String(length=300), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "position", name=op.f("pk_step_runs")),
+    )
+    op.create_table(
         "verdicts",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("model_ref", sa.String(length=120), nullable=False),
@@ -284,6 +358,15 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_verdicts_model_ref"), table_name="verdicts")
     op.drop_index(op.f("ix_verdicts_model"), table_name="verdicts")
     op.drop_table("verdicts")
+    op.drop_table("step_runs")
+    op.drop_index("ix_step_cache_step", table_name="step_cache")
+    op.drop_table("step_cache")
+    op.drop_index(op.f("ix_runs_state"), table_name="runs")
+    op.drop_index(op.f("ix_runs_started_at"), table_name="runs")
+    op.drop_index(op.f("ix_runs_pipeline"), table_name="runs")
+    op.drop_index(op.f("ix_runs_caused_by"), table_name="runs")
+    op.drop_table("runs")
+    op.drop_table("run_metrics")
     op.drop_index(
         "uq_releases_live",
         table_name="releases",
@@ -310,6 +393,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_model_versions_digest"), table_name="model_versions")
     op.drop_table("model_versions")
     op.drop_table("leases")
+    op.drop_table("journal_segments")
     op.drop_index(op.f("ix_events_type"), table_name="events")
     op.drop_index(op.f("ix_events_subject"), table_name="events")
     op.drop_table("events")
