@@ -66,8 +66,8 @@ class Automation:
 
     def retry_open_alerts(self, at: datetime) -> None:
         """Propose a retraining again for harm that still lasts, if the last one is long past."""
-        for alert in self._workspace.monitors.alerts(ACTOR):
-            if alert.state == "resolved" or not alert.goal:
+        for alert in self._workspace.monitors.alerts(ACTOR, unresolved=True):
+            if not alert.goal:
                 continue
             goal = self._workspace.plans.current(ACTOR).plan.goal(alert.goal)
             if "retrain" in goal.on_breach:

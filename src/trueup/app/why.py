@@ -73,14 +73,13 @@ def _prediction(workspace: Workspace, actor: Actor, ref: Reference) -> Node:
             if release
             else Node(label=found.model_ref, ref=found.model_ref, relation="answered by")
         )
-    known = "not known yet" if found.label is None else f"{found.label:g}"
+    known = f"{found.label.value:g}" if found.label else "not known yet"
     facts = {
         "score": f"{found.score:.4f}",
         "label": known,
         "about": f"{found.at:%Y-%m-%d %H:%M}",
         "received": f"{found.received_at:%Y-%m-%d %H:%M:%S}",
         "entity": found.entity,
-        "journal": found.segment,
     }
     inputs = Node(
         label="what was asked",
@@ -184,7 +183,7 @@ def _goal(connection: _Connection, ref: Reference) -> Node:
     goal = _goal_node(connection, ref.name)
     alerts = [
         related("broken in", node(f"alert on {alert.deployment}", alert.ref, lineage.of_alert(alert)))
-        for alert in monitoring.alerts(connection)
+        for alert in monitoring.alerts_of(connection)
         if alert.goal == ref.name
     ]
     return node(goal.label, goal.ref, goal.facts, *goal.children, *alerts)
@@ -238,7 +237,7 @@ def _release_causes(connection: _Connection, release: Release) -> Node:
 def _release_effects(connection: _Connection, release: Release) -> Node:
     alerts = [
         related("led to", node(f"alert on {alert.monitor}", alert.ref, lineage.of_alert(alert)))
-        for alert in monitoring.alerts(connection)
+        for alert in monitoring.alerts_of(connection)
         if (alert.deployment, alert.model_ref) == (release.deployment, release.model_ref)
     ]
     label = f"release {release.number} of {release.deployment}"

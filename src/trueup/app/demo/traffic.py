@@ -59,9 +59,7 @@ def batches(
     The features come from the project's own step, called as the plain function that it is, on
     rows without any outcome.
     """
-    moment = pl.datetime(
-        pl.col("year"), pl.col("month"), pl.col("day"), pl.col("sched_dep_time") // 100
-    )
+    moment = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
     rows = chosen(source.flights, share).with_columns(moment.alias("moment"))
     rows = rows.filter(pl.col("moment").is_between(_plain(start), _plain(end), closed="left"))
     rows = rows.sort("moment", maintain_order=True)

@@ -11,6 +11,7 @@ from trueup.foundation.errors import ConflictError, DeniedError, GateFailedError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.gates import service as gates
+from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.plan.records import Deployment, Strategy
@@ -316,7 +317,7 @@ def _same_model(settings: Deployment, deployment: str, model: str) -> None:
 
 
 def _require_current_champion(
-    connection: sa.Connection, model: str, ref: str, verdict: gates.Verdict
+    connection: sa.Connection, model: str, ref: str, verdict: Verdict
 ) -> None:
     number = model_table.alias(connection, model, models.CHAMPION)
     champion = model_table.version(connection, model, number) if number else None

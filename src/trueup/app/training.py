@@ -1,0 +1,107 @@
+"""Training: snapshot what a pipeline reads, run it, register what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from trueup.app.wiring import Workspace
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import UsageError
+from trueup.foundation.text import listing, plural
+from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.pipeline import discovery, rules, source
+from trueup.lifecycle.pipeline.records import Source
+from trueup.lifecycle.runs.execution import execute, nothing
+from trueup.lifecycle.runs.records import Run, StepProgress
+
+
+class Trained(NamedTuple):
+    """A finished run, and the model version it made; None if it makes no model."""
+
+    run: Run
+    version: ModelVersion | None
+
+
+def train(
+    workspace: Workspace,
+    actor: Actor,
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    caused_by: str = "",
+    allow_dirty: bool = False,
+    progress: Callable[[StepProgress], None] = nothing,
+) -> Trained:
+    """Run a pipeline on fresh snapshots of its data and register its candidate.
+
+    Args:
+        workspace: The project.
+        actor: Who runs it.
+        name: Pipeline or model; may be empty when the project has one pipeline.
+        parameters: Values of the pipeline's parameters, typed.
+        caused_by: What asked for it, when no person did.
+        allow_dirty: Run although files differ from the commit; the run says so.
+        progress: Called as steps start and end.
+
+    Raises:
+        UsageError: The pipeline, a parameter or the repository is not as it must be.
+        UserCodeError: A step raised; the run is recorded as failed.
+    """
+    origin = committed(workspace, allow_dirty=allow_dirty)
+    pipeline = discovery.find(workspace.root, name)
+    with discovery.on_path(workspace.root):
+        drawn = pipeline.draw(parameters, workspace.root)
+    declared = workspace.plans.current(actor).plan.datasets
+    rules.check_datasets(drawn.datasets, declared)
+    snapshots = {
+        dataset: workspace.datasets.snapshot(actor, dataset, workspace.root)
+        for dataset in drawn.datasets
+    }
+    run = execute(
+        workspace.state,
+        actor,
+        workspace.root,
+        pipeline,
+        parameters,
+        load_data=_loader(workspace, snapshots),
+        data_digests={dataset: version.digest for dataset, version in snapshots.items()},
+        commit=origin.commit,
+        dirty=origin.is_dirty,
+        caused_by=caused_by,
+        progress=progress,
+    )
+    version = workspace.models.register(actor, run.id) if run.candidate else None
+    return Trained(run, version)
+
+
+def committed(workspace: Workspace, *, allow_dirty: bool = False) -> Source:
+    """The commit that the project's files are at.
+
+    Raises:
+        UsageError: There is no repository, no commit, or files differ from it.
+    """
+    origin = source.read(workspace.root)
+    if origin.is_dirty and not allow_dirty:
+        changed = listing(origin.changed[:3])
+        more = f" and {plural(len(origin.changed) - 3, 'more file')}" if origin.changed[3:] else ""
+        raise UsageError(
+            "git-dirty",
+            f"{changed}{more} differ from commit {origin.commit[:12]}, "
+            "so the run could not be traced to its code.",
+            hint='git add -A && git commit -m "Describe the change"   (or: --allow-dirty)',
+            context={"changed": list(origin.changed)},
+        )
+    return origin
+
+
+def _loader(
+    workspace: Workspace, snapshots: Mapping[str, DatasetVersion]
+) -> Callable[[str], pl.DataFrame]:
+    def load(dataset: str) -> pl.DataFrame:
+        return workspace.datasets.load(snapshots[dataset])
+
+    return load
