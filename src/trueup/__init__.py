@@ -1,13 +1,48 @@
 """Trueup: plan, ship and keep machine-learning models true.
 
-The public names are resolved when first used, so that `import trueup` stays cheap.
-The stages, in order: `trueup.lifecycle`; the errors: `trueup.foundation.errors`.
+A project's pipeline files need four names: `step`, `pipeline`, `data` and `candidate`.
+The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
+pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
+`trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trueup.foundation.errors import (
+        BackendError,
+        ConflictError,
+        DeniedError,
+        GateFailedError,
+        InternalError,
+        MissingExtraError,
+        NotFoundError,
+        TrueupError,
+        UsageError,
+        UserCodeError,
+    )
+    from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
+
+__all__ = [
+    "BackendError",
+    "ConflictError",
+    "DeniedError",
+    "GateFailedError",
+    "InternalError",
+    "MissingExtraError",
+    "NotFoundError",
+    "TrueupError",
+    "UsageError",
+    "UserCodeError",
+    "__version__",
+    "candidate",
+    "data",
+    "pipeline",
+    "step",
+]
 
 __version__ = "0.1.0"
 
@@ -23,6 +58,10 @@ _PUBLIC = {
     "TrueupError": "trueup.foundation.errors",
     "UsageError": "trueup.foundation.errors",
     "UserCodeError": "trueup.foundation.errors",
+    "candidate": "trueup.lifecycle.pipeline.decorators",
+    "data": "trueup.lifecycle.pipeline.decorators",
+    "pipeline": "trueup.lifecycle.pipeline.decorators",
+    "step": "trueup.lifecycle.pipeline.decorators",
 }
 
 

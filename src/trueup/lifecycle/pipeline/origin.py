@@ -1,0 +1,103 @@
+"""Whose code is it? The user's own files, as opposed to installed packages and Python itself."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from traceback import extract_tb
+from types import FrameType, TracebackType
+
+from trueup.foundation.errors import TrueupError, UserCodeError
+from trueup.lifecycle.pipeline.records import Place
+
+_TRUEUP = Path(__file__).resolve().parents[2]
+_PYTHON = tuple(
+    Path(path).resolve() for key in ("stdlib", "platstdlib") if (path := sysconfig.get_path(key))
+)
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+@lru_cache(maxsize=4096)
+def is_first_party(file: str) -> bool:
+    """Whether a file is the user's: neither Python's, nor Trueup's, nor an installed package's."""
+    if not file or file.startswith("<"):
+        return False
+    path = Path(file).resolve()
+    if _INSTALLED & set(path.parts) or path.is_relative_to(_TRUEUP):
+        return False
+    return not any(path.is_relative_to(folder) for folder in _PYTHON)
+
+
+def place(file: str, line: int, root: Path | None = None) -> Place:
+    """A place as people read it: relative to the project where it can be."""
+    path = Path(file)
+    if root is not None and path.resolve().is_relative_to(root.resolve()):
+        return Place(path.resolve().relative_to(root.resolve()).as_posix(), line)
+    return Place(path.name, line)
+
+
+def caller(frame: FrameType | None, root: Path | None = None) -> Place:
+    """The nearest line outside Trueup, from `frame` outwards."""
+    while frame is not None and Path(frame.f_code.co_filename).is_relative_to(_TRUEUP):
+        frame = frame.f_back
+    return Place("?", 0) if frame is None else place(frame.f_code.co_filename, frame.f_lineno, root)
+
+
+@contextmanager
+def user_code(code: str, what: str, root: Path, at: Place | None = None) -> Iterator[None]:
+    """The border around the user's code: what it raises becomes a `UserCodeError`.
+
+    Args:
+        code: Code of the error.
+        what: The thing that failed, such as `Step 'train'`.
+        root: The project's folder; frames are shown relative to it.
+        at: Where to point when the error has no frame in the user's files.
+
+    Raises:
+        UserCodeError: With the frames of the user's own files only. Trueup's own errors and
+            Ctrl-C pass unchanged.
+    """
+    try:
+        yield
+    except TrueupError:
+        raise
+    except (Exception, SystemExit) as error:
+        frames = _frames(error, root)
+        shown = Place(str(frames[-1]["file"]), int(frames[-1]["line"])) if frames else at
+        raise UserCodeError(
+            code,
+            f"{what} failed{f' at {shown}' if shown else ''}: {_said(error)}",
+            hint=f"mend {shown}, then run this again" if shown else f"trueup explain {code}",
+            context={"frames": frames, "exception": type(error).__name__},
+        ) from error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"it tried to end the process (SystemExit: {error.code})."
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:400]}" if lines else f"{type(error).__name__}."
+
+
+def _frames(error: BaseException, root: Path) -> list[dict[str, str | int]]:
+    frames: list[dict[str, str | int]] = []
+    trace: TracebackType | None = error.__traceback__
+    for frame in extract_tb(trace):
+        if is_first_party(frame.filename):
+            where = place(frame.filename, frame.lineno or 0, root)
+            frames.append(
+                {
+                    "file": where.file,
+                    "line": where.line,
+                    "function": frame.name,
+                    "text": frame.line or "",
+                }
+            )
+    if isinstance(error, SyntaxError) and error.filename and is_first_party(error.filename):
+        where = place(error.filename, error.lineno or 0, root)
+        text = (error.text or "").strip()
+        frames.append({"file": where.file, "line": where.line, "function": "", "text": text})
+    return frames

@@ -1,0 +1,126 @@
+"""The nouns of pipelines: stored values, what a cache key is made of, cache entries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from trueup.foundation.records import Record
+
+ValueKind = Literal["frame", "json", "array", "model", "parts"]
+
+
+class Place(NamedTuple):
+    """A line in a file of the project, printed as `pipelines/flights.py:31`."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Parameter(NamedTuple):
+    """One parameter of a pipeline: its type, and its default (`REQUIRED` if it has none)."""
+
+    type: Any
+    default: Any
+
+
+class StoredValue(Record):
+    """A value between steps, as it lies in the blob store.
+
+    Attributes:
+        kind: `frame`, `json`, `array`, `model`, or `parts` for a dict of such values.
+        digest: Address of the bytes; for `parts` the digest of the parts' digests by name.
+        format: `parquet`, `json`, `npy`, or the name of the model format.
+        rows: Rows of a frame or array.
+        columns: Column names of a frame.
+        parts: The values of a dict, by key.
+    """
+
+    kind: ValueKind
+    digest: str
+    format: str = ""
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+    parts: dict[str, StoredValue] = {}
+
+
+class CodeFingerprint(Record):
+    """What a function's behaviour depends on, as far as code goes.
+
+    Attributes:
+        digest: Address of all first-party code and values reached; empty when `problem` is set.
+        parts: Each function, class or file reached, with its own digest.
+        packages: Installed distributions reached, with their versions.
+        problem: Why the function cannot be fingerprinted; empty when it can.
+    """
+
+    digest: str = ""
+    parts: dict[str, str] = {}
+    packages: dict[str, str] = {}
+    problem: str = ""
+
+
+class Components(Record):
+    """Everything a step's cache key is made of; the key is the digest of this record.
+
+    Attributes:
+        step: Name of the step.
+        code: Digest of its code.
+        parts: Digest of each function, class or file that the code reaches.
+        parameters: Plain arguments by name.
+        inputs: Content digests of the other arguments by name.
+        python: Version of Python.
+        packages: Versions of the distributions that the code reaches.
+        layout: Rises when Trueup changes how values are stored.
+    """
+
+    step: str
+    code: str
+    parts: dict[str, str]
+    parameters: dict[str, Any]
+    inputs: dict[str, str]
+    python: str
+    packages: dict[str, str]
+    layout: int = 1
+
+
+class CacheEntry(Record):
+    """A step's result, kept under its key.
+
+    Attributes:
+        key: Digest of the components.
+        step: Name of the step.
+        run: The run that made it.
+        outputs: What the step returned.
+        components: What the key was made of, so that a miss can be explained.
+        seconds: How long the step took.
+        created_at: When.
+    """
+
+    key: str
+    step: str
+    run: str
+    outputs: StoredValue
+    components: Components
+    seconds: float
+    created_at: datetime
+
+
+class Source(Record):
+    """The state of the project's Git repository.
+
+    Attributes:
+        commit: The commit that is checked out.
+        changed: Files that differ from it or that it does not hold.
+    """
+
+    commit: str
+    changed: tuple[str, ...] = ()
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether any file differs from the commit."""
+        return bool(self.changed)

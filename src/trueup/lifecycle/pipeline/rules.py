@@ -1,0 +1,235 @@
+"""What makes a pipeline sound: arguments, parameters, datasets, schedule. Pure functions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import inspect
+import math
+import re
+import types
+import typing
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from cronsim import CronSim, CronSimError
+
+from trueup.foundation.errors import UsageError
+from trueup.foundation.text import did_you_mean, listing
+from trueup.lifecycle.pipeline.records import Parameter, Place
+
+REQUIRED: Final = inspect.Parameter.empty
+_PLAIN = (str, int, float, bool, type(None), dt.date, dt.datetime)
+_EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(?P<name>[^']*)'")
+
+
+def bind(
+    step: str,
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    at: Place,
+) -> dict[str, Any]:
+    """The arguments of a step call by name, defaults filled in.
+
+    Raises:
+        UsageError: An argument is missing, unknown or given twice.
+    """
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        near = ""
+        if match := _UNEXPECTED.search(str(error)):
+            near = did_you_mean(match["name"], signature.parameters)
+        raise UsageError(
+            "pipeline-argument",
+            f"{at}: the call of step '{step}' is wrong: {error}.{near}",
+            hint=f"the step is: {step}({', '.join(map(str, signature.parameters))})",
+            context={"file": at.file, "line": at.line, "step": step},
+        ) from error
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def cycle(circle: Iterable[tuple[str, Place]]) -> UsageError:
+    """The error for pipelines that call each other in a circle; the first one stands at the end."""
+    calls = list(circle)
+    chain = " -> ".join([calls[-1][0], *(f"{name} ({place})" for name, place in calls)])
+    last = calls[-1][1]
+    return UsageError(
+        "pipeline-cycle",
+        f"Pipeline '{calls[-1][0]}' calls itself and would never end: {chain}.",
+        hint=f"remove the call in {last}",
+        context={"circle": [{"pipeline": n, "file": p.file, "line": p.line} for n, p in calls]},
+    )
+
+
+def check_datasets(used: Mapping[str, Place], known: Collection[str]) -> None:
+    """Refuse a pipeline that reads a dataset the project does not have.
+
+    Raises:
+        UsageError: Naming the first one, and where it is read.
+    """
+    for name, at in used.items():
+        if name not in known:
+            have = f"the project has: {', '.join(sorted(known))}" if known else "it has none yet"
+            raise UsageError(
+                "dataset-unknown",
+                f"{at}: there is no dataset '{name}' ({have}).{did_you_mean(name, known)}",
+                hint=f'add to trueup.toml:  [datasets.{name}]  path = "data/{name}.parquet"',
+                context={"file": at.file, "line": at.line, "dataset": name},
+            )
+
+
+def check_schedule(schedule: str, at: Place) -> None:
+    """Refuse a schedule that is no cron expression or never comes.
+
+    Raises:
+        UsageError: Saying what is wrong with it.
+    """
+    try:
+        next(CronSim(schedule, _EPOCH))
+    except (CronSimError, StopIteration) as error:
+        reason = str(error) or "no such moment ever comes"
+        raise UsageError(
+            "schedule-invalid",
+            f"{at}: the schedule '{schedule}' is no cron expression: {reason}.",
+            hint='write five fields, for example schedule="0 3 * * 1" (Mondays at 03:00 UTC)',
+            context={"schedule": schedule},
+        ) from error
+
+
+def parameters_of(pipeline: str, function: Any, at: Place) -> dict[str, Parameter]:
+    """The parameters of a pipeline function: type and default of each.
+
+    Raises:
+        UsageError: A parameter has a type that no command line could give, or a default that is
+            not of its type.
+    """
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception as error:
+        raise _wrong(pipeline, f"{at}: an annotation cannot be read: {error}") from error
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise _wrong(pipeline, f"{at}: '*{name}' cannot be given by name; list the parameters")
+        default = parameter.default
+        guess = str if default is REQUIRED or default is None else type(default)
+        type_ = hints.get(name, guess)
+        if not _is_plain(type_):
+            raise _wrong(
+                pipeline,
+                f"{at}: '{name}' has the type {_shown(type_)}; use str, int, float, bool, date, "
+                "or lists and dicts of them",
+            )
+        if default is not REQUIRED:
+            default = _convert(pipeline, name, default, type_, strict=True)
+        found[name] = Parameter(type_, default)
+    return found
+
+
+def typed(
+    pipeline: str,
+    parameters: Mapping[str, Parameter],
+    given: Mapping[str, Any],
+    *,
+    from_text: bool = False,
+) -> dict[str, Any]:
+    """All parameters with their values: those given, checked, and the defaults of the rest.
+
+    Args:
+        pipeline: Its name, for messages.
+        parameters: What the pipeline takes.
+        given: The values; text if `from_text`, as on a command line.
+        from_text: Read numbers and the like from text; lists and dicts from JSON.
+
+    Raises:
+        UsageError: A name is unknown, a value has the wrong type, or one is missing.
+    """
+    for name in given:
+        if name not in parameters:
+            takes = ", ".join(parameters) or "none"
+            raise _wrong(
+                pipeline,
+                f"it has no parameter '{name}' (its parameters: {takes})."
+                f"{did_you_mean(name, parameters)}".rstrip("."),
+            )
+    values = {}
+    for name, parameter in parameters.items():
+        if name in given:
+            value = given[name]
+            if from_text and _is_container(parameter.type):
+                value = _from_json(pipeline, name, value)
+                values[name] = _convert(pipeline, name, value, parameter.type, strict=True)
+            else:
+                values[name] = _convert(pipeline, name, value, parameter.type, strict=not from_text)
+        elif parameter.default is REQUIRED:
+            raise UsageError(
+                "pipeline-parameter",
+                f"Pipeline '{pipeline}' needs a value for '{name}' ({_shown(parameter.type)}).",
+                hint=f"trueup run {pipeline} -p {name}=VALUE",
+                context={"pipeline": pipeline, "parameter": name},
+            )
+        else:
+            values[name] = parameter.default
+    return values
+
+
+def _convert(pipeline: str, name: str, value: Any, type_: Any, *, strict: bool) -> Any:
+    try:
+        converted = msgspec.convert(value, type_, strict=strict)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise _wrong(
+            pipeline, f"the parameter '{name}' is {value!r}, which is no {_shown(type_)}"
+        ) from error
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise _wrong(pipeline, f"the parameter '{name}' is {value!r}, which is no finite number")
+    return converted
+
+
+def _from_json(pipeline: str, name: str, text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise _wrong(
+            pipeline, f"the parameter '{name}' is {text!r}, which is no JSON: {error}"
+        ) from error
+
+
+def _wrong(pipeline: str, what: str) -> UsageError:
+    return UsageError(
+        "pipeline-parameter",
+        f"Pipeline '{pipeline}': {what}.",
+        hint=f"trueup run {pipeline} -p NAME=VALUE",
+        context={"pipeline": pipeline},
+    )
+
+
+def _is_plain(type_: Any) -> bool:
+    if type_ in _PLAIN or type_ is Any:
+        return True
+    if isinstance(type_, type) and issubclass(type_, enum.Enum):
+        return True
+    origin = typing.get_origin(type_) or type_
+    if origin is typing.Literal:
+        return True
+    if origin in (list, tuple, dict, typing.Union, types.UnionType):
+        return all(_is_plain(a) for a in typing.get_args(type_) if a is not Ellipsis)
+    return False
+
+
+def _is_container(type_: Any) -> bool:
+    origin = typing.get_origin(type_) or type_
+    return origin in (list, tuple, dict)
+
+
+def _shown(type_: Any) -> str:
+    return type_.__name__ if isinstance(type_, type) else str(type_).replace("typing.", "")
+
+
+def names_of(items: Iterable[str]) -> str:
+    """Names in quotes, as in a sentence."""
+    return listing(f"'{item}'" for item in items)

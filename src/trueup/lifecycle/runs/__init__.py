@@ -1,0 +1,4 @@
+"""Runs: one execution of a pipeline, with every input, step, metric and result on record.
+
+Read `records.py`, then `execution.py`.
+"""

@@ -1,0 +1,180 @@
+"""The nouns of runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from trueup.foundation.records import Record
+from trueup.lifecycle.pipeline.records import StoredValue
+
+RunState = Literal["running", "finished", "failed", "interrupted", "lost"]
+StepState = Literal["finished", "failed", "interrupted"]
+
+
+class RunError(Record):
+    """Why a run did not finish."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Candidate(Record):
+    """What a run offers as a new model version.
+
+    Attributes:
+        model: The fitted model.
+        trained_on: The rows it was fitted on.
+        holdout: Rows it has not seen.
+        label: The column that it predicts; both row sets have it.
+    """
+
+    model: StoredValue
+    trained_on: StoredValue
+    holdout: StoredValue
+    label: str
+
+
+class Run(Record):
+    """One execution of a pipeline.
+
+    Attributes:
+        id: Short identifier.
+        pipeline: Name of the pipeline.
+        model: Model that its candidate becomes a version of; empty when it makes none.
+        state: Where it stands; `lost` when its process died without a word.
+        parameters: All parameter values.
+        commit: Git commit of the project; empty when unknown.
+        dirty: Whether files differed from that commit.
+        code: Fingerprint of the pipeline and all steps; empty when it could not be taken.
+        data: Dataset name to snapshot digest, for the datasets it reads.
+        environment: Digest of the environment (an `Environment` as JSON).
+        caused_by: Event that caused it; empty when a person started it.
+        started_by: Who.
+        started_at: When.
+        ended_at: When it ended, or was found lost.
+        error: Why it did not finish.
+        candidate: What it offers; None until it has finished, or when it makes no model.
+    """
+
+    id: str
+    pipeline: str
+    model: str
+    state: RunState
+    parameters: dict[str, Any]
+    commit: str
+    dirty: bool
+    code: str
+    data: dict[str, str]
+    environment: str
+    caused_by: str
+    started_by: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: RunError | None = None
+    candidate: Candidate | None = None
+
+    @property
+    def ref(self) -> str:
+        """The reference of this run, such as `run:7k3f9qd2`."""
+        return f"run:{self.id}"
+
+
+class StepRun(Record):
+    """One step of a run, recorded when it ended.
+
+    Attributes:
+        run: Identifier of the run.
+        position: Place in the pipeline, from 1.
+        step: Name of the step in the pipeline.
+        state: How it ended.
+        cached: Whether an earlier result was reused.
+        key: Its cache key; empty when it cannot be cached.
+        why: Why it ran or was reused, one reason each.
+        seconds: How long it took.
+        started_at: When it began.
+        place: File and line of the call.
+        outputs: What it returned; None when it did not finish.
+    """
+
+    run: str
+    position: int
+    step: str
+    state: StepState
+    cached: bool
+    key: str
+    why: tuple[str, ...]
+    seconds: float
+    started_at: datetime
+    place: str
+    outputs: StoredValue | None = None
+
+
+class Metric(Record):
+    """One number that a step of a run reported.
+
+    Attributes:
+        run: Identifier of the run.
+        step: Name of the step that returned it.
+        name: Name of the number.
+        value: The number.
+        at: When it was reported.
+    """
+
+    run: str
+    step: str
+    name: str
+    value: float
+    at: datetime
+
+
+class RunDetail(Record):
+    """A run with its steps in order and its metrics."""
+
+    run: Run
+    steps: tuple[StepRun, ...]
+    metrics: tuple[Metric, ...]
+
+
+class RunPage(Record):
+    """Some runs, newest first; `next` continues the list, and is empty at its end."""
+
+    runs: tuple[Run, ...]
+    next: str = ""
+
+
+class StepProgress(Record):
+    """What a caller of `execute` is told as it goes.
+
+    Attributes:
+        run: Identifier of the run.
+        step: Name of the step.
+        position: Place in the pipeline, from 1.
+        total: Steps in the pipeline.
+        state: `started`, `reused`, `finished`, `failed` or `interrupted`.
+        why: Why it runs or is reused.
+        seconds: How long it took; 0 when it has just started.
+    """
+
+    run: str
+    step: str
+    position: int
+    total: int
+    state: Literal["started", "reused", "finished", "failed", "interrupted"]
+    why: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class Process(Record):
+    """The process that executes a run.
+
+    Attributes:
+        machine: Machine, boot and process namespace: where the number means something.
+        pid: Its number there.
+        born: When the kernel started it, so that a reused number is told apart.
+    """
+
+    machine: str
+    pid: int
+    born: str

@@ -1,0 +1,240 @@
+"""The verbs of runs. `execution.execute` uses them to record what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from trueup.foundation import clock, digests
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError, TrueupError
+from trueup.foundation.identifiers import short_id
+from trueup.foundation.records import builtins
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.pipeline import table as pipeline_table
+from trueup.lifecycle.pipeline.records import CacheEntry
+from trueup.lifecycle.runs import process, rules, table
+from trueup.lifecycle.runs.records import (
+    Candidate,
+    Metric,
+    Run,
+    RunDetail,
+    RunError,
+    RunPage,
+    RunState,
+    StepRun,
+)
+from trueup.state.unit import State, Unit
+
+
+class Runs:
+    """What ran, on what, with what result."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def start(
+        self,
+        actor: Actor,
+        pipeline: str,
+        *,
+        model: str = "",
+        parameters: Mapping[str, Any],
+        data: Mapping[str, str],
+        code: str,
+        environment: str,
+        commit: str = "",
+        dirty: bool = False,
+        caused_by: str = "",
+    ) -> Run:
+        """Record that this process starts a run; the arguments are those of `Run`."""
+        with self._state.write(actor, "runs.write") as unit:
+            run = Run(
+                id=short_id(),
+                pipeline=pipeline,
+                model=model,
+                state="running",
+                parameters=builtins(dict(parameters)),
+                commit=commit,
+                dirty=dirty,
+                code=code,
+                data=dict(data),
+                environment=environment,
+                caused_by=caused_by,
+                started_by=actor.name,
+                started_at=unit.at,
+            )
+            table.add(unit.connection, run, process.this_process())
+            facts = ("pipeline", "parameters", "data", "code", "commit", "dirty", "caused_by")
+            unit.emit("run.started", run.ref, data={name: getattr(run, name) for name in facts})
+            return run
+
+    def end_step(
+        self,
+        actor: Actor,
+        step: StepRun,
+        metrics: Mapping[str, float],
+        keep: CacheEntry | None = None,
+    ) -> None:
+        """Record a step that ended, the metrics it returned, and its result for the cache.
+
+        Raises:
+            ConflictError: The run has ended, for example because it was found lost.
+        """
+        with self._state.write(actor, "runs.write") as unit:
+            _running(unit, step.run, "finished")
+            found = [
+                Metric(run=step.run, step=step.step, name=name, value=value, at=unit.at)
+                for name, value in metrics.items()
+            ]
+            table.add_step(unit.connection, step, found)
+            if keep is not None:
+                pipeline_table.keep(unit.connection, keep)
+
+    def finish(self, actor: Actor, run_id: str, candidate: Candidate | None = None) -> Run:
+        """Record that a run has finished.
+
+        Raises:
+            ConflictError: It has ended before.
+        """
+        return self._end(actor, run_id, "finished", candidate=candidate)
+
+    def fail(self, actor: Actor, run_id: str, error: TrueupError) -> Run:
+        """Record that a run has failed, and why.
+
+        Raises:
+            ConflictError: It has ended before.
+        """
+        return self._end(actor, run_id, "failed", error=_as_record(error))
+
+    def interrupt(self, actor: Actor, run_id: str, why: str) -> Run:
+        """Record that somebody stopped a run.
+
+        Raises:
+            ConflictError: It has ended before.
+        """
+        error = RunError(code="run-interrupted", message=why, hint="trueup run")
+        return self._end(actor, run_id, "interrupted", error=error)
+
+    def mark_lost(self, actor: Actor) -> tuple[Run, ...]:
+        """Mark the runs whose process died without a word, and return them."""
+        with self._state.read(actor) as connection:
+            lost = self._lost(connection)
+        if not lost:
+            return ()
+        with self._state.write(actor, "runs.write") as unit:
+            error = RunError(
+                code="run-lost",
+                message="Its process ended without a word (killed, or the machine stopped).",
+                hint="run the pipeline again: steps that had finished are reused",
+            )
+            found = self._lost(unit.connection)
+            return tuple(self._close(unit, run, "lost", error=error) for run in found)
+
+    def list(
+        self, actor: Actor, *, pipeline: str = "", state: str = "", limit: int = 50, after: str = ""
+    ) -> RunPage:
+        """Runs, newest first.
+
+        Args:
+            actor: Who asks.
+            pipeline: Only runs of this pipeline.
+            state: Only runs in this state.
+            limit: How many at most.
+            after: Where to go on: the `next` of the page before.
+
+        Raises:
+            NotFoundError: `after` is no run.
+        """
+        with self._state.read(actor) as connection:
+            last = _found(connection, after) if after else None
+            found = table.newest(connection, limit + 1, pipeline, state, last)
+        page = tuple(found[:limit])
+        return RunPage(runs=page, next=page[-1].id if len(found) > limit else "")
+
+    def show(self, actor: Actor, run_id: str) -> RunDetail:
+        """One run with its steps and metrics.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.read(actor) as connection:
+            return RunDetail(
+                run=_found(connection, run_id),
+                steps=tuple(table.steps(connection, run_id)),
+                metrics=tuple(table.metrics(connection, run_id)),
+            )
+
+    def metrics(self, actor: Actor, run_id: str) -> tuple[Metric, ...]:
+        """The metrics of one run, by step and name.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.read(actor) as connection:
+            _found(connection, run_id)
+            return tuple(table.metrics(connection, run_id))
+
+    def caused_by(self, actor: Actor, event_id: str) -> tuple[Run, ...]:
+        """The runs that an event caused, oldest first."""
+        with self._state.read(actor) as connection:
+            return tuple(table.caused_by(connection, event_id))
+
+    def _end(self, actor: Actor, run_id: str, state: RunState, **changes: Any) -> Run:
+        with self._state.write(actor, "runs.write") as unit:
+            return self._close(unit, _running(unit, run_id, state), state, **changes)
+
+    def _close(self, unit: Unit, run: Run, state: RunState, **changes: Any) -> Run:
+        ended = msgspec.structs.replace(run, state=state, ended_at=unit.at, **changes)
+        table.replace(unit.connection, ended)
+        steps = table.steps(unit.connection, run.id)
+        unit.emit(
+            f"run.{state}",
+            run.ref,
+            before=digests.of_record(run),
+            after=digests.of_record(ended),
+            why=ended.error.message if ended.error else "",
+            data={
+                "pipeline": run.pipeline,
+                "model": run.model,
+                "caused_by": run.caused_by,
+                "candidate": builtins(ended.candidate),
+                "error": builtins(ended.error),
+                "seconds": (unit.at - run.started_at).total_seconds(),
+                "steps": len(steps),
+                "reused": sum(step.cached for step in steps),
+            },
+        )
+        return ended
+
+    def _lost(self, connection: sa.Connection) -> tuple[Run, ...]:
+        now, here = clock.now(), process.machine()
+        return tuple(
+            run
+            for run, its_process, beat_at in table.running(connection)
+            if rules.is_lost(its_process, beat_at, now, here, process.is_alive)
+        )
+
+
+def _running(unit: Unit, run_id: str, wanted: RunState) -> Run:
+    run = _found(unit.connection, run_id)
+    rules.check_transition(run_id, run.state, wanted)
+    return run
+
+
+def _found(connection: sa.Connection, run_id: str) -> Run:
+    run = table.run(connection, run_id)
+    if run is None:
+        raise NotFoundError(
+            "run-not-found",
+            f"There is no run '{run_id}'.{did_you_mean(run_id, table.identifiers(connection))}",
+            hint="trueup runs list",
+        )
+    return run
+
+
+def _as_record(error: TrueupError) -> RunError:
+    return RunError(code=error.code, message=error.message, hint=error.hint)

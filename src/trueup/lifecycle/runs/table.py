@@ -1,0 +1,166 @@
+"""The SQL of runs, their steps and their metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from trueup.foundation.records import builtins
+from trueup.lifecycle.runs.records import Metric, Process, Run, StepRun
+from trueup.state.schema import Json, Moment, metadata, row_as
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("pipeline", sa.String(100), nullable=False, index=True),
+    sa.Column("model", sa.String(100), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False, index=True),
+    sa.Column("parameters", Json, nullable=False),
+    sa.Column("commit", sa.String(64), nullable=False),
+    sa.Column("dirty", sa.Boolean, nullable=False),
+    sa.Column("code", sa.String(80), nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("environment", sa.String(80), nullable=False),
+    sa.Column("caused_by", sa.String(36), nullable=False, index=True),
+    sa.Column("started_by", sa.String(200), nullable=False),
+    sa.Column("started_at", Moment, nullable=False, index=True),
+    sa.Column("ended_at", Moment),
+    sa.Column("error", Json),
+    sa.Column("candidate", Json),
+    sa.Column("process", Json, nullable=False),
+    sa.Column("beat_at", Moment, nullable=False),
+)
+
+step_runs = sa.Table(
+    "step_runs",
+    metadata,
+    sa.Column("run", sa.String(20), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("step", sa.String(120), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("cached", sa.Boolean, nullable=False),
+    sa.Column("key", sa.String(80), nullable=False),
+    sa.Column("why", Json, nullable=False),
+    sa.Column("seconds", sa.Float(53), nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("place", sa.String(300), nullable=False),
+    sa.Column("outputs", Json),
+)
+
+run_metrics = sa.Table(
+    "run_metrics",
+    metadata,
+    sa.Column("run", sa.String(20), primary_key=True),
+    sa.Column("step", sa.String(120), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("value", sa.Float(53), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+_RUN = [runs.c[name] for name in Run.__struct_fields__]
+
+
+def run(connection: sa.Connection, run_id: str) -> Run | None:
+    """One run by identifier."""
+    row = connection.execute(sa.select(*_RUN).where(runs.c.id == run_id)).first()
+    return None if row is None else _run(row)
+
+
+def newest(
+    connection: sa.Connection,
+    limit: int,
+    pipeline: str = "",
+    state: str = "",
+    after: Run | None = None,
+) -> list[Run]:
+    """Runs, newest first; `after` is the last run of the page before."""
+    query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+    if pipeline:
+        query = query.where(runs.c.pipeline == pipeline)
+    if state:
+        query = query.where(runs.c.state == state)
+    if after is not None:
+        older = runs.c.started_at < after.started_at
+        tied = (runs.c.started_at == after.started_at) & (runs.c.id < after.id)
+        query = query.where(older | tied)
+    return [_run(row) for row in connection.execute(query)]
+
+
+def caused_by(connection: sa.Connection, event_id: str) -> list[Run]:
+    """The runs that an event caused, oldest first."""
+    query = sa.select(*_RUN).where(runs.c.caused_by == event_id).order_by(runs.c.started_at)
+    return [_run(row) for row in connection.execute(query)]
+
+
+def running(connection: sa.Connection) -> list[tuple[Run, Process, datetime]]:
+    """The runs that count as running, with their processes and last beats."""
+    query = sa.select(runs).where(runs.c.state == "running")
+    found = []
+    for row in connection.execute(query):
+        fields = {name: getattr(row, name) for name in Run.__struct_fields__}
+        its_process = msgspec.convert(row.process, Process)
+        found.append((msgspec.convert(fields, Run, strict=False), its_process, row.beat_at))
+    return found
+
+
+def steps(connection: sa.Connection, run_id: str) -> list[StepRun]:
+    """The steps of a run that have ended, in order."""
+    query = sa.select(step_runs).where(step_runs.c.run == run_id).order_by(step_runs.c.position)
+    return [row_as(StepRun, row) for row in connection.execute(query)]
+
+
+def metrics(connection: sa.Connection, run_id: str) -> list[Metric]:
+    """The metrics of a run, by step and name."""
+    query = (
+        sa.select(run_metrics)
+        .where(run_metrics.c.run == run_id)
+        .order_by(run_metrics.c.step, run_metrics.c.name)
+    )
+    return [row_as(Metric, row) for row in connection.execute(query)]
+
+
+def identifiers(connection: sa.Connection, limit: int = 1000) -> list[str]:
+    """Identifiers of the newest runs, for "did you mean"."""
+    query = sa.select(runs.c.id).order_by(runs.c.started_at.desc()).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def add(connection: sa.Connection, new: Run, process: Process) -> None:
+    """Record a run that starts."""
+    values = _columns(new) | {"process": builtins(process), "beat_at": new.started_at}
+    connection.execute(runs.insert().values(**values))
+
+
+def replace(connection: sa.Connection, changed: Run) -> None:
+    """Record a run's new state."""
+    connection.execute(runs.update().where(runs.c.id == changed.id).values(**_columns(changed)))
+
+
+def beat(connection: sa.Connection, run_id: str, at: datetime) -> None:
+    """Record that the process of a run lives."""
+    where = (runs.c.id == run_id, runs.c.state == "running")
+    connection.execute(runs.update().where(*where).values(beat_at=at))
+
+
+def add_step(connection: sa.Connection, new: StepRun, found: Iterable[Metric]) -> None:
+    """Record a step that ended, with the metrics it returned."""
+    connection.execute(step_runs.insert().values(**_columns(new)))
+    rows = [_columns(metric) for metric in found]
+    if rows:
+        connection.execute(run_metrics.insert(), rows)
+
+
+def _columns(record: Run | StepRun | Metric) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in record.__struct_fields__}
+    nested = ("parameters", "data", "error", "candidate", "outputs", "why")
+    return values | {n: builtins(values[n]) for n in nested if values.get(n) is not None}
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    found: Run = row_as(Run, row)
+    return found
