@@ -1,4 +1,4 @@
-"""A small real server: numpy models, a journal in a temporary folder, the ASGI app called directly."""
+"""A small real server: numpy models, a real journal, the ASGI application called directly."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Scoring rows with a loaded model without holding up the event loop.
 
-A model that was measured to be quick answers on the loop; a slow one in a thread, and whatever
-queues while it is busy is scored together next (no timer). A request whose rows break the model
-fails alone.
+Requests that arrive in the same turn of the loop, or while the model is busy, are scored together:
+no timer, no waiting. A model that was measured to be quick scores on the loop, a slow one in a
+thread. A request whose rows break the model fails alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
@@ -22,8 +23,10 @@ from trueup.lifecycle.models.records import ColumnKind
 from trueup.lifecycle.serving.source import LoadedModel
 
 Columns = dict[str, list[Any]]
+Scored = tuple[list[float], float]
 
-_QUICK_S = 200e-6
+_QUICK_S = 200e-6  # a model that needs no longer for one row scores on the loop
+_TURN_S = 1e-3  # and holds it up for no longer than this
 _ROWS_AT_ONCE = 4096
 _FEW_ROWS = 24  # up to here a frame is built faster from rows than from columns
 _DTYPES: Final[dict[ColumnKind, type[pl.DataType]]] = {
@@ -38,7 +41,7 @@ _ZEROS: Final[dict[ColumnKind, Any]] = {"number": 0.0, "integer": 0, "text": "",
 class _Job(NamedTuple):
     columns: Columns
     rows: int
-    future: asyncio.Future[tuple[list[float], float]]
+    future: asyncio.Future[Scored]
 
 
 def make_pool() -> ThreadPoolExecutor:
@@ -52,7 +55,7 @@ class Scorer:
     """One loaded model, warmed up and measured.
 
     Raises:
-        UserCodeError: The model cannot score a row of missing values and zeros.
+        UserCodeError: The model can score neither a row of zeros nor one of missing values.
     """
 
     def __init__(self, model: LoadedModel, pool: ThreadPoolExecutor) -> None:
@@ -60,44 +63,45 @@ class Scorer:
         self._pool = pool
         self._schema = {c.name: _DTYPES[c.kind] for c in model.signature.inputs}
         self.columns = tuple(self._schema)
-        self._waiting: list[_Job] = []
+        self._waiting: deque[_Job] = deque()
         self._busy = False
         # Measured where a slow model will run: native thread limits belong to a thread.
         self._base_s, self._row_s = pool.submit(self._calibrate).result()
 
-    async def score(self, columns: Columns, rows: int) -> tuple[list[float], float]:
-        """The score of each row, and how many seconds the model took.
+    def score(self, columns: Columns, rows: int) -> asyncio.Future[Scored]:
+        """The score of each row, and how many seconds the model took for them.
+
+        To be called on a running event loop.
 
         Raises:
-            UserCodeError: The model raised, or gave anything but one finite number per row.
+            UserCodeError: From the future: the model raised, or did not give one finite number
+                per row.
         """
-        if self._base_s + self._row_s * rows < _QUICK_S and not self._busy:
-            return self._timed(columns, rows)
-        future: asyncio.Future[tuple[list[float], float]] = (
-            asyncio.get_running_loop().create_future()
-        )
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Scored] = loop.create_future()
         self._waiting.append(_Job(columns, rows, future))
         if not self._busy:
-            self._start()
-        return await future
+            self._busy = True
+            loop.call_soon(self._start)  # behind the requests that came in the same turn
+        return future
 
     def _start(self) -> None:
         jobs: list[_Job] = []
         rows = 0
         while self._waiting and (not jobs or rows + self._waiting[0].rows <= _ROWS_AT_ONCE):
-            jobs.append(self._waiting.pop(0))
+            jobs.append(self._waiting.popleft())
             rows += jobs[-1].rows
-        self._busy = True
-        loop = asyncio.get_running_loop()
-        done = loop.run_in_executor(self._pool, self._score_together, jobs)
-        done.add_done_callback(lambda finished: self._settle(jobs, finished.result()))
+        if self._base_s < _QUICK_S and self._base_s + self._row_s * rows < _TURN_S:
+            self._settle(jobs, self._score_together(jobs))
+        else:
+            loop = asyncio.get_running_loop()
+            done = loop.run_in_executor(self._pool, self._score_together, jobs)
+            done.add_done_callback(lambda finished: self._settle(jobs, finished.result()))
 
-    def _settle(
-        self, jobs: list[_Job], outcomes: list[tuple[list[float], float] | UserCodeError]
-    ) -> None:
-        self._busy = False
+    def _settle(self, jobs: list[_Job], outcomes: list[Scored | UserCodeError]) -> None:
+        self._busy = bool(self._waiting)
         if self._waiting:
-            self._start()
+            asyncio.get_running_loop().call_soon(self._start)
         for job, outcome in zip(jobs, outcomes, strict=True):
             if job.future.done():
                 continue
@@ -106,7 +110,7 @@ class Scorer:
             else:
                 job.future.set_result(outcome)
 
-    def _score_together(self, jobs: list[_Job]) -> list[tuple[list[float], float] | UserCodeError]:
+    def _score_together(self, jobs: list[_Job]) -> list[Scored | UserCodeError]:
         if len(jobs) > 1:
             try:
                 return self._split(
@@ -114,7 +118,7 @@ class Scorer:
                 )
             except UserCodeError:
                 pass  # one of them breaks the model: find out which
-        outcomes: list[tuple[list[float], float] | UserCodeError] = []
+        outcomes: list[Scored | UserCodeError] = []
         for job in jobs:
             try:
                 outcomes.append(self._timed(job.columns, job.rows))
@@ -130,8 +134,8 @@ class Scorer:
     @staticmethod
     def _split(
         jobs: list[_Job], scores: list[float], seconds: float
-    ) -> list[tuple[list[float], float] | UserCodeError]:
-        outcomes: list[tuple[list[float], float] | UserCodeError] = []
+    ) -> list[Scored | UserCodeError]:
+        outcomes: list[Scored | UserCodeError] = []
         start = 0
         for job in jobs:
             share = seconds * job.rows / len(scores)
@@ -139,7 +143,7 @@ class Scorer:
             start += job.rows
         return outcomes
 
-    def _timed(self, columns: Columns, rows: int) -> tuple[list[float], float]:
+    def _timed(self, columns: Columns, rows: int) -> Scored:
         started = time.perf_counter()
         try:
             scores = np.asarray(self.model.predictor(self._frame(columns, rows)), dtype=np.float64)
@@ -164,18 +168,26 @@ class Scorer:
         )
 
     def _calibrate(self) -> tuple[float, float]:
+        """Seconds for one row, and for each row more."""
         limit_native_threads()
         many = 64
-        self._timed(self._blank(1), 1)
-        one = _median([self._timed(self._blank(1), 1)[1] for _ in range(5)])
-        all_ = _median([self._timed(self._blank(many), many)[1] for _ in range(3)])
+        row = self._row_that_works()
+        one = min(self._timed(row, 1)[1] for _ in range(5))
+        rows = {name: values * many for name, values in row.items()}
+        all_ = min(self._timed(rows, many)[1] for _ in range(3))
         return one, max(0.0, (all_ - one) / (many - 1))
 
-    def _blank(self, rows: int) -> Columns:
-        return {
-            column.name: [None if column.nullable else _ZEROS[column.kind]] * rows
-            for column in self.model.signature.inputs
-        }
+    def _row_that_works(self) -> Columns:
+        inputs = self.model.signature.inputs
+        zeros: Columns = {column.name: [_ZEROS[column.kind]] for column in inputs}
+        missing = {c.name: [None] for c in inputs if c.nullable}
+        try:
+            self._timed(zeros, 1)
+        except UserCodeError:
+            # Some models know no text that was not in training but do know missing values.
+            self._timed(zeros | missing, 1)
+            return zeros | missing
+        return zeros
 
     def _failed(self, what: str) -> UserCodeError:
         return UserCodeError(
@@ -193,7 +205,3 @@ def limit_native_threads() -> None:
     except ModuleNotFoundError:
         return
     threadpoolctl.threadpool_limits(limits=1)
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]

@@ -1,0 +1,161 @@
+"""The verbs of serving: what was predicted, and which journal segments are final.
+
+The server itself is `application.py`; it writes to the journal, never to the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from trueup.foundation import clock, digests
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError
+from trueup.foundation.records import builtins
+from trueup.lifecycle.serving import folder as folders
+from trueup.lifecycle.serving import frames, lookup, table
+from trueup.lifecycle.serving.records import (
+    Label,
+    Prediction,
+    Predictions as PredictionsRecord,
+    SealedSegment,
+)
+from trueup.state.unit import State
+
+
+class Predictions:
+    """What was answered, read from the journal.
+
+    Args:
+        state: Decides who may read.
+        journal_folder: The journal's folder.
+    """
+
+    def __init__(self, state: State, journal_folder: Path) -> None:
+        self._state = state
+        self._folder = journal_folder
+
+    def query(self, actor: Actor, deployment: str, limit: int = 100) -> list[Prediction]:
+        """The newest predictions of a deployment, newest first, with the labels that have come."""
+        with self._state.read(actor):
+            records = lookup.newest(self._folder, deployment, limit)
+            newest = [_row(record, row) for record in records for row in reversed(record.rows)]
+            del newest[limit:]
+            labels = lookup.labels_for(self._folder, [prediction.id for prediction in newest])
+        return [_labelled(prediction, labels) for prediction in newest]
+
+    def show(self, actor: Actor, prediction_id: str) -> Prediction:
+        """One prediction, with its label if that has come.
+
+        Raises:
+            NotFoundError: The journal holds no such prediction.
+        """
+        with self._state.read(actor):
+            record = lookup.find(self._folder, prediction_id)
+            if record is None:
+                raise _unknown(prediction_id)
+            labels = lookup.labels_for(self._folder, [prediction_id])
+        prediction = _row(record, int(prediction_id.rpartition("-")[2]))
+        return _labelled(prediction, labels)
+
+
+class Journals:
+    """The sealed segments of journals, on record with their digests."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def register(self, actor: Actor, journal_folder: Path) -> list[SealedSegment]:
+        """Put on record all segments that were sealed since the last time; returns those.
+
+        Called again, or by two at once, it records each segment once.
+        """
+        with self._state.read(actor) as connection:
+            known = table.names(connection)
+        sealed = [
+            _facts(segment)
+            for segment in folders.segments(journal_folder)
+            if segment.sealed and segment.name not in known
+        ]
+        fresh = [segment for segment in sealed if segment is not None]
+        if not fresh:
+            return []
+        with self._state.write(actor, "predictions.create") as unit:
+            known = table.names(unit.connection)
+            fresh = [segment for segment in fresh if segment.name not in known]
+            for segment in fresh:
+                values = {name: getattr(segment, name) for name in segment.__struct_fields__}
+                unit.execute(table.journal_segments.insert().values(**values))
+                unit.emit(
+                    "journal.segment-sealed",
+                    f"journal:{segment.name}",
+                    after=segment.digest,
+                    data=builtins(segment),
+                )
+        return fresh
+
+    def registered(self, actor: Actor) -> list[SealedSegment]:
+        """All segments on record, oldest first."""
+        with self._state.read(actor) as connection:
+            return table.segments(connection)
+
+
+def _facts(segment: folders.Segment) -> SealedSegment | None:
+    raw = segment.read()
+    first: datetime | None = None
+    last: datetime | None = None
+    records = rows = 0
+    for frame in frames.walk(raw, over_damage=True):
+        for record in frames.decode(raw, frame):
+            first = min(first or record.received_at, record.received_at)
+            last = max(last or record.received_at, record.received_at)
+            records += 1
+            rows += len(record.rows) if isinstance(record, PredictionsRecord) else 0
+    if first is None or last is None:
+        return None
+    return SealedSegment(
+        name=segment.name,
+        first_at=first,
+        last_at=last,
+        records=records,
+        rows=rows,
+        bytes=len(raw),
+        digest=digests.of_bytes(raw),
+        sealed_at=clock.now(),
+    )
+
+
+def _row(record: PredictionsRecord, row: int) -> Prediction:
+    place = record.rows.index(row)
+    return Prediction(
+        id=f"{record.request}-{row}",
+        deployment=record.deployment,
+        received_at=record.received_at,
+        at=record.at,
+        release=record.release,
+        model_ref=record.model_ref,
+        entity=record.entities[place] if record.entities else "",
+        inputs={name: values[place] for name, values in record.inputs.items()},
+        score=record.scores[place],
+    )
+
+
+def _labelled(prediction: Prediction, labels: Mapping[str, Label]) -> Prediction:
+    label = labels.get(prediction.id)
+    if label is None:
+        return prediction
+    fields = {name: getattr(prediction, name) for name in prediction.__struct_fields__}
+    return Prediction(**(fields | {"label": label}))
+
+
+def _unknown(prediction_id: str) -> NotFoundError:
+    if lookup.parse_id(prediction_id) is None:
+        because = "an id is 32 hexadecimal digits, '-' and the row, as the reply gave it"
+    else:
+        because = "the journal holds no such request and row"
+    return NotFoundError(
+        "prediction-not-found",
+        f"There is no prediction '{prediction_id}': {because}.",
+        hint="trueup prediction list",
+    )
