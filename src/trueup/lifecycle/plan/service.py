@@ -28,6 +28,12 @@ def read(root: Path) -> Plan:
     return plan
 
 
+def address(plan: Plan) -> tuple[str, dict[str, str]]:
+    """The digest that a plan would be adopted under, and the fingerprints of its metrics' code."""
+    prints = {name: metrics.fingerprint(metrics.METRICS[name]) for name in rules.metrics_of(plan)}
+    return rules.plan_digest(plan, prints), prints
+
+
 class Plans:
     """Which plan is in force, and which were."""
 
@@ -41,10 +47,7 @@ class Plans:
             UsageError: The plan is not sound.
         """
         rules.check(plan, metrics.METRICS)
-        prints = {
-            name: metrics.fingerprint(metrics.METRICS[name]) for name in rules.metrics_of(plan)
-        }
-        digest = rules.plan_digest(plan, prints)
+        digest, prints = address(plan)
         with self._state.read(actor) as connection:
             before = table.current(connection)
         if before is not None and before.digest == digest:

@@ -67,7 +67,7 @@ class Releases:
                     raise ConflictError(
                         "release-in-progress",
                         f"{other.ref} ({other.model_ref}) is {other.state}; one release at a time.",
-                        hint=f"trueup release withdraw {deployment}",
+                        hint=f"trueup deployment withdraw {deployment}",
                     )
             approval = ""
             if plan.process.template == "team":
