@@ -102,6 +102,14 @@ def test_the_calibration_gap_covers_a_true_gap():
     assert errors.mean() == pytest.approx(values.std(), rel=0.12)
 
 
+def test_the_error_of_a_mean_is_that_of_its_rows():
+    labels, scores = drawn(np.random.default_rng(9), 30)
+    surprise = -np.log(np.where(labels == 1, scores, 1 - scores))
+    assert metric("log_loss")(labels, scores).standard_error == pytest.approx(
+        surprise.std(ddof=1) / math.sqrt(30)
+    )
+
+
 def test_the_roc_error_is_delongs():
     labels, scores = drawn(np.random.default_rng(5), 120)
     scores = scores.round(1)

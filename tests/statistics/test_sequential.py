@@ -41,11 +41,11 @@ def test_evidence_is_a_martingale_from_every_state(state):
 def test_a_healthy_canary_is_seldom_rolled_back_however_often_one_looks():
     rng = np.random.default_rng(1)
     rolled_back = 0
-    for _ in range(60):
-        x = np.cumsum(rng.random(150) < 0.1)
-        looks = zip(x.tolist(), range(1, 151), strict=True)
+    for _ in range(40):
+        x = np.cumsum(rng.random(120) < 0.1)
+        looks = zip(x.tolist(), range(1, 121), strict=True)
         rolled_back += any(count_martingale(c, t - c, 0.1) >= 20 and c / t > 0.1 for c, t in looks)
-    assert rolled_back / 60 <= 0.05
+    assert rolled_back / 40 <= 0.05
 
 
 def test_a_canary_that_fails_three_times_as_often_is_caught_early():

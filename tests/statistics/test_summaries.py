@@ -132,6 +132,18 @@ def test_a_frequent_number_gets_a_bin_of_its_own():
     assert 200 in counts
 
 
+def test_a_frequent_number_in_the_middle_is_parted_from_its_neighbours():
+    changes = np.concatenate([np.linspace(-9, -1, 200), np.zeros(300), np.linspace(1, 9, 200)])
+    bins = numeric_bins(changes, most=10)
+    assert 300 in count(bins, changes)
+    assert count(bins, [0.0]).argmax() != count(bins, [0.9]).argmax()
+
+
+def test_edges_that_are_close_are_still_told_apart():
+    close = labels(numeric_bins(1_000_000 + np.arange(90) / 10, most=3))[:3]
+    assert close == ("[1000000, 1000003)", "[1000003, 1000006)", "[1000006, 1000008.9]")
+
+
 def test_each_kind_of_odd_number_has_its_own_cell():
     bins = numeric_bins([1.0, 2.0])
     counts = count(bins, [math.nan, math.inf, -math.inf, 0.5, 2.5, 3.0])
