@@ -122,6 +122,12 @@ def late_flights(**watch: Any) -> Plan:
     )
     return Plan(
         project=Project(name="flights", objective="Warn passengers"),
+        team={
+            "olga": ("owner",),
+            "omar": ("operator",),
+            "sam": ("scientist",),
+            "vera": ("viewer",),
+        },
         goals=(goal,),
         deployments={PLACE: Deployment(model="flights@champion")},
     )

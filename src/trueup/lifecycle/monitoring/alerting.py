@@ -70,6 +70,8 @@ def went_on(alert: Alert, evaluation: Evaluation) -> Change:
         ),
         None,
     )
+    if not evaluation.findings:
+        return Change("counted", alert)
     if finding is None:
         gone = (
             "no longer serves"

@@ -24,7 +24,6 @@ from trueup.lifecycle.monitoring.records import Evaluation, Finding
 from trueup.lifecycle.monitoring.windows import Traffic, Window
 from trueup.lifecycle.plan.records import AdoptedPlan, Deployment, Goal
 from trueup.statistics import calibration, summaries
-from trueup.statistics.drift import drift_test
 from trueup.statistics.metrics import METRICS, quantile_from_histogram
 
 # Calibration for estimated metrics is learned from this many windows of labelled past.
@@ -201,13 +200,11 @@ def _track_record(
 
 
 def _drift(newest: Summary, reference: Reference) -> Finding:
-    tests = {}
+    columns = {}
     for name, column in reference.columns.items():
-        bins = column.bins
-        before = summaries.comparable(bins, column.counts)
-        now = summaries.comparable(bins, newest.column(name))
-        tests[name] = drift_test(before, now)
-    return rules.judge_drift(tests)
+        trained = summaries.comparable(column.bins, column.counts)
+        columns[name] = trained, summaries.comparable(column.bins, newest.column(name))
+    return rules.judge_drift(columns)
 
 
 def _rises(newest: Summary, reference: Reference) -> dict[str, tuple[int, int, int, int]]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from functools import cached_property
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
 from trueup.lifecycle.monitoring import counts
+from trueup.lifecycle.monitoring.cells import count_by_hour
 from trueup.lifecycle.monitoring.counts import SCORE, Layout, Vector
 from trueup.lifecycle.monitoring.index import (
     Entry,
@@ -25,12 +27,11 @@ from trueup.lifecycle.monitoring.index import (
     blank,
     flatten,
     micros,
+    request_of,
     split,
 )
 from trueup.lifecycle.monitoring.records import Ingested
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
-from trueup.statistics import summaries
-from trueup.statistics.summaries import Bins
 
 Arm = tuple[str, str]  # deployment, model_ref
 Key = tuple[str, str, datetime]  # deployment, model_ref, hour
@@ -50,10 +51,10 @@ class Batch:
         answered = {record.model_ref for record in self.predictions}
         return answered | {failure.model_ref for failure in self.failures}
 
-    @property
+    @cached_property
     def requests(self) -> set[str]:
         """The requests that predictions came from or labels are about."""
-        named = {p.rpartition("-")[0] for record in self.labels for p in record.predictions}
+        named = {request_of(p) for record in self.labels for p in record.predictions}
         return named | {record.request for record in self.predictions}
 
 
@@ -76,6 +77,18 @@ class Folded:
     waiting: list[Label]
     matched: list[str]
     ingested: Ingested
+
+
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    predictions: list[str]
+    deployments: list[str]
+    ages: Vector
+
+    def label(self, number: int) -> Label:
+        known_at, received_at, value = self.ages[number].tolist()
+        names = self.predictions[number], self.deployments[number]
+        return Label(*names, value, known_at, received_at)
 
 
 def sort(records: Iterable[AnyRecord]) -> Batch:
@@ -111,31 +124,28 @@ def fold(
     fresh = _only_new(batch.predictions, known)
     created = [_entry(record) for record in fresh]
     flat = flatten([*known, *created])
-    labels, invalid = _labels(batch.labels)
-    places = _places(flat, [*labels, *waiting])
-    matched = [(place, label) for place, label in places if place >= 0]
-    moves = apply_labels(
-        flat,
-        np.array([place for place, _ in matched], dtype=np.int64),
-        [label for _, label in matched],
-    )
-    touched = np.array([place for place, _ in matched], dtype=np.int64)
+    labels, invalid = _labels(batch.labels, waiting)
+    places = _places(flat, labels.predictions)
+    matched = np.flatnonzero(places >= 0)
+    touched = places[matched]
+    moves = apply_labels(flat, touched, labels.ages[matched])
     entries = {(e.request, e.release): e for e in created}
     labelled = {(e.request, e.release): e for e in split(flat, touched)}
-    still_waiting = _newest(label for place, label in places if place < 0)
+    still_waiting = _newest(labels.label(number) for number in np.flatnonzero(places < 0).tolist())
+    ids = {label.prediction for label in waiting}
     return Folded(
         changes=_changes(fresh, batch.failures, flat, moves, layouts),
         created=[labelled.get(key, entry) for key, entry in entries.items()],
         changed=[entry for key, entry in labelled.items() if key not in entries],
         waiting=still_waiting,
-        matched=sorted({label.prediction for _, label in matched}),
+        matched=sorted(ids - {label.prediction for label in still_waiting}),
         ingested=Ingested(
             requests=len(fresh),
             rows=sum(len(record.rows) for record in fresh),
             duplicates=len(batch.predictions) - len(fresh),
             failures=len(batch.failures),
             labels=moves.places.size,
-            repeated=len(matched) - moves.places.size,
+            repeated=matched.size - moves.places.size,
             waiting=len(still_waiting),
             invalid=invalid,
         ),
@@ -172,24 +182,32 @@ def _entry(record: Predictions) -> Entry:
     )
 
 
-def _labels(records: Sequence[Labels]) -> tuple[list[Label], int]:
-    labels, invalid = [], 0
+def _labels(records: Sequence[Labels], waiting: Sequence[Label]) -> tuple[_Labels, int]:
+    predictions = [label.prediction for label in waiting]
+    deployments = [label.deployment for label in waiting]
+    ages = [np.array([label.age for label in waiting], dtype=np.int64).reshape(-1, 3)]
+    invalid = 0
     for record in records:
-        at, received = micros(record.at), micros(record.received_at)
-        for prediction, value in zip(record.predictions, record.labels, strict=True):
-            if value in (0, 1):
-                labels.append(Label(prediction, record.deployment, int(value), at, received))
-            else:
-                invalid += 1
-    return labels, invalid
+        values = np.array(record.labels, dtype=np.float64)
+        is_valid = (values == 0) | (values == 1)
+        named = record.predictions
+        if not is_valid.all():
+            invalid += int(np.count_nonzero(~is_valid))
+            named = [name for name, valid in zip(named, is_valid.tolist(), strict=True) if valid]
+            values = values[is_valid]
+        predictions += named
+        deployments += [record.deployment] * len(named)
+        times = np.tile([micros(record.at), micros(record.received_at)], (len(named), 1))
+        ages.append(np.column_stack([times, values.astype(np.int64)]))
+    return _Labels(predictions, deployments, np.concatenate(ages)), invalid
 
 
-def _places(flat: Flat, labels: Sequence[Label]) -> list[tuple[int, Label]]:
-    if not labels:
-        return []
+def _places(flat: Flat, predictions: Sequence[str]) -> Vector:
+    if not predictions:
+        return np.zeros(0, dtype=np.int64)
     ids = chain.from_iterable(entry.ids for entry in flat.entries)
     place_of = {prediction: place for place, prediction in enumerate(ids)}
-    return [(place_of.get(label.prediction, -1), label) for label in labels]
+    return np.fromiter(map(place_of.get, predictions, repeat(-1)), np.int64, len(predictions))
 
 
 def _newest(labels: Iterable[Label]) -> list[Label]:
@@ -243,7 +261,6 @@ def _count_answered(
 ) -> None:
     if not records:
         return
-    records = sorted(records, key=lambda record: record.at)
     at = np.array([place[hour_of(record.at)] for record in records], dtype=np.int64)
     sizes = [len(record.rows) for record in records]
     hours = np.repeat(at, sizes)
@@ -253,12 +270,9 @@ def _count_answered(
     unknown = np.full(hours.size, counts.UNKNOWN, dtype=np.int64)
     counts.add_scores(vectors, hours, unknown, counts.score_cells(scores))
     for name, bins in layout.columns.items():
-        values: Any = scores if name == SCORE else _column(records, name)
+        values = scores if name == SCORE else _column(records, name)
         part = vectors[:, layout.places[name]]
-        if bins.kind == "category":
-            part += _count_words(bins, values, hours, len(vectors))
-        else:
-            _count_numbers(part, bins, np.array(values, dtype=np.float64), hours)
+        part += count_by_hour(bins, values, hours, len(vectors))
 
 
 def _column(records: Sequence[Predictions], name: str) -> list[Any]:
@@ -268,31 +282,3 @@ def _column(records: Sequence[Predictions], name: str) -> list[Any]:
             record.inputs.get(name) or [None] * len(record.rows) for record in records
         )
     )
-
-
-def _count_numbers(part: Vector, bins: Bins, values: counts.FloatArray, hours: Vector) -> None:
-    # The rows are in the order of their hours, so every hour is one slice.
-    cuts = np.flatnonzero(np.diff(hours)) + 1
-    starts = [0, *cuts.tolist()]
-    for start, stop in zip(starts, [*cuts.tolist(), values.size], strict=True):
-        if stop > start:
-            part[hours[start]] += summaries.count(bins, values[start:stop])
-
-
-def _count_words(bins: Bins, values: list[Any], hours: Vector, rows: int) -> Vector:
-    cell_of = _cell_of(bins)
-    other, new, _ = (len(bins.values) + extra for extra in range(3))
-    unknown = other if bins.is_open else new
-    cells = np.fromiter((cell_of.get(value, unknown) for value in values), np.int64, len(values))
-    found = np.bincount(hours * bins.size + cells, minlength=rows * bins.size)
-    return found.reshape(rows, bins.size)
-
-
-def _cell_of(bins: Bins) -> dict[Any, int]:
-    # One table for the whole batch: counting word by word would cost more than all the rest.
-    cells: dict[Any, int] = dict.fromkeys(bins.rare, len(bins.values))
-    cells |= {value: cell for cell, value in enumerate(bins.values)}
-    flags = {True: "true", False: "false"}
-    cells |= {flag: cells[word] for flag, word in flags.items() if word in cells}
-    cells[None] = len(bins.values) + 2
-    return cells

@@ -25,6 +25,11 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def request_of(prediction: str) -> str:
+    """The request that a prediction id names."""
+    return prediction.rpartition("-")[0]
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
     """The predictions of one request that one release answered.
@@ -68,11 +73,6 @@ class Label:
     value: int
     known_at: int
     received_at: int
-
-    @property
-    def request(self) -> str:
-        """The request that the prediction id names."""
-        return self.prediction.rpartition("-")[0]
 
     @property
     def age(self) -> tuple[int, int, int]:
@@ -134,18 +134,17 @@ def flatten(entries: Sequence[Entry]) -> Flat:
     )
 
 
-def apply_labels(flat: Flat, places: Vector, labels: Sequence[Label]) -> Moves:
+def apply_labels(flat: Flat, places: Vector, ages: Vector) -> Moves:
     """Write labels into `flat` where they are newer than what it knows.
 
     Args:
         flat: The rows; changed in place.
         places: The row that each label is about.
-        labels: The labels, in any order, several for one row allowed.
+        ages: `Label.age` of each, shape [n, 3], in any order, several for one row allowed.
 
     Returns:
         The rows whose state changed.
     """
-    ages = np.array([label.age for label in labels], dtype=np.int64).reshape(-1, 3)
     order = np.lexsort((ages[:, 2], ages[:, 1], ages[:, 0], places))
     sorted_places = places[order]
     newest = order[np.append(sorted_places[1:] != sorted_places[:-1], True)[: order.size]]

@@ -23,8 +23,9 @@ from trueup.lifecycle.monitoring.records import (
 from trueup.lifecycle.plan.records import Goal
 from trueup.lifecycle.plan.rules import limit as limits
 from trueup.statistics import intervals
-from trueup.statistics.drift import Drift, benjamini_hochberg
+from trueup.statistics.drift import benjamini_hochberg, drift_test
 from trueup.statistics.metrics import METRICS, Estimate
+from trueup.statistics.summaries import Counts
 
 FALSE_DISCOVERIES: Final = 0.05  # share of named columns that may be named by chance
 LEAST_PSI: Final = 0.1  # smaller shifts are real but do not matter
@@ -110,8 +111,13 @@ def as_estimate(finding: Finding) -> Finding:
     )
 
 
-def judge_drift(tests: Mapping[str, Drift]) -> Finding:
-    """Which columns changed, over all columns together: at most a warning."""
+def judge_drift(columns: Mapping[str, tuple[Counts, Counts]]) -> Finding:
+    """Which columns changed, over all columns together: at most a warning.
+
+    Args:
+        columns: Counts of training and counts now, over the same cells.
+    """
+    tests = {name: drift_test(*both) for name, both in columns.items()}
     names = sorted(tests)
     _, changed = benjamini_hochberg([tests[n].p_value for n in names], FALSE_DISCOVERIES)
     sizes = {name: tests[name].psi_corrected for name in names}
@@ -119,7 +125,7 @@ def judge_drift(tests: Mapping[str, Drift]) -> Finding:
     large = sorted((n for n in proven if sizes[n] >= LEAST_PSI), key=lambda n: -sizes[n])
     blind = [name for name in names if tests[name].minimum_detectable > LEAST_PSI]
     rows = max((test.n_current for test in tests.values()), default=0)
-    needed = max((_rows_to_see(tests[name]) for name in blind), default=0)
+    needed = max((_rows_to_see(columns[name][0], rows) for name in blind), default=0)
     verdict: FindingVerdict
     if large:
         verdict, detail = "warning", f"{listing(large[:5])} changed"
@@ -294,12 +300,15 @@ def _widest(goal: Goal, limit: float) -> float:
     return max(0.1 * abs(limit), 0.05 if is_share else 0.0)
 
 
-def _rows_to_see(test: Drift) -> int:
-    if not math.isfinite(test.minimum_detectable) or not test.n_current:
-        return FEWEST_ROWS
-    spread = test.minimum_detectable / (1 / test.n_reference + 1 / test.n_current)
-    rest = LEAST_PSI / spread - 1 / test.n_reference
-    return math.ceil(1 / rest) if rest > 0 else 0
+def _rows_to_see(trained: Counts, rows: int) -> int:
+    # How many cells can be told apart depends on the rows, so there is no formula: try.
+    needed = max(rows, FEWEST_ROWS)
+    for _ in range(20):
+        test = drift_test(trained, trained * (needed / max(trained.sum(), 1)))
+        if test.minimum_detectable <= LEAST_PSI:
+            return needed
+        needed = math.ceil(needed * 1.25)
+    return 0  # training had too few rows: no traffic can show it
 
 
 def _rise(now: int, rows: int, then: int, reference: int) -> float:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
 from trueup.lifecycle.monitoring.fold import Key
-from trueup.lifecycle.monitoring.index import Entry, Label, pack, unpack
+from trueup.lifecycle.monitoring.index import Entry, Label, pack, request_of, unpack
 from trueup.lifecycle.monitoring.records import Alert, Evaluation, HourSummary
 from trueup.state.schema import Json, Moment, metadata, row_as
 
@@ -223,7 +223,7 @@ def replace_waiting(
     rows = [
         {
             "prediction": label.prediction,
-            "request": label.request,
+            "request": request_of(label.prediction),
             "deployment": label.deployment,
             "value": label.value,
             "known_at": label.known_at,
