@@ -67,7 +67,9 @@ class Releases:
                     raise ConflictError(
                         "release-in-progress",
                         f"{other.ref} ({other.model_ref}) is {other.state}; one release at a time.",
-                        hint=f"trueup deployment withdraw {deployment}",
+                        hint=f"trueup deployment withdraw {deployment}"
+                        if other.state == "requested"
+                        else f"trueup rollback {deployment}",
                     )
             approval = ""
             if plan.process.template == "team":
