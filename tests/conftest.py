@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: more threads only wait
+
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path

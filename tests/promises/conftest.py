@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "trueup"
 # Written into a user's own project, not run as part of ours.
-# While stages are being written, what is left open is reported as a skip. False for good at the end.
+# While stages are being written, what is left open is reported as a skip; False at the end.
 STILL_BUILDING = True
 TEMPLATES = ("app/demo/project", "app/starter")
 

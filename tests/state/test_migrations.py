@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "first_migration.py"
 def test_a_migrated_database_has_the_tables_of_the_code(state: State) -> None:
     metadata = runpy.run_path(str(SCRIPT))["whole_metadata"]()
     with state.database.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        context = MigrationContext.configure(connection)
         difference = compare_metadata(context, metadata)
     assert difference == [], "run: make migration"
 

@@ -67,7 +67,7 @@ def train(
         workspace.root,
         pipeline,
         parameters,
-        load_data=_loader(workspace, snapshots),
+        load_data=_loader(workspace, actor, snapshots),
         data_digests={dataset: version.digest for dataset, version in snapshots.items()},
         commit=origin.commit,
         dirty=origin.is_dirty,
@@ -99,9 +99,9 @@ def committed(workspace: Workspace, *, allow_dirty: bool = False) -> Source:
 
 
 def _loader(
-    workspace: Workspace, snapshots: Mapping[str, DatasetVersion]
+    workspace: Workspace, actor: Actor, snapshots: Mapping[str, DatasetVersion]
 ) -> Callable[[str], pl.DataFrame]:
     def load(dataset: str) -> pl.DataFrame:
-        return workspace.datasets.load(snapshots[dataset])
+        return workspace.datasets.load(actor, snapshots[dataset])
 
     return load

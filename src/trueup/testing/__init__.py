@@ -1,5 +1,5 @@
 """What a back end must prove, as tests that any package can run over its own back ends.
 
-Import the functions of `conformance` modules in a test file and parametrise them over
-`trueup.ports.loading.names(port)`; see `tests/backends` for the use.
+Each module holds the proofs of one port. Parametrise a test over its `PROOFS` and over
+`trueup.ports.loading.names(port)`; `tests/backends` shows how.
 """

@@ -1,7 +1,7 @@
 """Scikit-learn models as skops files: a zip of JSON and arrays, no pickle.
 
-Only types that skops itself trusts are loaded, and scikit-learn's own compiled loss and tree
-types, which hold numbers.
+Only types that skops itself trusts are loaded, and those of the list below: scikit-learn's own,
+which hold numbers and run nothing when they are put together.
 """
 
 from __future__ import annotations
@@ -15,7 +15,20 @@ import skops.io
 from trueup.foundation.errors import DeniedError, UsageError
 from trueup.ports.format import Predictor, Scores
 
-_TRUSTED_PACKAGES = ("sklearn.",)
+# Exact names: a prefix would let in whatever scikit-learn adds later.
+_TRUSTED = frozenset(
+    {
+        "numpy.dtype",
+        "sklearn._loss.loss.HalfTweedieLossIdentity",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+        "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
+    }
+)
 
 
 class Backend:
@@ -34,7 +47,7 @@ class Backend:
         if unsafe:
             raise UsageError(
                 "model-unsafe",
-                f"The model holds {', '.join(unsafe)}, which cannot be loaded without running code.",
+                f"The model holds {', '.join(unsafe)}, which might run code when it is loaded.",
                 hint="build the model from scikit-learn's own estimators and plain parameters",
                 context={"types": unsafe},
             )
@@ -50,7 +63,7 @@ class Backend:
                 hint="train and register the model again with scikit-learn's own estimators",
                 context={"types": unsafe},
             )
-        return skops.io.loads(raw, trusted=skops.io.get_untrusted_types(data=raw))
+        return skops.io.loads(raw, trusted=sorted(_TRUSTED))
 
     def predictor(self, model: Any) -> Predictor:
         """The probability of the positive class, or the prediction where there is none."""
@@ -68,5 +81,4 @@ class Backend:
 
 
 def _unsafe(raw: bytes) -> list[str]:
-    unknown = skops.io.get_untrusted_types(data=raw)
-    return sorted(name for name in unknown if not name.startswith(_TRUSTED_PACKAGES))
+    return sorted(set(skops.io.get_untrusted_types(data=raw)) - _TRUSTED)

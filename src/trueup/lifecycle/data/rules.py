@@ -38,9 +38,7 @@ def same_columns(path: str, columns: Mapping[str, str], first: Mapping[str, str]
     Raises:
         UsageError: Naming the columns that differ.
     """
-    differing = sorted(
-        name for name in {*columns, *first} if columns.get(name) != first.get(name)
-    )
+    differing = sorted(name for name in {*columns, *first} if columns.get(name) != first.get(name))
     if differing:
         raise UsageError(
             "dataset-columns-differ",

@@ -74,8 +74,14 @@ class Datasets:
         with self._state.read(actor) as connection:
             return find(connection, name, selector)
 
-    def load(self, version: DatasetVersion) -> pl.DataFrame:
-        """All rows of a snapshot that was read with `show` or `snapshot`."""
+    def load(self, actor: Actor, version: DatasetVersion) -> pl.DataFrame:
+        """All rows of a snapshot.
+
+        Raises:
+            DeniedError: The actor may not read.
+        """
+        with self._state.read(actor):
+            pass  # the permission alone: the rows are blobs
         return files.load(self._state.blobs, version)
 
 

@@ -1,0 +1,148 @@
+"""Every model format passes the suite that Trueup ships, and skops lets no stranger's code in."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import skops.io
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from trueup.foundation.errors import DeniedError, UsageError
+from trueup.ports import loading
+from trueup.ports.format import Format
+from trueup.testing import formats
+
+RANDOM = np.random.default_rng(7)
+ROWS = pl.DataFrame(
+    {
+        "delay": np.where(RANDOM.random(200) < 0.1, np.nan, RANDOM.normal(size=200)),
+        "distance": RANDOM.normal(size=200),
+        "carrier": RANDOM.choice(["AA", "UA", "DL"], 200),
+    }
+)
+LABELS = (RANDOM.random(200) < 0.4).astype(int)
+
+
+def fitted(estimator: Any, encoder: Any = None) -> Any:
+    numbers = Pipeline([("fill", SimpleImputer(add_indicator=True)), ("scale", StandardScaler())])
+    encode = encoder or OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = ColumnTransformer(
+        [("numbers", numbers, ["delay", "distance"]), ("words", encode, ["carrier"])]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a handful of rounds does not converge
+        return Pipeline([("columns", columns), ("model", estimator)]).fit(ROWS, LABELS)
+
+
+ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+MODELS: dict[str, Callable[[], Any]] = {
+    "boosting": lambda: fitted(HistGradientBoostingClassifier(max_iter=5), ORDINAL),
+    "boosting-early": lambda: fitted(
+        HistGradientBoostingClassifier(max_iter=5, early_stopping=True)
+    ),
+    "boosting-old": lambda: fitted(GradientBoostingClassifier(n_estimators=3)),
+    "calibrated": lambda: fitted(CalibratedClassifierCV(LogisticRegression(), cv=2)),
+    "extra-trees": lambda: fitted(ExtraTreesClassifier(3)),
+    "forest": lambda: fitted(RandomForestClassifier(3)),
+    "linear": lambda: fitted(LogisticRegression()),
+    "network": lambda: fitted(MLPClassifier((4,), max_iter=2)),
+    "stochastic": lambda: fitted(SGDClassifier(loss="log_loss")),
+    "tree": lambda: fitted(DecisionTreeClassifier(max_depth=3)),
+    "voting": lambda: fitted(VotingClassifier([("a", LogisticRegression())], voting="soft")),
+}
+SAMPLES: dict[str, Callable[[], Any]] = {"skops": cache(MODELS["boosting"])}
+
+
+def test_every_format_is_tried() -> None:
+    assert set(SAMPLES) == set(loading.names("formats"))
+
+
+@pytest.mark.parametrize("prove", formats.PROOFS, ids=lambda prove: prove.__name__)
+@pytest.mark.parametrize("name", loading.names("formats"))
+def test_it_is_a_model_format(
+    name: str, prove: Callable[[Format, Any, pl.DataFrame], None]
+) -> None:
+    prove(loading.load("formats", name)(), SAMPLES[name](), ROWS)
+
+
+@pytest.fixture
+def form() -> Format:
+    return loading.load("formats", "skops")()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_usual_models_of_scikit_learn_are_kept(form: Format, name: str) -> None:
+    formats.gives_the_same_scores_after_a_round_trip(form, MODELS[name](), ROWS)
+
+
+def test_a_regressor_gives_its_prediction(form: Format) -> None:
+    model = fitted(HistGradientBoostingRegressor(max_iter=3))
+    formats.gives_the_same_scores_after_a_round_trip(form, model, ROWS)
+    assert np.array_equal(form.predictor(model)(ROWS), model.predict(ROWS))
+
+
+class Surprise:
+    """A type of the user's own, which skops would have to import and build."""
+
+
+def test_a_model_with_a_stranger_inside_is_not_written(form: Format) -> None:
+    model = Pipeline([("surprise", FunctionTransformer(kw_args={"a": Surprise()}))])
+    with pytest.raises(UsageError, match="Surprise") as caught:
+        form.dump(model)
+    assert caught.value.code == "model-unsafe"
+
+
+def test_a_file_with_a_stranger_inside_is_not_read(form: Format) -> None:
+    raw = skops.io.dumps({"model": Surprise()})
+    with pytest.raises(DeniedError, match="Surprise") as caught:
+        form.load(raw)
+    assert caught.value.code == "model-unsafe"
+
+
+@pytest.mark.parametrize("name", ["os.system", "builtins.eval", "sklearn.utils._joblib.Parallel"])
+def test_a_file_that_names_a_function_is_not_read(form: Format, name: str) -> None:
+    module, _, word = name.rpartition(".")
+    raw = skops.io.dumps(FunctionTransformer(func=np.log1p))
+    forged = _replaced(raw, ('"numpy"', f'"{module}"'), ('"log1p"', f'"{word}"'))
+    with pytest.raises(DeniedError):
+        form.load(forged)
+
+
+def _replaced(raw: bytes, *pairs: tuple[str, str]) -> bytes:
+    """A skops file whose schema says other words: a zip with one `schema.json`."""
+    import io
+    import zipfile
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as source, zipfile.ZipFile(out, "w") as target:
+        for entry in source.namelist():
+            content = source.read(entry)
+            if entry == "schema.json":
+                text = content.decode()
+                for old, new in pairs:
+                    text = text.replace(old, new)
+                assert text != content.decode()
+                content = text.encode()
+            target.writestr(entry, content)
+    return out.getvalue()
