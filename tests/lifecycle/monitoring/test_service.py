@@ -16,6 +16,8 @@ from trueup.lifecycle.monitoring.records import Evaluation, Finding
 from trueup.lifecycle.monitoring.service import Monitors
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.service import Plans
+from trueup.lifecycle.releases.records import Release
+from trueup.lifecycle.releases.table import releases
 from trueup.lifecycle.serving.records import Cursor
 from trueup.state import eventlog
 from trueup.state.unit import State
@@ -344,6 +346,31 @@ def test_an_alert_ends_when_its_version_no_longer_serves(
     harmed.evaluate(owner, PLACE, day(world, 31))
     (alert,) = harmed.alerts(owner)
     assert (alert.state, alert.why) == ("resolved", "flights@1 no longer serves")
+
+
+def test_what_serves_is_what_the_releases_say(
+    harmed: Monitors, state: State, owner: Actor, world: World
+) -> None:
+    live = Release(
+        deployment=PLACE,
+        number=2,
+        model="flights",
+        version=2,
+        verdict="",
+        approval="",
+        strategy="all-at-once",
+        weight=1.0,
+        state="live",
+        requested_by="olga",
+        requested_at=day(world, 30),
+    )
+    fields = {name: getattr(live, name) for name in live.__struct_fields__}
+    with state.database.writing() as connection:
+        connection.execute(releases.insert().values(**fields))
+    made = harmed.evaluate(owner, PLACE, day(world, 31))
+    assert {f.model_ref for f in made.findings} == {"flights@2"}
+    assert finding(made, "accurate.watch", "flights@2").verdict == "not-enough-data"
+    assert harmed.alerts(owner)[0].why == "flights@1 no longer serves"
 
 
 def test_a_version_that_takes_less_traffic_is_reported_and_raises_nothing(
