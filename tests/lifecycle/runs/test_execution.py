@@ -1,4 +1,4 @@
-"""Executing a pipeline: results, reuse, failures, interruptions, and what is on record after each."""
+"""Executing a pipeline: results, reuse, failures, interruptions, and the record of each."""
 
 from __future__ import annotations
 

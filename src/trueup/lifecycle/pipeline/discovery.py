@@ -67,8 +67,8 @@ def load(root: Path) -> dict[str, Pipeline[..., Any]]:
     """
     root = root.resolve()
     found: dict[str, Pipeline[..., Any]] = {}
+    _forget()
     with on_path(root):
-        _forget()
         files = sorted((root / FOLDER).glob("*.py"))
         if files:
             _open_package(root)

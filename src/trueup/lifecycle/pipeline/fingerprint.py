@@ -216,6 +216,11 @@ class _Walk:
     def _foreign_function(self, function: types.FunctionType) -> Any:
         """An installed function; one made at run time may hold the user's code in its closure."""
         module = str(function.__globals__.get("__name__") or function.__module__)
+        file = str(function.__globals__.get("__file__") or "")
+        if function.__code__.co_filename == "<string>" and (
+            not file or origin.is_first_party(file)
+        ):
+            raise Unclear(f"'{function.__qualname__}' was made at run time and has no source")
         known = self._foreign(module, function.__qualname__)
         if scopes.is_defined(function, module):
             return known
