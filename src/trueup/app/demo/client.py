@@ -52,7 +52,7 @@ class Client:
         self._deployment = deployment
         kinds = {column.name: column.kind for column in signature.inputs}
         self._datatypes = {name: _DATATYPES[kind] for name, kind in kinds.items()}
-        self.answers = _read_books(books)
+        self.answers = read_books(books)
         self._books = books.open("ab", buffering=0)
 
     def predict(self, batch: Batch) -> Acknowledged:
@@ -131,12 +131,14 @@ class Client:
         return decoded
 
 
-def _read_books(books: Path) -> dict[str, Acknowledged]:
+def read_books(books: Path) -> dict[str, Acknowledged]:
+    """Every answer the caller received, by key; a last line torn by a kill is cut off."""
     if not books.exists():
         return {}
-    answers: dict[str, Acknowledged] = {}
-    for line in books.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):  # a torn last line was never acted upon
-            answer = msgspec.json.decode(line, type=Acknowledged)
-            answers[answer.key] = answer
-    return answers
+    raw = books.read_bytes()
+    whole = raw[: raw.rfind(b"\n") + 1]
+    if len(whole) < len(raw):
+        with books.open("r+b") as file:
+            file.truncate(len(whole))
+    answers = (msgspec.json.decode(line, type=Acknowledged) for line in whole.splitlines())
+    return {answer.key: answer for answer in answers}

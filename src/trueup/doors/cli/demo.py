@@ -1,0 +1,35 @@
+"""`trueup demo`: the whole life of a model on real flights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from trueup.doors.cli.output import emit_json, json_option
+
+
+@click.command(
+    epilog="Example: trueup demo --quick",
+    help="Carry nine months of real flights through the whole life of a model.",
+)
+@click.argument("folder", default="trueup-demo", type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="A tenth of the traffic.")
+@click.option(
+    "--traffic",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of the traffic, between 0 and 1.",
+)
+@json_option
+def command(folder: Path, quick: bool, traffic: float | None, as_json: bool) -> None:
+    """Carry nine months of real flights through the whole life of a model."""
+    from trueup.app.demo.journey import travel
+    from trueup.doors.cli.demo_report import report
+
+    share = traffic if traffic is not None else (0.1 if quick else 1.0)
+    summary = travel(folder, share, Console(stderr=True))
+    if as_json:
+        emit_json(summary)
+    else:
+        report(summary, folder)
