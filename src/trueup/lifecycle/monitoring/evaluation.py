@@ -24,6 +24,7 @@ from trueup.lifecycle.monitoring.records import Evaluation, Finding
 from trueup.lifecycle.monitoring.windows import Traffic, Window
 from trueup.lifecycle.plan.records import AdoptedPlan, Deployment, Goal
 from trueup.statistics import calibration, summaries
+from trueup.statistics.calibration import Calibrator
 from trueup.statistics.metrics import METRICS, quantile_from_histogram
 
 # Calibration for estimated metrics is learned from this many windows of labelled past.
@@ -127,12 +128,15 @@ def _of_version(
     question: Question, traffic: Traffic, model_ref: str, reference: Reference
 ) -> list[Finding]:
     found = []
+    learned: dict[Window, Calibrator] = {}
     for goal in question.goals:
         window = goal_window(goal, question.as_of)
         finding = realised(goal, traffic, model_ref, window, question.alpha)
         found.append(_fingerprinted(question, finding))
         if METRICS[goal.metric].needs == "labels":
-            found.append(_fingerprinted(question, _estimate(question, goal, traffic, model_ref)))
+            found.append(
+                _fingerprinted(question, _estimate(question, goal, traffic, model_ref, learned))
+            )
     window = question.newest
     newest = traffic.window(model_ref, window)
     quality = rules.judge_quality(
@@ -143,10 +147,16 @@ def _of_version(
     return found + [_at(finding, window) for finding in unlabelled]
 
 
-def _estimate(question: Question, goal: Goal, traffic: Traffic, model_ref: str) -> Finding:
+def _estimate(
+    question: Question,
+    goal: Goal,
+    traffic: Traffic,
+    model_ref: str,
+    learned: dict[Window, Calibrator],
+) -> Finding:
     window = Window.before(question.as_of, clock.parse_duration(goal.watch.window))
-    learned = labelled_window(goal, question.as_of)
-    past = Window(learned.end - (learned.end - learned.start) * _PAST_WINDOWS, learned.end)
+    last = labelled_window(goal, question.as_of)
+    past = Window(last.end - (last.end - last.start) * _PAST_WINDOWS, last.end)
     labels, scores, weights = windows.labelled_rows(traffic.window(model_ref, past))
     known = int(weights.sum())
     record = _track_record(question, goal, traffic, model_ref)
@@ -164,10 +174,11 @@ def _estimate(question: Question, goal: Goal, traffic: Traffic, model_ref: str) 
             metric=goal.metric,
             numbers=record,
         )
-    times = weights.astype(np.int64)
-    learned_map = calibration.calibrator(np.repeat(labels, times), np.repeat(scores, times))
+    if past not in learned:  # most goals look at the same past, and learning is the costly part
+        times = weights.astype(np.int64)
+        learned[past] = calibration.calibrator(np.repeat(labels, times), np.repeat(scores, times))
     _, scores, weights = windows.all_rows(traffic.window(model_ref, window))
-    estimate = calibration.estimated(goal.metric, learned_map.apply(scores), scores, weights)
+    estimate = calibration.estimated(goal.metric, learned[past].apply(scores), scores, weights)
     finding = rules.as_estimate(rules.judge_goal(goal, estimate, question.alpha))
     return _at(finding, window, numbers=record | {"labelled past rows": float(known)})
 
