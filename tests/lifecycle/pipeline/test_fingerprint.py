@@ -100,7 +100,8 @@ import numpy as np
 import polars as pl
 
 import helpers
-from helpers import FRAME, LOG, RECENT, SETTINGS, TABLE, Mode, Pair, Scaler, remembered, scale, wrapped
+from helpers import FRAME, LOG, RECENT, SETTINGS, TABLE, Mode, Pair, Scaler, wrapped
+from helpers import remembered, scale
 from trueup import pipeline, step
 
 

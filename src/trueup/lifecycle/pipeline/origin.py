@@ -40,8 +40,8 @@ def place(file: str, line: int, root: Path | None = None) -> Place:
 
 
 def caller(frame: FrameType | None, root: Path | None = None) -> Place:
-    """The nearest line outside Trueup, from `frame` outwards."""
-    while frame is not None and Path(frame.f_code.co_filename).is_relative_to(_TRUEUP):
+    """The nearest line of the user's, from `frame` outwards."""
+    while frame is not None and not is_first_party(frame.f_code.co_filename):
         frame = frame.f_back
     return Place("?", 0) if frame is None else place(frame.f_code.co_filename, frame.f_lineno, root)
 

@@ -89,16 +89,23 @@ def check_schedule(schedule: str, at: Place) -> None:
     Raises:
         UsageError: Saying what is wrong with it.
     """
-    try:
-        next(CronSim(schedule, _EPOCH))
-    except (CronSimError, StopIteration) as error:
-        reason = str(error) or "no such moment ever comes"
+    reason = ""
+    if len(schedule.split()) != 5:
+        reason = f"it has {len(schedule.split())} fields instead of 5"
+    else:
+        try:
+            next(CronSim(schedule, _EPOCH))
+        except CronSimError as error:
+            reason = str(error)
+        except StopIteration:
+            reason = "such a moment never comes"
+    if reason:
         raise UsageError(
             "schedule-invalid",
-            f"{at}: the schedule '{schedule}' is no cron expression: {reason}.",
-            hint='write five fields, for example schedule="0 3 * * 1" (Mondays at 03:00 UTC)',
+            f"{at}: the schedule '{schedule}' is of no use: {reason}.",
+            hint='write a cron expression such as schedule="0 3 * * 1" (Mondays at 03:00 UTC)',
             context={"schedule": schedule},
-        ) from error
+        )
 
 
 def parameters_of(pipeline: str, function: Any, at: Place) -> dict[str, Parameter]:

@@ -29,6 +29,7 @@ _KINDS = (
     "a polars DataFrame, a fitted model, a NumPy array, plain data "
     "(numbers, text, lists, dicts), or a dict of these"
 )
+_NO_MODELS = frozenset({"builtins", "datetime", "numpy", "pandas", "polars", "pyarrow"})
 _CURES = {
     "pandas": "return pl.from_pandas(frame)",
     "LazyFrame": "return frame.collect()",
@@ -169,8 +170,8 @@ class _Store:
 
     def _model(self, value: Any, where: str) -> StoredValue:
         missing: MissingExtraError | None = None
-        is_builtin = type(value).__module__ == "builtins"  # no model: spare the imports
-        for name in [] if is_builtin else loading.names("formats"):
+        known = type(value).__module__.partition(".")[0] in _NO_MODELS  # spare the imports
+        for name in [] if known else loading.names("formats"):
             try:
                 format_ = _format(name)
             except MissingExtraError as error:

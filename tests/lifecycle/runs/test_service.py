@@ -1,0 +1,133 @@
+"""The record of runs: listing, showing, and finding the lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
+from trueup.lifecycle.runs import table
+from trueup.lifecycle.runs.records import Run
+from trueup.lifecycle.runs.service import Runs
+from trueup.state import eventlog
+from trueup.state.unit import State
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+
+def start(state: State, actor: Actor, pipeline: str = "flights", caused_by: str = "") -> Run:
+    return Runs(state).start(
+        actor, pipeline, parameters={}, data={}, code="", environment="", caused_by=caused_by
+    )
+
+
+def test_runs_are_listed_newest_first_in_pages(state: State, scientist: Actor) -> None:
+    started = [start(state, scientist).id for _ in range(5)]
+    runs = Runs(state)
+    first = runs.list(scientist, limit=2)
+    second = runs.list(scientist, limit=2, after=first.next)
+    third = runs.list(scientist, limit=2, after=second.next)
+    listed = [run.id for page in (first, second, third) for run in page.runs]
+    assert listed == started[::-1]
+    assert third.next == ""
+
+
+def test_runs_are_filtered_by_pipeline_and_state(state: State, scientist: Actor) -> None:
+    one, two = start(state, scientist), start(state, scientist, "weather")
+    runs = Runs(state)
+    runs.finish(scientist, one.id)
+    assert [r.id for r in runs.list(scientist, pipeline="weather").runs] == [two.id]
+    assert [r.id for r in runs.list(scientist, state="finished").runs] == [one.id]
+
+
+def test_the_runs_of_an_event_can_be_found(state: State, scientist: Actor) -> None:
+    run = start(state, scientist, caused_by="event-9")
+    assert [r.id for r in Runs(state).caused_by(scientist, "event-9")] == [run.id]
+
+
+def test_an_unknown_run_gets_the_near_one(state: State, viewer: Actor, scientist: Actor) -> None:
+    run = start(state, scientist)
+    with pytest.raises(NotFoundError, match=f"Did you mean '{run.id}'"):
+        Runs(state).show(viewer, run.id[:-1])
+
+
+def test_reading_needs_a_known_person(state: State, stranger: Actor) -> None:
+    with pytest.raises(DeniedError):
+        Runs(state).list(stranger)
+
+
+def test_a_run_ends_once(state: State, scientist: Actor) -> None:
+    run = start(state, scientist)
+    Runs(state).interrupt(scientist, run.id, "stopped")
+    with pytest.raises(ConflictError):
+        Runs(state).finish(scientist, run.id)
+
+
+def test_a_living_run_is_not_lost(state: State, scientist: Actor) -> None:
+    start(state, scientist)
+    assert Runs(state).mark_lost(scientist) == ()
+
+
+def test_a_dead_process_leaves_a_lost_run(state: State, scientist: Actor) -> None:
+    run = start(state, scientist)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with state.database.writing() as connection:
+        [(_, its_process, _)] = table.running(connection)
+        gone = {"machine": its_process.machine, "pid": child.pid, "born": "1"}
+        connection.execute(table.runs.update().values(process=gone))
+    [lost] = Runs(state).mark_lost(scientist)
+    assert (lost.id, lost.state, lost.error and lost.error.code) == (run.id, "lost", "run-lost")
+    with state.database.reading() as connection:
+        assert [e.type for e in eventlog.about(connection, run.ref)] == ["run.started", "run.lost"]
+    assert Runs(state).mark_lost(scientist) == ()
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    import polars as pl
+    from conftest import open_state
+    from trueup.foundation.actor import Actor
+    from trueup.lifecycle.pipeline import discovery
+    from trueup.lifecycle.runs.execution import execute
+
+    root = Path(sys.argv[1])
+    execute(open_state(root.parent / ".trueup"), Actor(name="sam"), root, discovery.find(root), {},
+            load_data=lambda name: pl.DataFrame({"delay": [1, 2, 3]}),
+            data_digests={"flights": "b3:1"})
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_leaves_the_truth_and_the_next_run_goes_on(project: Project) -> None:
+    project.edit("@step\ndef measure", "import os, signal\n\n@step\ndef measure")
+    project.edit('return {"rows"', 'os.kill(os.getpid(), signal.SIGKILL)\n    return {"rows"')
+    script = project.root / "killed.py"
+    script.write_text(textwrap.dedent(KILLED))
+    tests = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, str(script), str(project.root), str(tests)], check=False, env=environment
+    )
+    assert done.returncode == -signal.SIGKILL
+
+    runs = Runs(project.state)
+    [killed] = runs.list(project.actor).runs
+    assert [s.step for s in runs.show(project.actor, killed.id).steps] == ["clean", "split"]
+
+    project.edit("os.kill(os.getpid(), signal.SIGKILL)", "pass")
+    project.data["flights"] = pl.DataFrame({"delay": [1, 2, 3]})
+    project.run()
+    assert runs.show(project.actor, killed.id).run.state == "lost"
