@@ -13,15 +13,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from trueup.foundation import clock
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.serving import frames, lookup
-from trueup.lifecycle.serving.folder import Segment, segments
+from trueup.lifecycle.serving.folder import segments
 from trueup.lifecycle.serving.journal import Place
 from trueup.lifecycle.serving.records import Predictions
 
 LIMIT = 100_000
-_KEPT_S = 24 * 3600.0
+_READ_BACK_BYTES = 256 << 20  # about a second
 
 Answered = tuple[list[Predictions], Place]
 
@@ -115,31 +114,27 @@ _decoder = msgspec.msgpack.Decoder(list[_Predictions | _Labels | _Failure])
 
 
 def used_keys(folder: Path, limit: int = LIMIT) -> dict[str, dict[str, Known]]:
-    """The keys that the journal's last day holds, by deployment, oldest first.
-
-    Reads backwards, segment by segment, until about `limit` keys are found.
-    """
+    """The newest keys of each deployment that the end of the journal holds, oldest first."""
     youngest_first: list[list[tuple[str, str, Known]]] = []
-    oldest = clock.now().timestamp() - _KEPT_S
-    count = 0
+    size = 0
     for segment in reversed(segments(folder)):
-        if count >= limit or segment.modified_at() < oldest:
+        if size >= _READ_BACK_BYTES:
             break
-        youngest_first.append(_keys_in(segment))
-        count += len(youngest_first[-1])
+        raw = segment.read()
+        size += len(raw)
+        youngest_first.append(_keys_in(segment.name, raw))
     found: dict[str, dict[str, Known]] = {}
     for keys in reversed(youngest_first):
         for deployment, key, known in keys:
             found.setdefault(deployment, {})[key] = known
-    return found
+    return {name: dict(list(keys.items())[-limit:]) for name, keys in found.items()}
 
 
-def _keys_in(segment: Segment) -> list[tuple[str, str, Known]]:
-    raw = segment.read()
+def _keys_in(name: str, raw: bytes) -> list[tuple[str, str, Known]]:
     view = memoryview(raw)
     found: list[tuple[str, str, Known]] = []
     for frame in frames.walk(raw, over_damage=True):
-        place = Place(segment.name, frame.start)
+        place = Place(name, frame.start)
         records = _decoder.decode(view[frame.start + frames.HEADER_BYTES : frame.end])
         found += [
             (record.deployment, record.key, Known(place, record.body))

@@ -35,20 +35,24 @@ def read(folder: Path, cursor: Cursor | None = None) -> Iterator[tuple[AnyRecord
             continue
         through = max(through, name)
         offset = unfinished.setdefault(name, 0)
-        for records, end, skipped in _frames(segment, offset):
+        for records, end, skipped, is_last in _frames(segment, offset):
             if len(records) > 1:
                 before = Cursor(through=through, unfinished=dict(unfinished), lost_bytes=lost)
                 yield from ((record, before) for record in records[:-1])
             lost += skipped
             unfinished[name] = end
+            if is_last:
+                del unfinished[name]
             after = Cursor(through=through, unfinished=dict(unfinished), lost_bytes=lost)
             yield records[-1], after
         if segment.sealed:
-            del unfinished[name]
+            unfinished.pop(name, None)
 
 
-def _frames(segment: Segment, offset: int) -> Iterator[tuple[list[AnyRecord], int, int]]:
+def _frames(segment: Segment, offset: int) -> Iterator[tuple[list[AnyRecord], int, int, bool]]:
+    """Records, the offset behind them, bytes skipped before them, and whether none can follow."""
     raw = segment.read(offset)
     for frame in frames.walk(raw, over_damage=segment.sealed):
         if records := frames.decode(raw, frame):
-            yield records, offset + frame.end, frame.skipped
+            is_last = segment.sealed and frame.end == len(raw)
+            yield records, offset + frame.end, frame.skipped, is_last

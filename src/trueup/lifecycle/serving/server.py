@@ -14,28 +14,47 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import uvicorn
 
 from trueup.foundation.errors import BackendError, UsageError
-from trueup.lifecycle.serving.application import Application
 
 _DRAIN_S = 10
 _BACKLOG = 2048
 
 
+class Served(Protocol):
+    """An ASGI application that can drain; set `draining` and it reports unready."""
+
+    draining: bool
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is under way; nothing comes any more."""
+        ...
+
+
+def say_listening(url: str) -> None:
+    """Print one line of JSON, `{"listening": URL}`, for whoever started the server."""
+    sys.stdout.write(json.dumps({"listening": url}) + "\n")
+    sys.stdout.flush()
+
+
 def serve(
-    application: Application,
+    application: Served,
     host: str = "127.0.0.1",
     port: int = 0,
     *,
     stop_when_stdin_closes: bool = False,
+    on_listening: Callable[[str], None] = say_listening,
 ) -> None:
     """Serve until told to stop, then close the application.
-
-    Prints one line of JSON, `{"listening": URL}`, on stdout when requests are taken.
 
     Args:
         application: What answers.
@@ -43,6 +62,7 @@ def serve(
         port: Port to listen on; 0 picks a free one.
         stop_when_stdin_closes: Also stop when stdin is closed, so that no server outlives the
             process that started it, not even one that was killed.
+        on_listening: Told the address when requests are taken; prints it as JSON if left out.
 
     Raises:
         UsageError: The port is in use, or the address is not one of this machine.
@@ -50,14 +70,18 @@ def serve(
     listener = _listen(host, port)
     try:
         with _loop() as runner:
-            runner.run(_serve(application, listener, host, stop_when_stdin_closes))
+            runner.run(_serve(application, listener, host, stop_when_stdin_closes, on_listening))
     finally:
         listener.close()
         application.close()
 
 
 async def _serve(
-    application: Application, listener: socket.socket, host: str, stop_when_stdin_closes: bool
+    application: Served,
+    listener: socket.socket,
+    host: str,
+    stop_when_stdin_closes: bool,
+    on_listening: Callable[[str], None],
 ) -> None:
     config = uvicorn.Config(
         application,
@@ -69,7 +93,8 @@ async def _serve(
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_DRAIN_S,
     )
-    server = _Server(config, _url(host, listener.getsockname()[1]))
+    url = _url(host, listener.getsockname()[1])
+    server = _Server(config, lambda: on_listening(url))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -86,14 +111,13 @@ async def _serve(
 class _Server(uvicorn.Server):
     """Uvicorn that says when it listens, and leaves signals to us: ours end with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
-        self._url = url
+        self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        sys.stdout.write(json.dumps({"listening": self._url}) + "\n")
-        sys.stdout.flush()
+        self._on_listening()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -18,8 +18,10 @@ from trueup.lifecycle.serving import frames, lookup, table
 from trueup.lifecycle.serving.records import (
     Label,
     Prediction,
-    Predictions as PredictionsRecord,
     SealedSegment,
+)
+from trueup.lifecycle.serving.records import (
+    Predictions as PredictionsRecord,
 )
 from trueup.state.unit import State
 

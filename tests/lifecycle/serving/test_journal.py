@@ -1,0 +1,189 @@
+"""The journal's writer: durable before it answers, and honest when the disk fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from trueup.foundation.errors import BackendError
+from trueup.lifecycle.serving import folder as folders
+from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.reader import read
+from trueup.lifecycle.serving.records import Predictions
+
+from .conftest import prediction
+
+
+def _requests(folder: Path) -> list[str]:
+    return [record.request for record, _ in read(folder) if isinstance(record, Predictions)]
+
+
+def _hex(number: int) -> str:
+    return f"{number:032x}"
+
+
+def test_what_was_acknowledged_can_be_read_by_others(folder: Path) -> None:
+    journal = Journal(folder)
+    place = journal.write([prediction(_hex(1)), prediction(_hex(2))])
+    assert _requests(folder) == [_hex(1), _hex(2)]
+    assert place.offset == 0
+    assert journal.write([prediction(_hex(3))]).offset > 0
+    journal.close()
+    assert _requests(folder) == [_hex(1), _hex(2), _hex(3)]
+
+
+def test_appends_of_many_tasks_share_a_sync(folder: Path) -> None:
+    journal = Journal(folder)
+
+    async def burst() -> None:
+        await asyncio.gather(*(journal.append([prediction(_hex(i))]) for i in range(500)))
+
+    asyncio.run(burst())
+    journal.close()
+    assert sorted(_requests(folder)) == [_hex(i) for i in range(500)]
+    assert sum(journal.sync_seconds.counts) < 100
+
+
+def test_threads_may_write_too(folder: Path) -> None:
+    journal = Journal(folder)
+    threads = [
+        Thread(target=lambda i=i: journal.write([prediction(_hex(i))]))  # type: ignore[misc]
+        for i in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.close()
+    assert sorted(_requests(folder)) == [_hex(i) for i in range(8)]
+
+
+def test_only_the_owner_may_read_the_files(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.write([prediction(_hex(1))])
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    journal.close()
+
+
+def test_a_full_segment_is_sealed_and_the_next_one_begun(folder: Path) -> None:
+    journal = Journal(folder, segment_bytes=500)
+    for i in range(10):
+        journal.write([prediction(_hex(i))])
+    listed = folders.segments(folder)
+    assert len(listed) > 2
+    assert all(segment.sealed for segment in listed[:-1])
+    journal.close()
+    assert _requests(folder) == [_hex(i) for i in range(10)]
+
+
+def test_sealing_on_request_makes_the_segment_final(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.seal()
+    assert folders.segments(folder) == [], "nothing was written, so there is nothing to seal"
+    journal.write([prediction(_hex(1))])
+    journal.seal()
+    assert [segment.sealed for segment in folders.segments(folder)] == [True]
+    journal.write([prediction(_hex(2))])
+    journal.close()
+    assert [segment.sealed for segment in folders.segments(folder)] == [True, True]
+
+
+def test_after_a_failed_write_nothing_is_acknowledged_any_more(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.write([prediction(_hex(1))])
+    os.close(journal._descriptor)  # what a dying disk looks like: every write fails
+
+    async def burst() -> list[object]:
+        waiting = [journal.append([prediction(_hex(i))]) for i in range(2, 7)]
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    outcomes = asyncio.run(burst())
+    assert {getattr(outcome, "code", None) for outcome in outcomes} == {"journal-failed"}
+    with pytest.raises(BackendError, match="cannot be written") as refused:
+        journal.write([prediction(_hex(9))])
+    assert refused.value.code == "journal-failed"
+    assert journal.failed is not None
+    assert _requests(folder) == [_hex(1)]
+    journal._descriptor = -1
+    journal.close()
+
+
+def test_a_closed_journal_refuses_instead_of_waiting_for_ever(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.close()
+    journal.close()
+    with pytest.raises(BackendError, match="stopping"):
+        journal.write([prediction(_hex(1))])
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackendError):
+        Journal(tmp_path / "file")
+
+
+def test_the_segment_of_a_dead_writer_is_cut_sealed_and_counted(folder: Path) -> None:
+    journal = Journal(folder)
+    for i in range(3):
+        journal.write([prediction(_hex(i))])
+    journal.seal()
+    (path,) = folder.glob("*.journal")
+    whole = path.read_bytes()
+    path.rename(path.with_suffix(".open"))
+    path.with_suffix(".open").write_bytes(whole + whole[:50])
+    journal.close()
+
+    after = Journal(folder)
+    assert [(r.name, r.kept_bytes, r.cut_bytes) for r in after.recovered] == [
+        (path.stem, len(whole), 50)
+    ]
+    assert path.read_bytes() == whole
+    after.close()
+
+
+def test_recovery_never_cuts_what_stands_behind_damage(folder: Path) -> None:
+    folder.mkdir()
+    name, descriptor = folders.create(folder)
+    whole = b"".join(bytes(_frame(i)) for i in range(3))
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 1
+    os.write(descriptor, damaged)
+    os.close(descriptor)
+    (recovery,) = folders.recover(folder)
+    assert (recovery.name, recovery.cut_bytes) == (name, 0)
+    assert _requests(folder) == [_hex(0), _hex(2)]
+
+
+def test_recovery_leaves_a_live_writer_alone_and_forgets_empty_segments(folder: Path) -> None:
+    live = Journal(folder)
+    live.write([prediction(_hex(1))])
+    _, descriptor = folders.create(folder)
+    os.close(descriptor)
+    (recovery,) = folders.recover(folder)
+    assert recovery.kept_bytes == 0
+    assert [segment.sealed for segment in folders.segments(folder)] == [False]
+    live.write([prediction(_hex(2))])
+    live.close()
+    assert _requests(folder) == [_hex(1), _hex(2)]
+
+
+def test_names_rise_even_when_the_clock_was_set_back(folder: Path) -> None:
+    folder.mkdir()
+    future = f"{'f' * 12}7{'0' * 19}"
+    (folder / f"{future}{folders.SEALED}").touch()
+    name, descriptor = folders.create(folder)
+    os.close(descriptor)
+    assert name > future
+
+
+def _frame(number: int) -> bytearray:
+    from trueup.lifecycle.serving import frames
+
+    return frames.encode([prediction(_hex(number))])
