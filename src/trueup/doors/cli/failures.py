@@ -27,7 +27,14 @@ def show(error: TrueupError, *, as_json: bool) -> None:
     click.echo("\n".join(lines), err=True, color=_in_colour())
 
 
-def mistyped(error: click.ClickException) -> UsageError:
+def explained(error: Exception) -> TrueupError:
+    """Any exception as an error of ours."""
+    if isinstance(error, TrueupError):
+        return error
+    return _mistyped(error) if isinstance(error, click.ClickException) else _unexpected(error)
+
+
+def _mistyped(error: click.ClickException) -> UsageError:
     """A command line that click refused, as an error of ours."""
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx else "trueup"
@@ -39,7 +46,7 @@ def mistyped(error: click.ClickException) -> UsageError:
     )
 
 
-def unexpected(error: Exception) -> InternalError:
+def _unexpected(error: Exception) -> InternalError:
     """A bug of ours as an error for people; the trace goes to a file that a report can carry."""
     handle, name = tempfile.mkstemp(prefix="trueup-trace-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from trueup.rendering import words as words_of
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
 
 # A pipe has no width: a table in a file or in another program's input is never folded.
 _PIPED_WIDTH = 400
+_SHORT_LINE = 70
 
 words = Console(stderr=True, highlight=False, soft_wrap=True)
 data = Console(highlight=False)
@@ -61,8 +64,9 @@ def show(renderable: Any) -> None:
 
 
 def heading(title: str, note: str = "") -> None:
-    """A line that names what follows."""
-    show(Text.assemble((title, "bold"), (f"  {note}" if note else "", "dim")))
+    """A line that names what follows, and a note beside it, or below it when that is long."""
+    gap = "  " if len(title) + len(note) < _SHORT_LINE else "\n"
+    show(Text.assemble((title, "bold"), (f"{gap}{note}" if note else "", "dim")))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
@@ -71,7 +75,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     listed = [[cell(value) for value in row] for row in rows]
     for index, name in enumerate(columns):
         values = [row[index].plain for row in listed]
-        grid.add_column(name, justify="right" if _are_numbers(values) else "left", overflow="fold")
+        side: JustifyMethod = "right" if _are_numbers(values) else "left"
+        # The first column names the thing: it must stay whole, so that it can be pasted.
+        grid.add_column(name, justify=side, overflow="fold", no_wrap=index == 0)
     for row in listed:
         grid.add_row(*row)
     if title:
@@ -87,7 +93,18 @@ def facts(pairs: Mapping[str, object]) -> None:
     for name, value in pairs.items():
         if value not in (None, "", (), [], {}):
             grid.add_row(name, cell(value))
-    show(Padding(grid, (0, 0, 0, 2)))
+    show(Padding(grid, (0, 0, 0, 2), expand=False))
+
+
+def findings(pairs: Iterable[tuple[str, str]]) -> None:
+    """State and sentence, one pair a line; long sentences hang beside their mark."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, sentence in pairs:
+        shown = words_of.state(name)
+        grid.add_row(Text(shown.mark, style=_TONES[shown.tone]), sentence)
+    show(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def blank() -> None:
@@ -95,23 +112,32 @@ def blank() -> None:
     show("")
 
 
+def state(name: str) -> Text:
+    """A state: its mark, its word, its colour."""
+    shown = words_of.state(name)
+    return Text(f"{shown.mark} {shown.word}", style=_TONES[shown.tone])
+
+
 def cell(value: object) -> Text:
     """A value as a table shows it."""
     if isinstance(value, Text):
         return value
     if value is None or value == "":
-        return Text("–", style="dim")
-    if isinstance(value, bool):
-        return Text("yes" if value else "no")
-    if isinstance(value, datetime):
-        return Text(f"{value:%Y-%m-%d %H:%M}")
-    if isinstance(value, float):
-        return Text(f"{value:.4g}")
-    if isinstance(value, int):
-        return Text(f"{value:,}")
-    if isinstance(value, list | tuple):
-        return Text(", ".join(map(str, value)))
-    return Text(str(value), style=_STYLES.get(str(value), ""))
+        return Text(words_of.NOTHING, style="dim")
+    return Text(_as_words(value))
+
+
+def _as_words(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case float() | int():
+            return words_of.number(value)
+        case list() | tuple():
+            return ", ".join(map(str, value))
+    return str(value)
 
 
 def say(template: str, *values: object) -> None:
@@ -128,30 +154,22 @@ def next_step(*commands: str) -> None:
 
 
 def _are_numbers(values: Sequence[str]) -> bool:
-    shown = [value for value in values if value != "–"]
+    shown = [value for value in values if value != words_of.NOTHING]
     return bool(shown) and all(_is_number(value) for value in shown)
 
 
 def _is_number(value: str) -> bool:
     try:
-        float(value.replace(",", "").rstrip("%"))
+        float(value.replace(",", "").replace("−", "-").rstrip("% "))
     except ValueError:
         return False
     return True
 
 
-_STYLES = {
-    "PASSED": "bold green",
-    "FAILED": "bold red",
-    **dict.fromkeys(
-        ("passed", "finished", "ok", "live", "approved", "reached", "done", "resolved"), "green"
-    ),
-    **dict.fromkeys(("failed", "breach", "open", "problem", "error", "rejected", "page"), "red"),
-    **dict.fromkeys(
-        ("warning", "not-enough-data", "acknowledged", "interrupted", "asked", "requested"), "yellow"
-    ),
-    **dict.fromkeys(("canary", "running", "cached"), "cyan"),
-    **dict.fromkeys(
-        ("superseded", "withdrawn", "rolled-back", "not-applicable", "stale", "notice"), "dim"
-    ),
+_TONES: dict[words_of.Tone, str] = {
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "busy": "cyan",
+    "quiet": "dim",
 }

@@ -1,0 +1,37 @@
+"""Reading references from a command line: `run:7k3f9q` and plain `7k3f9q` name the same run."""
+
+from __future__ import annotations
+
+from trueup.foundation.errors import UsageError
+from trueup.foundation.references import Reference, parse
+
+_WORDS = {
+    "alert": "an alert",
+    "approval": "an approval",
+    "data": "a snapshot of data",
+    "deployment": "a deployment",
+    "event": "an event",
+    "goal": "a goal",
+    "model": "a model version",
+    "plan": "a plan",
+    "prediction": "a prediction",
+    "release": "a release",
+    "run": "a run",
+    "verdict": "a verdict",
+}
+
+
+def of_kind(text: str, kind: str) -> Reference:
+    """The reference that `text` means where only things of one kind make sense.
+
+    Raises:
+        UsageError: It is no reference, or one of another kind.
+    """
+    reference = parse(text if ":" in text.partition("@")[0] else f"{kind}:{text}")
+    if reference.kind != kind:
+        raise UsageError(
+            "reference-kind",
+            f"'{text}' names {_WORDS[reference.kind]}; this command takes {_WORDS[kind]}.",
+            hint=f"trueup why {reference}",
+        )
+    return reference

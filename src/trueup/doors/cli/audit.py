@@ -1,0 +1,69 @@
+"""`trueup audit`: everything that happened, and the proof that nobody changed it."""
+
+from __future__ import annotations
+
+import click
+
+from trueup.doors.cli import output
+from trueup.doors.cli.grammar import Group
+from trueup.foundation.errors import BackendError
+from trueup.foundation.text import plural
+from trueup.state import eventlog
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """The event log and its proof."""
+
+
+@command.command("log", example="trueup audit log --about lumps@1")
+@click.option("--about", default="", metavar="REF", help="Only events about this.")
+@click.option(
+    "--limit",
+    default=30,
+    type=click.IntRange(1, 10_000),
+    show_default=True,
+    help="How many at most.",
+)
+@output.json_option
+def log(about: str, limit: int, as_json: bool) -> None:
+    """Show the newest events: who did what, when, and why."""
+    with output.here() as workspace, workspace.state.read(workspace.owner) as connection:
+        if about:
+            events = eventlog.about(connection, about)[::-1][:limit]
+        else:
+            events = eventlog.latest(connection, limit)
+    if as_json:
+        output.emit_json(events)
+        return
+    if not events:
+        output.say("Nothing happened{} yet.", f" to {about}" if about else "")
+        output.next_step("trueup audit log")
+        return
+    rows = [(f"{e.seq}", e.at, e.type, e.subject, e.actor, e.why) for e in events]
+    output.table(("no", "at", "event", "about", "by", "why"), rows)
+    output.next_step("trueup audit verify")
+
+
+@command.command("verify", example="trueup audit verify")
+@output.json_option
+def verify(as_json: bool) -> None:
+    """Recompute every event and every signature of the log.
+
+    The exit code is 8 when the log was changed.
+    """
+    with output.here() as workspace, workspace.state.read(workspace.owner) as connection:
+        checked = workspace.state.log.verify(connection)
+    if checked.problems:
+        raise BackendError(
+            "ledger-broken",
+            f"The event log was changed: {'; '.join(checked.problems[:3])}.",
+            hint="restore the .trueup folder from a backup",
+            context={"problems": checked.problems[:100], "events": checked.size},
+        )
+    if as_json:
+        output.emit_json(checked)
+        return
+    output.show(f"✓ {plural(checked.size, 'event')}, signed and unchanged")
+    output.show(f"  root {checked.root}")
+    output.next_step("trueup audit log")

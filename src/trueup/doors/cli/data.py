@@ -1,0 +1,87 @@
+"""`trueup data`: snapshots of the datasets that the plan declares."""
+
+from __future__ import annotations
+
+import click
+
+from trueup.doors.cli import output
+from trueup.doors.cli.addresses import of_kind
+from trueup.doors.cli.grammar import Group
+from trueup.foundation.digests import short
+from trueup.foundation.text import plural, size
+from trueup.rendering import words
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Snapshots of data."""
+
+
+@command.command("list", example="trueup data list")
+@output.json_option
+def list_(as_json: bool) -> None:
+    """List the newest snapshot of every dataset."""
+    with output.here() as workspace:
+        found = workspace.datasets.newest(workspace.owner)
+        declared = list(workspace.plans.current(workspace.owner).plan.datasets)
+    if as_json:
+        output.emit_json(found)
+        return
+    missing = [name for name in declared if name not in {version.name for version in found}]
+    rows = [(v.ref, v.rows, len(v.files), short(v.digest), v.taken_at, v.taken_by) for v in found]
+    if rows:
+        output.table(("snapshot", "rows", "files", "digest", "taken at", "by"), rows)
+    if missing:
+        output.say("Declared, but without a snapshot: {}.", ", ".join(missing))
+        output.next_step(f"trueup data snapshot {missing[0]}")
+    elif rows:
+        output.next_step(f"trueup data show {found[0].ref}")
+    else:
+        output.say("The plan declares no dataset.")
+        output.next_step("trueup explain dataset-not-found")
+
+
+@command.command("snapshot", example="trueup data snapshot lumps")
+@click.argument("name")
+@output.as_option
+@output.json_option
+def snapshot(name: str, speaker: str, as_json: bool) -> None:
+    """Keep a dataset as it is now; unchanged content gives the snapshot there is."""
+    wanted = of_kind(name, "data")
+    with output.here() as workspace:
+        actor = workspace.speaking_as(speaker)
+        known = {version.ref for version in workspace.datasets.newest(actor)}
+        taken = workspace.datasets.snapshot(actor, wanted.name, workspace.root)
+    if as_json:
+        output.emit_json(taken)
+        return
+    note = "as before" if taken.ref in known else plural(taken.rows, "row")
+    output.show(f"{taken.ref}  {short(taken.digest)}  {note}")
+    output.next_step(f"trueup data show {taken.ref}", "trueup run")
+
+
+@command.command("show", example="trueup data show data:lumps@1")
+@click.argument("reference", metavar="DATASET[@VERSION]")
+@output.json_option
+def show(reference: str, as_json: bool) -> None:
+    """Show one snapshot: its files, columns and rows."""
+    wanted = of_kind(reference, "data")
+    with output.here() as workspace:
+        found = workspace.datasets.show(workspace.owner, wanted.name, wanted.selector)
+    if as_json:
+        output.emit_json(found)
+        return
+    output.heading(found.ref)
+    output.facts(
+        {
+            "rows": found.rows,
+            "digest": found.digest,
+            "taken": f"{words.moment(found.taken_at)} by {found.taken_by}",
+        }
+    )
+    output.blank()
+    files = [(f.path, f.rows, size(f.size), short(f.digest)) for f in found.files]
+    output.table(("file", "rows", "size", "digest"), files)
+    output.blank()
+    output.table(("column", "type"), found.columns.items())
+    output.next_step(f"trueup why {found.ref}")

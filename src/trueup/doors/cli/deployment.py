@@ -1,0 +1,151 @@
+"""`trueup deployment`: the places where models serve, and what is released there."""
+
+from __future__ import annotations
+
+import click
+
+from trueup.app.wiring import Workspace
+from trueup.doors.cli import output
+from trueup.doors.cli.addresses import of_kind
+from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.release import show_started
+from trueup.foundation import clock
+from trueup.foundation.errors import NotFoundError
+from trueup.foundation.text import did_you_mean, nearest
+from trueup.lifecycle.plan.records import Deployment
+from trueup.lifecycle.releases.records import Release
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Where models serve, and their releases."""
+
+
+@command.command("list", example="trueup deployment list")
+@output.json_option
+def list_(as_json: bool) -> None:
+    """List all deployments and what serves there."""
+    with output.here() as workspace:
+        actor = workspace.owner
+        planned = workspace.plans.current(actor).plan.deployments
+        routes = workspace.releases.routes(actor)
+    if as_json:
+        output.emit_json([routes[name] for name in planned])
+        return
+    rows = []
+    for name, settings in planned.items():
+        arms = [f"{arm.model_ref} {arm.weight:.0%}" for arm in routes[name].arms]
+        rows.append((name, settings.model, ", ".join(arms), settings.strategy))
+    if not rows:
+        output.say("The plan has no deployment.")
+        output.next_step("trueup plan show")
+        return
+    output.table(("deployment", "model", "serves", "strategy"), rows)
+    output.next_step(f"trueup deployment show {rows[0][0]}")
+
+
+@command.command("show", example="trueup deployment show clinic")
+@click.argument("name")
+@output.json_option
+def show(name: str, as_json: bool) -> None:
+    """Show one deployment: what serves, and every release it had."""
+    with output.here() as workspace:
+        name, settings = _planned(workspace, name)
+        actor = workspace.owner
+        route = workspace.releases.routes(actor)[name]
+        found = workspace.releases.of_deployment(actor, name)
+    if as_json:
+        output.emit_json(
+            {"deployment": name, "settings": settings, "route": route, "releases": found}
+        )
+        return
+    output.heading(name)
+    output.facts(
+        {
+            "model": settings.model,
+            "serves": ", ".join(f"{a.model_ref} {a.weight:.0%}" for a in route.arms) or "nothing",
+            "strategy": settings.strategy,
+            "entity": settings.entity,
+            "monitored": f"every {settings.monitor_every}",
+        }
+    )
+    if found:
+        output.blank()
+        rows = [_row(release) for release in found]
+        output.table(("release", "model", "state", "started", "ended", "by", "why"), rows)
+    output.next_step(*_after(name, settings, found))
+
+
+@command.command("promote", example="trueup deployment promote clinic")
+@click.argument("name")
+@click.option("--why", default="promoted by hand", metavar="TEXT", help="For the record.")
+@output.as_option
+@output.json_option
+def promote(name: str, why: str, speaker: str, as_json: bool) -> None:
+    """Give a canary all the traffic now."""
+    with output.here() as workspace:
+        name, _ = _planned(workspace, name)
+        actor = workspace.speaking_as(speaker)
+        release = workspace.releases.promote(actor, name, clock.now(), why)
+    if as_json:
+        output.emit_json(release)
+        return
+    show_started(release)
+    output.next_step(f"trueup deployment show {name}", f"trueup rollback {name}")
+
+
+@command.command("withdraw", example="trueup deployment withdraw clinic")
+@click.argument("name")
+@click.option("--why", default="withdrawn by hand", metavar="TEXT", help="For the record.")
+@output.as_option
+@output.json_option
+def withdraw(name: str, why: str, speaker: str, as_json: bool) -> None:
+    """Take back a release that waits for its approval."""
+    with output.here() as workspace:
+        name, _ = _planned(workspace, name)
+        actor = workspace.speaking_as(speaker)
+        release = workspace.releases.withdraw(actor, name, why)
+    if as_json:
+        output.emit_json(release)
+        return
+    show_started(release)
+    output.next_step(f"trueup deployment show {name}")
+
+
+def _planned(workspace: Workspace, text: str) -> tuple[str, Deployment]:
+    name = of_kind(text, "deployment").name
+    known = workspace.plans.current(workspace.owner).plan.deployments
+    if name not in known:
+        near = nearest(name, known)
+        raise NotFoundError(
+            "deployment-not-found",
+            f"The plan has no deployment '{name}'.{did_you_mean(name, known)}",
+            hint=f"trueup deployment show {near}" if near else "trueup deployment list",
+        )
+    return name, known[name]
+
+
+def _row(release: Release) -> tuple[object, ...]:
+    state = output.state(release.state)
+    if release.state == "canary":
+        state.append(f" {release.weight:.0%}")
+    return (
+        release.ref,
+        release.model_ref,
+        state,
+        release.started_at,
+        release.ended_at,
+        release.requested_by,
+        release.why,
+    )
+
+
+def _after(name: str, settings: Deployment, found: list[Release]) -> list[str]:
+    waiting = next((r for r in found if r.state == "requested"), None)
+    if waiting is not None:
+        return [f"trueup approve {waiting.approval} --as NAME"]
+    if any(release.state == "canary" for release in found):
+        return [f"trueup deployment promote {name}", f"trueup rollback {name}"]
+    if any(release.state == "live" for release in found):
+        return ["trueup serve", f"trueup monitor status {name}"]
+    return [f"trueup check {settings.model.partition('@')[0]}"]

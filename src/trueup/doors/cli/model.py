@@ -1,0 +1,132 @@
+"""`trueup model`: registered models, their versions, and what happened to each."""
+
+from __future__ import annotations
+
+import click
+
+from trueup.doors.cli import output
+from trueup.doors.cli.addresses import of_kind
+from trueup.doors.cli.grammar import Group
+from trueup.foundation.digests import short
+from trueup.rendering import words
+from trueup.state import eventlog
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Registered models and their versions."""
+
+
+@command.command("list", example="trueup model list")
+@output.json_option
+def list_(as_json: bool) -> None:
+    """List all models with their newest version and their champion."""
+    with output.here() as workspace:
+        actor = workspace.owner
+        found = []
+        for name in workspace.models.names(actor):
+            versions = workspace.models.versions(actor, name)
+            found.append((versions[0], workspace.models.aliases(actor, name), len(versions)))
+    if as_json:
+        output.emit_json(
+            [
+                {"model": newest.model, "newest": newest.version, "versions": n, "aliases": aliases}
+                for newest, aliases, n in found
+            ]
+        )
+        return
+    if not found:
+        output.say("No model is registered yet.")
+        output.next_step("trueup run")
+        return
+    rows = [
+        (newest.model, newest.ref, _named(newest.model, aliases), count, newest.registered_at)
+        for newest, aliases, count in found
+    ]
+    output.table(("model", "newest", "aliases", "versions", "registered at"), rows)
+    output.next_step(f"trueup model history {found[0][0].model}")
+
+
+@command.command("show", example="trueup model show lumps@champion")
+@click.argument("reference", metavar="MODEL[@VERSION]")
+@output.json_option
+def show(reference: str, as_json: bool) -> None:
+    """Show one version: what it is made of, what it takes, and its verdicts."""
+    wanted = of_kind(reference, "model")
+    with output.here() as workspace:
+        actor = workspace.owner
+        version = workspace.models.show(actor, wanted.name, wanted.selector)
+        aliases = workspace.models.aliases(actor, version.model)
+        verdicts = workspace.gates.of_model(actor, version.ref)
+    if as_json:
+        output.emit_json({"version": version, "aliases": aliases, "verdicts": verdicts})
+        return
+    manifest = version.manifest
+    output.heading(version.ref, ", ".join(a for a, n in aliases.items() if n == version.version))
+    output.facts(
+        {
+            "digest": version.digest,
+            "format": manifest.format,
+            "made by": f"run:{manifest.run} of pipeline {manifest.pipeline}",
+            "parameters": ", ".join(f"{k}={v}" for k, v in manifest.parameters.items()),
+            "data": ", ".join(f"{k} {short(v)}" for k, v in manifest.data.items()),
+            "commit": manifest.commit[:7],
+            "label": manifest.label,
+            "registered": f"{words.moment(version.registered_at)} by {version.registered_by}",
+        }
+    )
+    output.blank()
+    inputs = [
+        (c.name, c.kind, "may be missing" if c.nullable else "") for c in manifest.signature.inputs
+    ]
+    output.table(("input", "kind", ""), inputs)
+    if verdicts:
+        output.blank()
+        rows = [
+            (f"verdict:{v.id}", output.state(v.statement.outcome), v.given_at, v.given_by)
+            for v in verdicts
+        ]
+        output.table(("verdict", "outcome", "given at", "by"), rows)
+        output.next_step(f"trueup why {version.ref}")
+    else:
+        output.next_step(f"trueup check {version.ref}")
+
+
+@command.command("history", example="trueup model history lumps")
+@click.argument("reference", metavar="MODEL[@VERSION]")
+@output.json_option
+def history(reference: str, as_json: bool) -> None:
+    """Show all versions of a model, or everything that happened to one version."""
+    wanted = of_kind(reference, "model")
+    with output.here() as workspace:
+        actor = workspace.owner
+        version = workspace.models.show(actor, wanted.name, wanted.selector)
+        versions = workspace.models.versions(actor, wanted.name)
+        aliases = workspace.models.aliases(actor, wanted.name)
+        with workspace.state.read(actor) as connection:
+            events = eventlog.about(connection, version.ref)
+    if as_json:
+        output.emit_json(events if wanted.selector else versions)
+        return
+    if wanted.selector:
+        rows = [(e.at, e.type, e.actor, e.why) for e in events]
+        output.table(("at", "event", "by", "why"), rows)
+        output.next_step(f"trueup why {version.ref}")
+        return
+    listed = [
+        (
+            v.ref,
+            ", ".join(a for a, n in aliases.items() if n == v.version),
+            f"run:{v.manifest.run}",
+            short(v.digest),
+            v.registered_at,
+            v.registered_by,
+        )
+        for v in versions
+    ]
+    output.table(("version", "aliases", "made by", "digest", "registered at", "by"), listed)
+    output.next_step(f"trueup model show {versions[0].ref}")
+
+
+def _named(model: str, aliases: dict[str, int]) -> str:
+    return ", ".join(f"{alias} = {model}@{number}" for alias, number in aliases.items())

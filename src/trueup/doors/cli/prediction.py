@@ -1,0 +1,138 @@
+"""`trueup prediction`: what was answered, and what turned out to be true."""
+
+from __future__ import annotations
+
+import click
+
+from trueup.app.wiring import Workspace
+from trueup.doors.cli import output
+from trueup.doors.cli.addresses import of_kind
+from trueup.doors.cli.grammar import Group
+from trueup.foundation import clock
+from trueup.foundation.errors import UsageError
+from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.records import Labels, Prediction
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Recorded predictions and labels."""
+
+
+@command.command("list", example="trueup prediction list --deployment clinic")
+@click.option("--deployment", default="", metavar="NAME", help="Only of this deployment.")
+@click.option(
+    "--limit",
+    default=20,
+    type=click.IntRange(1, 10_000),
+    show_default=True,
+    help="How many at most.",
+)
+@output.json_option
+def list_(deployment: str, limit: int, as_json: bool) -> None:
+    """List the newest predictions with their labels."""
+    with output.here() as workspace:
+        actor = workspace.owner
+        planned = list(workspace.plans.current(actor).plan.deployments)
+        places = [of_kind(deployment, "deployment").name] if deployment else planned
+        found = [p for place in places for p in workspace.predictions.query(actor, place, limit)]
+    found = sorted(found, key=lambda p: p.received_at, reverse=True)[:limit]
+    if as_json:
+        output.emit_json(found)
+        return
+    if not found:
+        output.say("Nothing was predicted yet.")
+        output.next_step("trueup serve")
+        return
+    rows = [(p.id, p.model_ref, p.score, _label(p), p.received_at, p.deployment) for p in found]
+    columns = ["prediction", "model", "score", "label", "received at", "deployment"]
+    if len({p.deployment for p in found}) == 1:  # one place needs no column of its own
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    output.table(columns, rows)
+    output.next_step(f"trueup why {found[0].ref}")
+
+
+@command.command("show", example="trueup prediction show 0192f0c4d1e27c3a9b5e6f708192a3b4-0")
+@click.argument("reference", metavar="PREDICTION")
+@output.json_option
+def show(reference: str, as_json: bool) -> None:
+    """Show one prediction: what was asked, what was answered, what was true."""
+    wanted = of_kind(reference, "prediction")
+    with output.here() as workspace:
+        found = workspace.predictions.show(workspace.owner, wanted.name)
+    if as_json:
+        output.emit_json(found)
+        return
+    output.heading(found.ref)
+    output.facts(
+        {
+            "score": found.score,
+            "label": _label(found) or "not known yet",
+            "answered by": f"{found.model_ref} in release:{found.deployment}@{found.release}",
+            "entity": found.entity,
+            "about": found.at,
+            "received": found.received_at,
+        }
+    )
+    output.blank()
+    output.table(("input", "value"), found.inputs.items())
+    output.next_step(f"trueup why {found.ref}", f"trueup prediction label {found.id} 1")
+
+
+@command.command("label", example="trueup prediction label 0192f0c4d1e27c3a9b5e6f708192a3b4-0 1")
+@click.argument("reference", metavar="PREDICTION")
+@click.argument("value", type=click.Choice(["0", "1"]))
+@click.option("--at", default="", metavar="MOMENT", help="When the truth was known; now if absent.")
+@output.as_option
+@output.json_option
+def label(reference: str, value: str, at: str, speaker: str, as_json: bool) -> None:
+    """Say what turned out to be true; a later label replaces an earlier one."""
+    wanted = of_kind(reference, "prediction")
+    moment = parse_moment("--at", at)
+    with output.here() as workspace:
+        actor = workspace.speaking_as(speaker)
+        with workspace.state.read(actor, "feedback.create"):
+            pass  # asks the guard; the journal has none of its own
+        found = workspace.predictions.show(actor, wanted.name)
+        _record(workspace, found, float(value), moment)
+        found = workspace.predictions.show(actor, wanted.name)
+    if as_json:
+        output.emit_json(found)
+        return
+    output.show(f"{found.ref}  score {found.score:.4g}  label {value}")
+    output.next_step(f"trueup monitor run {found.deployment}")
+
+
+def parse_moment(option: str, text: str) -> clock.datetime:
+    """The moment that an option gives; now without one.
+
+    Raises:
+        UsageError: The text is no moment.
+    """
+    try:
+        return clock.parse_moment(text) if text else clock.now()
+    except ValueError as error:
+        raise UsageError(
+            "moment-malformed",
+            f"{option} '{text}' is no moment in ISO 8601.",
+            hint=f"{option} {clock.now():%Y-%m-%dT%H:%M}",
+        ) from error
+
+
+def _record(workspace: Workspace, found: Prediction, value: float, at: clock.datetime) -> None:
+    journal = Journal(workspace.settings.journal)
+    try:
+        record = Labels(
+            deployment=found.deployment,
+            received_at=clock.now(),
+            predictions=[found.id],
+            labels=[value],
+            at=at,
+        )
+        journal.write([record])
+    finally:
+        journal.close()
+
+
+def _label(prediction: Prediction) -> str:
+    return "" if prediction.label is None else f"{prediction.label.value:g}"

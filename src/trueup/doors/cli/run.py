@@ -1,0 +1,198 @@
+"""`trueup run`: a pipeline from fresh snapshots to a registered candidate."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.text import Text
+
+from trueup.app.training import Trained, train
+from trueup.app.wiring import Workspace
+from trueup.doors.cli import output, plan
+from trueup.doors.cli.grammar import Command
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import UsageError
+from trueup.foundation.text import plural, seconds
+from trueup.lifecycle.pipeline import discovery, rules
+from trueup.lifecycle.pipeline.decorators import Pipeline
+from trueup.lifecycle.pipeline.graph import Graph, outputs_in
+from trueup.lifecycle.plan import service as plans
+from trueup.lifecycle.runs.records import Metric, StepProgress
+
+
+@click.command(cls=Command, example="trueup run example -p strength=0.1")
+@click.argument("pipeline", required=False, default="")
+@click.option(
+    "-p",
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the pipeline; may be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything and draw the steps; run none.")
+@click.option(
+    "--allow-dirty",
+    is_flag=True,
+    help="Run although files differ from the commit; the run will say so.",
+)
+@output.as_option
+@output.json_option
+def command(
+    pipeline: str,
+    given: tuple[str, ...],
+    dry_run: bool,
+    allow_dirty: bool,
+    speaker: str,
+    as_json: bool,
+) -> None:
+    """Run a pipeline and register what it makes.
+
+    PIPELINE may be left out when there is one. Takes snapshots of the data, reuses every step
+    whose code and inputs did not change, and registers the candidate as a new model version.
+    """
+    with output.here() as workspace:
+        found = discovery.find(workspace.root, pipeline)
+        parameters = found.parse(_pairs(given))
+        if dry_run:
+            _preview(workspace, found, parameters, as_json)
+            return
+        actor = workspace.speaking_as(speaker)
+        _require_plan(workspace, actor)
+        for lost in workspace.runs.mark_lost(actor):
+            output.say("{} had died without a word; what it finished is reused.", lost.ref)
+        with _Steps() as told:
+            trained = train(
+                workspace,
+                actor,
+                found.name,
+                parameters,
+                allow_dirty=allow_dirty,
+                progress=told.tell,
+            )
+        metrics = workspace.runs.metrics(actor, trained.run.id)
+    if as_json:
+        output.emit_json({"run": trained.run, "version": trained.version, "metrics": metrics})
+        return
+    _report(trained, metrics, told)
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(
+                "parameter-malformed",
+                f"The parameter '{text}' is not written as NAME=VALUE.",
+                hint=f"-p {name or 'NAME'}=VALUE",
+            )
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _require_plan(workspace: Workspace, actor: Actor) -> None:
+    adopted = plan.in_force(workspace, actor)
+    if adopted is None:
+        adopted = plan.adopt_file(workspace, actor)
+        output.say("Plan {} is in force from now on.", adopted.version)
+    elif plan.differs(workspace, adopted):
+        plans.read(workspace.root)  # a file with an error must not pass as a mere difference
+        output.say(
+            "[yellow]note:[/] trueup.toml differs from plan {}, which is in force: {}",
+            adopted.version,
+            "trueup plan adopt",
+        )
+
+
+class _Steps:
+    """Tells how the steps go: a spinner on a terminal, a line for each that ended everywhere."""
+
+    def __init__(self) -> None:
+        self.ran = self.reused = 0
+        self._status = output.words.status("looking at the data") if _is_terminal() else None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _Steps:
+        if self._status is not None:
+            self._stack.enter_context(self._status)
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._stack.close()
+
+    def tell(self, told: StepProgress) -> None:
+        if told.state == "started":
+            if self._status is not None:
+                self._status.update(f"{escape(told.step)} ({told.position} of {told.total})")
+            return
+        self.ran += told.state == "finished"
+        self.reused += told.state == "reused"
+        line = output.state("cached" if told.state == "reused" else told.state)
+        line = Text(f"{line.plain.split()[0]} ", style=line.style)
+        line.append(f"{told.step:<18} ", style="not dim")
+        took = "reused" if told.state == "reused" else seconds(told.seconds)
+        line.append(f"{took:<8} ", style="not dim")
+        line.append("; ".join(told.why[:2]), style="dim")
+        output.words.print(line)
+
+
+def _is_terminal() -> bool:
+    return output.words.is_terminal
+
+
+def _report(trained: Trained, metrics: tuple[Metric, ...], told: _Steps) -> None:
+    run, version = trained
+    took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else 0.0
+    output.say(
+        "\n{} finished in {}: {} ran, {} reused.{}",
+        run.ref,
+        seconds(took),
+        plural(told.ran, "step"),
+        told.reused,
+        " Files differed from the commit." if run.dirty else "",
+    )
+    if metrics:
+        output.say("")
+        output.table(("step", "metric", "value"), [(m.step, m.name, m.value) for m in metrics])
+    if version is not None:
+        output.say("")
+        output.show(Text.assemble("new version  ", (version.ref, "bold")))
+        output.next_step(f"trueup check {version.ref}", f"trueup runs show {run.ref}")
+    else:
+        output.next_step(f"trueup runs show {run.ref}")
+
+
+def _preview(
+    workspace: Workspace, found: Pipeline[..., Any], parameters: dict[str, Any], as_json: bool
+) -> None:
+    with discovery.on_path(workspace.root):
+        drawn = found.draw(parameters, workspace.root)
+    rules.check_datasets(drawn.datasets, plans.read(workspace.root).datasets)
+    steps = [
+        {"step": node.name, "place": str(node.at), "from": _sources(drawn, node.arguments)}
+        for node in drawn.nodes
+    ]
+    if as_json:
+        output.emit_json({"pipeline": found.name, "parameters": parameters, "steps": steps})
+        return
+    shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    output.heading(found.name, shown)
+    rows = [(i + 1, s["step"], ", ".join(s["from"]), s["place"]) for i, s in enumerate(steps)]
+    output.table(("no", "step", "takes", "called at"), rows)
+    if drawn.candidate is not None:
+        output.say("\nMakes a version of model '{}'. Nothing was run.", found.model)
+    else:
+        output.say("\nMakes no model. Nothing was run.")
+    output.next_step(f"trueup run {found.name}")
+
+
+def _sources(drawn: Graph, arguments: dict[str, Any]) -> list[str]:
+    from_ = []
+    for _, value in outputs_in(arguments):
+        words = repr(value).strip("<>")
+        from_.append(words.replace("the result of step ", "").replace("'", ""))
+    return list(dict.fromkeys(from_))

@@ -1,0 +1,103 @@
+"""`trueup serve`: the prediction server, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import msgspec
+
+from trueup.app.answering import open_answering
+from trueup.app.wiring import Workspace
+from trueup.doors.cli import output
+from trueup.doors.cli.grammar import Command
+from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.models.service import read_rows
+from trueup.lifecycle.serving import server
+
+_DATATYPES = {"number": "FP64", "integer": "INT64", "text": "BYTES", "boolean": "BOOL"}
+DEFAULT_PORT = 8080
+
+
+@click.command(cls=Command, example="trueup serve --port 8080")
+@click.option(
+    "--port",
+    default=DEFAULT_PORT,
+    type=click.IntRange(0, 65535),
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
+)
+@click.option(
+    "--until-stdin-closes",
+    is_flag=True,
+    help="Also stop when standard input is closed: no server outlives who started it.",
+)
+@output.json_option
+def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
+    """Serve predictions only, on this machine (127.0.0.1).
+
+    Follows releases as they happen. Every prediction is on disk before it is answered. Ctrl-C
+    finishes what is under way. Where stdout is no terminal it prints one line of JSON with the
+    address.
+    """
+    with output.here() as workspace:
+        answering = open_answering(workspace, on_failure=told_failure)
+
+        def listening(url: str) -> None:
+            if as_json or not sys.stdout.isatty():
+                server.say_listening(url)
+            else:
+                output.say("Serving predictions at [bold]{}[/]. Ctrl-C stops.", url)
+                show_places(workspace, url)
+
+        try:
+            server.serve(
+                answering.application,
+                port=port,
+                stop_when_stdin_closes=until_stdin_closes,
+                on_listening=listening,
+            )
+        finally:
+            answering.close()
+    output.say("Stopped: everything under way was answered and recorded.")
+
+
+def told_failure(deployment: str, error: Exception) -> None:
+    """Say which deployment could not follow its release; it goes on with what it had."""
+    output.say("[yellow]warning:[/] {} keeps what it serves: {}", deployment, error)
+
+
+def show_places(workspace: Workspace, url: str) -> None:
+    """Print what is served, with a request to paste for the first of it."""
+    actor = workspace.owner
+    routes = {name: r for name, r in workspace.releases.routes(actor).items() if r.arms}
+    if not routes:
+        output.say("\nNothing is released yet; what is released later is served at once.")
+        output.next_step("trueup status")
+        return
+    output.say("")
+    for name, route in routes.items():
+        arms = ", ".join(f"{arm.model_ref} {arm.weight:.0%}" for arm in route.arms)
+        output.say("  {}  {}", name, arms)
+    name, route = next(iter(routes.items()))
+    model, _, number = route.arms[0].model_ref.partition("@")
+    version = workspace.models.show(actor, model, number)
+    output.say("\nAsk it:")
+    output.words.print(_curl(workspace, f"{url}/v2/models/{name}/infer", version), markup=False)
+
+
+def _curl(workspace: Workspace, url: str, version: ModelVersion) -> str:
+    """A request with one of the rows that were set aside."""
+    row = read_rows(workspace.state.blobs, version.manifest.holdout).row(0, named=True)
+    tensors = [
+        {
+            "name": column.name,
+            "shape": [1],
+            "datatype": _DATATYPES[column.kind],
+            "data": [row[column.name]],
+        }
+        for column in version.manifest.signature.inputs
+    ]
+    lines = ",\n  ".join(msgspec.json.encode(tensor).decode() for tensor in tensors)
+    body = f'{{"inputs": [\n  {lines}\n]}}'.replace("'", "\\u0027")  # a quote would end the word
+    return f"curl -s {url} -H 'Content-Type: application/json' -d '{body}'"

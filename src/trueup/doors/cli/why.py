@@ -1,0 +1,78 @@
+"""`trueup why`: the chain behind anything, as a tree."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+from rich.tree import Tree
+
+from trueup.app.lineage import Node
+from trueup.app.why import explain
+from trueup.doors.cli import output
+from trueup.doors.cli.grammar import Command
+from trueup.foundation.digests import PREFIX, short
+
+_COMMIT_LENGTH = 40
+
+
+@click.command(cls=Command, example="trueup why lumps@champion")
+@click.argument("reference", metavar="REF")
+@click.option("--facts/--no-facts", default=True, help="Show the facts of every thing, or not.")
+@output.json_option
+def command(reference: str, facts: bool, as_json: bool) -> None:
+    """Trace anything to its causes and its effects.
+
+    REF may name a prediction, model version, release, run, snapshot, alert, verdict, approval,
+    goal, plan or deployment.
+    """
+    with output.here() as workspace:
+        found = explain(workspace, workspace.owner, reference)
+    if as_json:
+        output.emit_json(found)
+        return
+    tree = Tree(_label(found), guide_style="dim")
+    if facts:
+        _add_facts(tree, found)
+    for child in found.children:
+        _grow(tree, child, facts)
+    output.show(tree)
+    refs = [ref for ref in _refs(found) if ref != found.ref]
+    output.next_step(f"trueup why {refs[0]}" if refs else "trueup status")
+
+
+def _grow(tree: Tree, node: Node, facts: bool) -> None:
+    branch = tree.add(_label(node))
+    if facts:
+        _add_facts(branch, node)
+    for child in node.children:
+        _grow(branch, child, facts)
+
+
+def _label(node: Node) -> Text:
+    relation, label = node.relation, node.label
+    if relation and relation.split()[-1] == label.split()[0]:  # not "at commit commit 1a2b3c4"
+        relation = relation.rpartition(" ")[0]
+    before = (f"{relation} ", "cyan") if relation else ""
+    reference = (f"  {node.ref}", "magenta") if node.ref and node.ref not in label else ""
+    return Text.assemble(before, (label, "bold"), reference)
+
+
+def _add_facts(branch: Tree, node: Node) -> None:
+    shown = [
+        f"{name} {_shortened(value)}"
+        for name, value in node.facts.items()
+        if _shortened(value) not in node.label
+    ]
+    if shown:
+        branch.label = Text.assemble(branch.label, "\n", (" · ".join(shown), "dim"))
+
+
+def _shortened(value: str) -> str:
+    if value.startswith(PREFIX):
+        return short(value)
+    is_commit = len(value) == _COMMIT_LENGTH and set(value) <= set("0123456789abcdef")
+    return value[:12] if is_commit else value
+
+
+def _refs(node: Node) -> list[str]:
+    return [ref for child in node.children for ref in (child.ref, *_refs(child)) if ref]
