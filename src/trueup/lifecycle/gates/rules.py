@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import norm
+from scipy import special
 
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Statement, VerdictOutcome
 from trueup.statistics.metrics import Estimate
@@ -38,7 +38,7 @@ def against_limit(
         return "not-enough-data", None, min_rows
     # From here on "more is better": a ceiling is a floor with the sign turned.
     sign = 1.0 if at_least is not None else -1.0
-    z = float(norm.ppf(confidence))
+    z = float(special.ndtri(confidence))
     reach = z * estimate.standard_error
     bound = estimate.value - sign * reach
     distance = sign * (estimate.value - limit)
