@@ -55,25 +55,27 @@ def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
     permission: Permission = handler.opt[_KEY]
     if permission == "public":
         return
-    workspace = workspace_of(connection)
-    with workspace.state.read(actor_of(connection), permission):
-        pass  # entering asks the guard of people
-
-
-def workspace_of(connection: Connection) -> Workspace:
-    """The project that this application shows."""
     workspace: Workspace = connection.app.state.workspace
+    who: Who = connection.app.state.who
+    actor = who(connection)
+    with workspace.state.read(actor, permission):
+        connection.state.actor = actor  # entering asked the guard of people
+
+
+def workspace_of(request: Asked) -> Workspace:
+    """The project that this application shows."""
+    workspace: Workspace = request.app.state.workspace
     return workspace
 
 
-def actor_of(connection: Connection) -> Actor:
-    """Who makes this request."""
-    who: Who = connection.app.state.who
-    return who(connection)
+def actor_of(request: Asked) -> Actor:
+    """Who makes this request; known once the guard has let it in."""
+    actor: Actor = request.state.actor
+    return actor
 
 
 # What handlers may ask for by name.
 DEPENDENCIES = {
-    "workspace": Provide(lambda request: workspace_of(request), sync_to_thread=False),
-    "actor": Provide(lambda request: actor_of(request), sync_to_thread=False),
+    "workspace": Provide(workspace_of, sync_to_thread=False),
+    "actor": Provide(actor_of, sync_to_thread=False),
 }

@@ -1,0 +1,42 @@
+"""Deployments, their releases, and the way back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trueup.app.wiring import Workspace
+from trueup.doors.api.routes import reading, verb
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor
+from trueup.foundation.records import Record
+from trueup.lifecycle.releases.records import Release, Route
+
+
+class RollBack(Record):
+    """The body of a roll-back.
+
+    Attributes:
+        reason: Why.
+        at: In the time of the traffic; now, when left out.
+    """
+
+    reason: str = "rolled back by hand"
+    at: datetime | None = None
+
+
+@reading("/deployments")
+def routes(workspace: Workspace, actor: Actor) -> dict[str, Route]:
+    """Where the traffic of every deployment goes now."""
+    return workspace.releases.routes(actor)
+
+
+@reading("/deployments/{name:str}/releases")
+def of_deployment(workspace: Workspace, actor: Actor, name: str) -> list[Release]:
+    """All releases of a deployment, newest first."""
+    return workspace.releases.of_deployment(actor, name)
+
+
+@verb("/deployments/{name:str}/roll-back", "releases.operate")
+def roll_back(workspace: Workspace, actor: Actor, name: str, data: RollBack) -> Release:
+    """Undo the newest change of what serves; answers with what serves now."""
+    return workspace.releases.roll_back(actor, name, data.at or clock.now(), data.reason)

@@ -1,0 +1,30 @@
+"""Why: from anything to its causes and its effects, as a tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response
+
+from trueup.app.lineage import Node
+from trueup.app.why import explain
+from trueup.app.wiring import Workspace
+from trueup.doors.api.access import Asked
+from trueup.doors.web import shell
+from trueup.foundation.actor import Actor
+from trueup.foundation.records import Record
+
+
+class WhyPage(Record):
+    """The chain of one reference."""
+
+    reference: str
+    tree: Node
+
+
+@shell.page("/why/{reference:str}")
+def why(request: Asked, workspace: Workspace, actor: Actor, reference: str) -> Response[Any]:
+    """The whole chain behind a reference."""
+    page = WhyPage(reference=reference, tree=explain(workspace, actor, reference))
+    title = f"Why {reference}"
+    return shell.answer(request, "why.html", title, page, command=f"trueup why {reference}")

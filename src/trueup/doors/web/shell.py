@@ -1,0 +1,185 @@
+"""What goes out: a record becomes an HTML page inside the common frame, or its JSON twin.
+
+A page never prints a value by itself: everything passes through the filters made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import jinja2
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from trueup import __version__
+from trueup.app.wiring import Workspace
+from trueup.doors.api.access import Asked, needs
+from trueup.doors.web import links, static, twins
+from trueup.foundation import digests, text
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import TrueupError
+from trueup.foundation.permissions import Permission
+from trueup.foundation.records import Record
+from trueup.rendering import words
+
+JSON = "application/json"
+HTML = "text/html"
+
+
+class Place(Record):
+    """One entry of the navigation."""
+
+    label: str
+    path: str
+    is_current: bool
+    count: int = 0
+
+
+class Frame(Record):
+    """What every page shows around its own content; plan 0 is none, None is unknown."""
+
+    project: str
+    plan: int | None
+    actor: str
+    version: str
+    places: tuple[Place, ...]
+
+
+_PLACES = (
+    ("Home", "/"),
+    ("Plan", "/plan"),
+    ("Data", "/data"),
+    ("Runs", "/runs"),
+    ("Models", "/models"),
+    ("Deployments", "/deployments"),
+    ("Alerts", "/alerts"),
+    ("Audit", "/audit"),
+)
+
+
+def page(path: str, permission: Permission = "read") -> Callable[..., HTTPRouteHandler]:
+    """Make a function answer at `path`, in a thread: it may wait for the database."""
+    return get(path, opt=needs(permission), sync_to_thread=True, include_in_schema=False)
+
+
+def answer(
+    request: Asked,
+    template: str,
+    title: str,
+    content: Record,
+    *,
+    command: str = "",
+    status: int = 200,
+) -> Response[Any]:
+    """The page, or its JSON twin when that was asked for.
+
+    Args:
+        request: What was asked.
+        template: File in `templates/`.
+        title: Title of the page.
+        content: Everything it says.
+        command: The command that prints the same.
+        status: HTTP status.
+    """
+    if wants_json(request):
+        return Response(msgspec.json.encode(content), media_type=JSON, status_code=status)
+    workspace: Workspace = request.app.state.workspace
+    html = render(
+        template,
+        title=title,
+        page=content,
+        command=command,
+        twin=twins.address(request.url.path, request.url.query),
+        frame=frame(workspace, request.state.actor, request.url.path),
+    )
+    return Response(html, media_type=HTML, status_code=status)
+
+
+def wants_json(request: Asked) -> bool:
+    """Whether the caller asked for data: by the API, by `.json`, or by what it accepts."""
+    path = request.url.path
+    if path.startswith("/api/") or twins.is_twin(request.scope):
+        return True
+    accepted = request.headers.get("accept", "*/*")
+    return JSON in accepted and HTML not in accepted
+
+
+def render(template: str, **values: Any) -> str:
+    """A template as HTML."""
+    return _environment().get_template(template).render(**values)
+
+
+def frame(workspace: Workspace, actor: Actor, path: str) -> Frame:
+    """The common frame: where one is, and what waits elsewhere."""
+    try:
+        adopted = workspace.plans.current(actor)
+        project, plan = adopted.plan.project.name, adopted.version
+    except TrueupError:
+        project, plan = workspace.root.name, 0
+    alerts = len(workspace.monitors.alerts(actor, unresolved=True))
+    return Frame(
+        project=project,
+        plan=plan,
+        actor=str(actor),
+        version=__version__,
+        places=_places(path, {"/alerts": alerts}),
+    )
+
+
+def bare_frame(path: str) -> Frame:
+    """A frame for when the project itself cannot be read."""
+    return Frame(project="Trueup", plan=None, actor="", version=__version__, places=_places(path, {}))
+
+
+def _places(path: str, counts: dict[str, int]) -> tuple[Place, ...]:
+    return tuple(
+        Place(
+            label=label,
+            path=at,
+            is_current=path == at or (at != "/" and path.startswith(f"{at}/")),
+            count=counts.get(at, 0),
+        )
+        for label, at in _PLACES
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("trueup.doors.web"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "difference": words.difference,
+        "moment": words.moment,
+        "day": words.day,
+        "duration": words.duration,
+        "size": text.size,
+        "plural": _plural,
+        "listing": text.listing,
+        "heading": words.title,
+        "short": digests.short,
+        "link": links.link,
+        "why": links.why,
+    }
+    environment.globals |= {
+        "state_of": words.state,
+        "span": words.span,
+        "limit": words.limit,
+        "stylesheet": static.url("style.css"),
+        "icon": static.url("icon.svg"),
+    }
+    return environment
+
+
+def _plural(items: Sequence[Any] | int, noun: str, many: str = "") -> str:
+    return text.plural(items if isinstance(items, int) else len(items), noun, many)
