@@ -41,7 +41,7 @@ def log(about: str, limit: int, as_json: bool) -> None:
         output.next_step("trueup audit log")
         return
     rows = [(f"{e.seq}", e.at, e.type, e.subject, e.actor, e.why) for e in events]
-    output.table(("no", "at", "event", "about", "by", "why"), rows)
+    output.table(("no", "at", "event", "about", "by", "why"), rows, whole=3)
     output.next_step("trueup audit verify")
 
 

@@ -65,7 +65,7 @@ def show(reference: str, as_json: bool) -> None:
     output.heading(version.ref, ", ".join(a for a, n in aliases.items() if n == version.version))
     output.facts(
         {
-            "digest": version.digest,
+            "digest": short(version.digest),
             "format": manifest.format,
             "made by": f"run:{manifest.run} of pipeline {manifest.pipeline}",
             "parameters": ", ".join(f"{k}={v}" for k, v in manifest.parameters.items()),

@@ -69,19 +69,20 @@ def heading(title: str, note: str = "") -> None:
     show(Text.assemble((title, "bold"), (f"{gap}{note}" if note else "", "dim")))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A plain table on stdout; numbers stand right, everything else left."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: int = 1) -> None:
+    """A plain table on stdout; numbers stand right, everything else left.
+
+    The first column names the thing: it stays whole, so that it can be pasted. `whole` says how
+    many columns do; the others are folded where the terminal is narrow.
+    """
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     listed = [[cell(value) for value in row] for row in rows]
     for index, name in enumerate(columns):
         values = [row[index].plain for row in listed]
         side: JustifyMethod = "right" if _are_numbers(values) else "left"
-        # The first column names the thing: it must stay whole, so that it can be pasted.
-        grid.add_column(name, justify=side, overflow="fold", no_wrap=index == 0)
+        grid.add_column(name, justify=side, overflow="fold", no_wrap=index < whole)
     for row in listed:
         grid.add_row(*row)
-    if title:
-        heading(title)
     show(grid)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from trueup.app.wiring import Workspace
@@ -44,8 +46,8 @@ def list_(deployment: str, limit: int, as_json: bool) -> None:
         output.say("Nothing was predicted yet.")
         output.next_step("trueup serve")
         return
-    rows = [(p.id, p.model_ref, p.score, _label(p), p.received_at, p.deployment) for p in found]
     columns = ["prediction", "model", "score", "label", "received at", "deployment"]
+    rows = [[p.id, p.model_ref, p.score, _label(p), p.received_at, p.deployment] for p in found]
     if len({p.deployment for p in found}) == 1:  # one place needs no column of its own
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     output.table(columns, rows)
@@ -103,7 +105,7 @@ def label(reference: str, value: str, at: str, speaker: str, as_json: bool) -> N
     output.next_step(f"trueup monitor run {found.deployment}")
 
 
-def parse_moment(option: str, text: str) -> clock.datetime:
+def parse_moment(option: str, text: str) -> datetime:
     """The moment that an option gives; now without one.
 
     Raises:
@@ -119,7 +121,7 @@ def parse_moment(option: str, text: str) -> clock.datetime:
         ) from error
 
 
-def _record(workspace: Workspace, found: Prediction, value: float, at: clock.datetime) -> None:
+def _record(workspace: Workspace, found: Prediction, value: float, at: datetime) -> None:
     journal = Journal(workspace.settings.journal)
     try:
         record = Labels(

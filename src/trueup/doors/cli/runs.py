@@ -23,7 +23,6 @@ def command() -> None:
 @click.option("--pipeline", default="", metavar="NAME", help="Only runs of this pipeline.")
 @click.option(
     "--state",
-    default="",
     type=click.Choice(["running", "finished", "failed", "interrupted", "lost"]),
     help="Only runs in this state.",
 )
@@ -32,12 +31,14 @@ def command() -> None:
 )
 @click.option("--after", default="", metavar="RUN", help="Go on behind this run.")
 @output.json_option
-def list_(pipeline: str, state: str, limit: int, after: str, as_json: bool) -> None:
+def list_(pipeline: str, state: str | None, limit: int, after: str, as_json: bool) -> None:
     """List runs, newest first."""
     start = of_kind(after, "run").name if after else ""
     with output.here() as workspace:
         actor = workspace.owner
-        page = workspace.runs.list(actor, pipeline=pipeline, state=state, limit=limit, after=start)
+        page = workspace.runs.list(
+            actor, pipeline=pipeline, state=state or "", limit=limit, after=start
+        )
     if as_json:
         output.emit_json(page)
         return

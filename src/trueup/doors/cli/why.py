@@ -30,9 +30,7 @@ def command(reference: str, facts: bool, as_json: bool) -> None:
     if as_json:
         output.emit_json(found)
         return
-    tree = Tree(_label(found), guide_style="dim")
-    if facts:
-        _add_facts(tree, found)
+    tree = Tree(_text(found, facts), guide_style="dim")
     for child in found.children:
         _grow(tree, child, facts)
     output.show(tree)
@@ -41,30 +39,24 @@ def command(reference: str, facts: bool, as_json: bool) -> None:
 
 
 def _grow(tree: Tree, node: Node, facts: bool) -> None:
-    branch = tree.add(_label(node))
-    if facts:
-        _add_facts(branch, node)
+    branch = tree.add(_text(node, facts))
     for child in node.children:
         _grow(branch, child, facts)
 
 
-def _label(node: Node) -> Text:
+def _text(node: Node, facts: bool) -> Text:
     relation, label = node.relation, node.label
     if relation and relation.split()[-1] == label.split()[0]:  # not "at commit commit 1a2b3c4"
         relation = relation.rpartition(" ")[0]
     before = (f"{relation} ", "cyan") if relation else ""
     reference = (f"  {node.ref}", "magenta") if node.ref and node.ref not in label else ""
-    return Text.assemble(before, (label, "bold"), reference)
-
-
-def _add_facts(branch: Tree, node: Node) -> None:
+    text = Text.assemble(before, (label, "bold"), reference)
     shown = [
         f"{name} {_shortened(value)}"
         for name, value in node.facts.items()
-        if _shortened(value) not in node.label
+        if facts and _shortened(value) not in label
     ]
-    if shown:
-        branch.label = Text.assemble(branch.label, "\n", (" · ".join(shown), "dim"))
+    return text.append("\n" + " · ".join(shown), style="dim") if shown else text
 
 
 def _shortened(value: str) -> str:
