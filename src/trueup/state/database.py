@@ -84,7 +84,7 @@ class Database:
             )
         else:
             _create_private(Path(str(self.url.database)))
-            # Keep connections open: SQLite folds the whole log back when the last one closes (6 ms).
+            # Keep connections open: when the last one closes, SQLite folds its log back (6 ms).
             engine = sa.create_engine(
                 self.url, connect_args=arguments, poolclass=sa.pool.QueuePool, max_overflow=-1
             )
@@ -177,7 +177,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _use_write_ahead_log(connection: Any) -> None:
-    """Switch on the log; the file remembers it. SQLite does not wait for the lock here, so we do."""
+    """Switch on the log, which the file remembers. SQLite does not wait for this lock: we do."""
     until = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from trueup.doors.api.access import needs
 from trueup.foundation.permissions import Permission
@@ -13,7 +13,7 @@ from trueup.foundation.records import Record
 
 Word = Annotated[str, Parameter(max_length=300)]
 # Litestar keeps the plain name for itself.
-InState = Annotated[str, Parameter(query="state", max_length=40)]
+InState = Annotated[str, QueryParameter(name="state", max_length=40)]
 Limit = Annotated[int, Parameter(ge=1, le=1000)]
 
 
