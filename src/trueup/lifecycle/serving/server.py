@@ -158,14 +158,14 @@ def _not_listening(host: str, port: int, error: Exception) -> UsageError | Backe
         return UsageError(
             "port-in-use",
             f"Port {port} on {host} is used by another program.",
-            hint="stop that program, or choose another port: --port 0 picks a free one",
+            hint="trueup serve --port 0",
             context={"host": host, "port": port},
         )
     return UsageError(
         "address-unusable",
         f"The server cannot listen on {host} port {port}: "
         f"{getattr(error, 'strerror', None) or error}.",
-        hint="--host 127.0.0.1 --port 0",
+        hint="trueup serve --port 0",
         context={"host": host, "port": port},
     )
 
