@@ -41,7 +41,8 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "waiting": ("○", "quiet"),
     "skipped": (NOTHING, "quiet"),
     "cached": ("≡", "quiet"),
-    "cancelled": ("■", "warn"),
+    "interrupted": ("■", "warn"),
+    "lost": ("∅", "warn"),
     # releases
     "requested": ("○", "busy"),
     "canary": ("◐", "busy"),

@@ -76,7 +76,7 @@ def check_host(host: str, allowed: Iterable[str]) -> None:
     name = _host_name(host)
     if name not in allowed:
         raise DeniedError(
-            "host-not-allowed",
+            "host-refused",
             f"This server does not answer to the host name '{name[:100]}'.",
             hint=f"trueup up --host-name {name[:100]}" if name else "send a Host header",
         )
@@ -96,10 +96,10 @@ def check_origin(method: str, headers: Mapping[str, str]) -> None:
     foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
     if site not in ("same-origin", "none") or foreign:
         raise DeniedError(
-            "origin-not-allowed",
+            "origin-refused",
             f"A page of '{(origin or site)[:100]}' asked for this change; "
             "only pages of this server may.",
-            hint="trueup explain origin-not-allowed",
+            hint="trueup explain origin-refused",
         )
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":

@@ -1,6 +1,6 @@
 """What an error looks like from outside: a page for people, problem JSON for programs.
 
-An error of ours says what to do. Anything else becomes `internal-error` and says nothing about the
+An error of ours says what to do. Anything else becomes `internal` and says nothing about the
 inside; the trace goes to the log.
 """
 
@@ -76,7 +76,7 @@ def translated(request: Asked, error: Exception) -> TrueupError:
                 hint="trueup explain request-malformed",
             )
     return InternalError(
-        "internal-error", "Something went wrong inside Trueup.", hint="trueup doctor"
+        "internal", "Something went wrong inside Trueup.", hint="trueup doctor"
     )
 
 
