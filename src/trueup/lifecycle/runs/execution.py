@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ def execute(
                 candidate = execution.to_the_end()
             return runs.finish(actor, run.id, candidate)
         except KeyboardInterrupt:
-            runs.interrupt(actor, run.id, f"{actor} stopped it (Ctrl-C).")
+            with suppress(TrueupError):  # it may have finished just before
+                runs.interrupt(actor, run.id, f"{actor} stopped it (Ctrl-C).")
             raise
         except TrueupError as error:
             error.context["run"] = run.id

@@ -24,7 +24,7 @@ def check_transition(run_id: str, before: RunState, after: RunState) -> None:
         raise ConflictError(
             "run-ended",
             f"Run {run_id} is {before} and cannot become {after}.",
-            hint=f"trueup run show run:{run_id}",
+            hint=f"trueup runs show run:{run_id}",
             context={"run": run_id, "state": before},
         )
 
