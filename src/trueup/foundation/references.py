@@ -33,6 +33,7 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _GRAMMAR = re.compile(
     rf"(?:(?P<kind>[a-z]+):)?(?P<name>{_NAME})(?:@(?P<selector>[A-Za-z0-9._:-]+))?"
 )
+_MOST_DIGITS = 9  # what every database holds in an integer
 
 
 class Reference(Record):
@@ -77,7 +78,16 @@ def parse(text: str) -> Reference:
             f"'{text}' names the unknown kind '{kind}'.{did_you_mean(kind, KINDS)}",
             hint="trueup explain reference-malformed",
         )
-    return Reference(kind=kind, name=match["name"], selector=match["selector"] or "")
+    selector = match["selector"] or ""
+    number = match["name"] if kind == "plan" else selector
+    if number.isdecimal() and len(number) > _MOST_DIGITS:
+        raise UsageError(
+            "reference-malformed",
+            f"'{text}' has the number {number}, and no number here is longer than "
+            f"{_MOST_DIGITS} digits.",
+            hint="trueup explain reference-malformed",
+        )
+    return Reference(kind=kind, name=match["name"], selector=selector)
 
 
 def check_name(name: str, what: str) -> str:
