@@ -1,5 +1,6 @@
 """Automation: the one place that reacts across stages. It reads the event log and acts.
 
+    release.requested   ->  it starts, where no answer is needed or a yes was given before
     approval.approved   ->  the release starts
     approval.rejected   ->  the release ends
     monitor.breached    ->  a retraining is proposed
@@ -40,6 +41,7 @@ class Automation:
         self._tell = tell
         self._reader = Reader(workspace.state.database, "automation")
         self._reactions: dict[str, Callable[[Event, datetime], None]] = {
+            "release.requested": self._start_if_allowed,
             "approval.approved": self._start_release,
             "approval.rejected": self._reject_release,
             "monitor.breached": self._propose,
@@ -83,19 +85,29 @@ class Automation:
                 handled += 1
         return handled
 
+    def _start_if_allowed(self, event: Event, at: datetime) -> None:
+        approval = str(event.data["approval"])
+        if approval and self._workspace.people.approval(ACTOR, approval).state != "approved":
+            return
+        ref = parse(event.subject)
+        for release in self._workspace.releases.of_deployment(ACTOR, ref.name):
+            if str(release.number) == ref.selector:
+                self._start(release, at)
+
     def _start_release(self, event: Event, at: datetime) -> None:
         for release in self._standing_on(event):
-            if release.state != "requested":
-                continue
-            try:
-                started = self._workspace.releases.start(
-                    ACTOR, release.deployment, release.number, at
-                )
-            except (DeniedError, GateFailedError) as error:
-                self._tell(f"{release.ref} did not start: {error.message}")
-                continue
-            share = f"{started.weight:.0%} of the traffic"
-            self._tell(f"{started.ref} ({started.model_ref}) serves {share}")
+            self._start(release, at)
+
+    def _start(self, release: Release, at: datetime) -> None:
+        if release.state != "requested":
+            return
+        try:
+            started = self._workspace.releases.start(ACTOR, release.deployment, release.number, at)
+        except (DeniedError, GateFailedError) as error:
+            self._tell(f"{release.ref} did not start: {error.message}")
+            return
+        share = f"{started.weight:.0%} of the traffic"
+        self._tell(f"{started.ref} ({started.model_ref}) serves {share}")
 
     def _reject_release(self, event: Event, at: datetime) -> None:
         for release in self._standing_on(event):
@@ -172,8 +184,6 @@ class Automation:
             return
         self._tell(f"{proposal.candidate} passed its gate; {release.ref} waits for approval")
         self._record(proposal, "requested", why=f"requested as {release.ref}", release=release.number)
-        if not release.approval:
-            self._workspace.releases.start(ACTOR, release.deployment, release.number, at)
 
     def _judge_canary(self, canary: Release, at: datetime) -> None:
         live = next(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ _DATATYPES: dict[ColumnKind, str] = {
     "boolean": "BOOL",
 }
 _TRIES = 5
+_AT_ONCE = 8
 
 
 class Acknowledged(NamedTuple):
@@ -49,17 +51,47 @@ class Client:
 
     def __init__(self, url: str, deployment: str, signature: Signature, books: Path) -> None:
         self._http = httpx.Client(base_url=url, timeout=60)
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._deployment = deployment
         kinds = {column.name: column.kind for column in signature.inputs}
         self._datatypes = {name: _DATATYPES[kind] for name, kind in kinds.items()}
         self.answers = read_books(books)
         self._books = books.open("ab", buffering=0)
 
-    def predict(self, batch: Batch) -> Acknowledged:
-        """The answer to a batch; one that was answered before is not asked again."""
-        known = self.answers.get(batch.key)
-        if known is not None:
-            return known
+    def predict(self, batches: Iterable[Batch]) -> None:
+        """Ask about batches in their order, a few at a time; answered ones are not asked again."""
+        unanswered = [batch for batch in batches if batch.key not in self.answers]
+        for answer in self._pool.map(self._ask, unanswered):
+            self._books.write(msgspec.json.encode(answer) + b"\n")
+            self.answers[answer.key] = answer
+
+    def label(self, batches: Iterable[Batch], at: datetime) -> int:
+        """Send what really happened with these batches; flights that never arrived have none."""
+        ids: list[str] = []
+        labels: list[float] = []
+        for batch in batches:
+            request = self.answers[batch.key].request
+            for row, label in enumerate(batch.labels):
+                if label is not None:
+                    ids.append(f"{request}-{row}")
+                    labels.append(label)
+        if ids:
+            body = {"predictions": ids, "labels": labels, "at": at.isoformat()}
+            self._post("feedback", body, {})
+        return len(ids)
+
+    def versions(self) -> set[str]:
+        """The model versions that the server says it serves now."""
+        reply = self._http.get(f"/v2/models/{self._deployment}")
+        return set(msgspec.json.decode(reply.content).get("versions", []))
+
+    def close(self) -> None:
+        """Close the connections and the books."""
+        self._pool.shutdown(cancel_futures=True)
+        self._http.close()
+        self._books.close()
+
+    def _ask(self, batch: Batch) -> Acknowledged:
         count = len(batch.labels)
         body = {
             "id": batch.key,
@@ -79,36 +111,7 @@ class Client:
         milliseconds = (time.perf_counter() - started) * 1000
         outputs = {output["name"]: output["data"] for output in reply["outputs"]}
         request = str(outputs["prediction_id"][0]).rpartition("-")[0]
-        answer = Acknowledged(batch.key, request, count, milliseconds)
-        self._books.write(msgspec.json.encode(answer) + b"\n")
-        self.answers[batch.key] = answer
-        return answer
-
-    def label(self, batches: Iterable[Batch], at: datetime) -> int:
-        """Send what really happened with these batches; flights that never arrived have none."""
-        ids: list[str] = []
-        labels: list[float] = []
-        for batch in batches:
-            request = self.answers[batch.key].request
-            for row, label in enumerate(batch.labels):
-                if label is not None:
-                    ids.append(f"{request}-{row}")
-                    labels.append(label)
-        if ids:
-            body = {"predictions": ids, "labels": labels, "at": at.isoformat()}
-            self._post("feedback", body, {})
-        return len(ids)
-
-    def serving(self) -> dict[str, Any]:
-        """What the server says it serves now."""
-        reply = self._http.get(f"/v2/models/{self._deployment}")
-        found: dict[str, Any] = msgspec.json.decode(reply.content)
-        return found
-
-    def close(self) -> None:
-        """Close the connection and the books."""
-        self._http.close()
-        self._books.close()
+        return Acknowledged(batch.key, request, count, milliseconds)
 
     def _post(self, verb: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         path = f"/v2/models/{self._deployment}/{verb}"

@@ -41,7 +41,9 @@ class Display:
     def remark(self, words: str) -> None:
         """One line about something that happened."""
         console = self._live.console if self._live else self._console
-        console.print(f"{self._clock()}   [dim]·[/dim] {escape(words)}", highlight=False)
+        console.print(
+            f"{self._clock()}   [dim]·[/dim] {escape(words)}", highlight=False, soft_wrap=True
+        )
 
     def advance(self, done: int, words: str = "") -> None:
         """Move the bar."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from itertools import groupby
@@ -37,7 +38,7 @@ DEPLOYMENT: Final = "late-arrivals"
 MODEL: Final = "flights"
 START: Final = datetime(2013, 4, 1, tzinfo=UTC)
 END: Final = datetime(2014, 1, 1, tzinfo=UTC)
-BAD: Final = {"iterations": 2, "depth": 1}
+BAD: Final = {"iterations": 1, "depth": 1}
 _DRILL_AFTER: Final = timedelta(days=2)
 _FOLLOWS_WITHIN_S: Final = 20.0
 
@@ -121,7 +122,7 @@ class Story:
 
     def _refuse_the_bad_one(self) -> None:
         versions = self.workspace.models.versions(self._ana, MODEL)
-        bad = next((v for v in versions if v.manifest.parameters["iterations"] == 2), None)
+        bad = next((v for v in versions if v.manifest.parameters["iterations"] == BAD["iterations"]), None)
         if bad is None:
             bad = train(self.workspace, self._ana, MODEL, BAD).version
             assert bad is not None, "the pipeline returns a candidate"  # noqa: S101
@@ -172,10 +173,10 @@ class Story:
             finally:
                 client.close()
 
-    def _weeks(self, traffic: object, client: Client) -> None:
+    def _weeks(self, traffic: Iterable[Batch], client: Client) -> None:
         done = {e.as_of for e in self.workspace.monitors.evaluations(AUTOMATION, DEPLOYMENT)}
         unlabelled: deque[Batch] = deque()
-        for number, part in groupby(traffic, key=_week_of):  # type: ignore[call-overload]
+        for number, part in groupby(traffic, key=_week_of):
             ends = min(START + (number + 1) * WEEK, END)
             if ends in done:
                 unlabelled.extend(part)
@@ -191,15 +192,13 @@ class Story:
         self._send_last_labels(client, unlabelled)
 
     def _week(
-        self, part: object, client: Client, unlabelled: deque[Batch], ends: datetime
+        self, part: Iterable[Batch], client: Client, unlabelled: deque[Batch], ends: datetime
     ) -> None:
-        day = None
-        for batch in part:  # type: ignore[attr-defined]
-            if batch.at.date() != day:
-                day = batch.at.date()
-                self._send_labels(client, unlabelled, batch.at)
-            client.predict(batch)
-            unlabelled.append(batch)
+        for _day, hours in groupby(part, key=lambda batch: batch.at.date()):
+            day = list(hours)
+            self._send_labels(client, unlabelled, day[0].at)
+            client.predict(day)
+            unlabelled.extend(day)
         self._send_labels(client, unlabelled, ends)
 
     def _send_labels(self, client: Client, unlabelled: deque[Batch], now: datetime) -> None:
@@ -255,13 +254,13 @@ class Story:
     def _wait_for_server(self, client: Client) -> None:
         """Traffic goes on when the server serves what the releases say (it looks every 0.2 s)."""
         route = self.workspace.releases.routes(self._ana)[DEPLOYMENT]
-        wanted = {arm.model_ref for arm in route.arms}
+        wanted = {arm.model_ref.partition("@")[2] for arm in route.arms}
         deadline = time.monotonic() + _FOLLOWS_WITHIN_S
-        while {f"{v}" for v in client.serving().get("versions", [])} != wanted:
+        while client.versions() != wanted:
             if time.monotonic() > deadline:
                 raise BackendError(
                     "server-behind",
-                    f"The prediction server does not serve {', '.join(sorted(wanted))}.",
+                    f"The prediction server does not serve {MODEL} version {', '.join(wanted)}.",
                     hint=f"tail '{self.workspace.settings.home / 'server.log'}'",
                 )
             time.sleep(0.02)

@@ -81,8 +81,15 @@ _ORDER: Final = {
 }
 
 
+# Columns whose first rows look like whole numbers but are not.
+_TYPES: Final = dict.fromkeys(
+    ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"),
+    pl.Float64,
+) | {"speed": pl.Float64}
+
+
 def _read(source: Path | io.BytesIO) -> pl.DataFrame:
-    return pl.read_csv(source, null_values=["", "NA"], infer_schema_length=None)
+    return pl.read_csv(source, null_values=["", "NA"], schema_overrides=_TYPES)
 
 
 def _height(path: Path) -> int:
