@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 from pathlib import Path
-from threading import Thread
+from threading import Event, Semaphore, Thread
 
 import pytest
 
@@ -35,6 +35,35 @@ def test_what_was_acknowledged_can_be_read_by_others(folder: Path) -> None:
     assert journal.write([prediction(_hex(3))]).offset > 0
     journal.close()
     assert _requests(folder) == [_hex(1), _hex(2), _hex(3)]
+
+
+def test_nobody_is_told_before_the_sync_is_done_and_the_next_group_forms_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is stopped here: killing a process does not show a missing sync."""
+    may_sync, syncing, real = Event(), Semaphore(0), os.fdatasync
+
+    def stopped(descriptor: int) -> None:
+        syncing.release()
+        assert may_sync.wait(5)
+        real(descriptor)
+
+    monkeypatch.setattr("trueup.lifecycle.serving.journal.os.fdatasync", stopped)
+    journal = Journal(folder)
+
+    async def burst() -> None:
+        first = journal.append([prediction(_hex(1))])
+        assert await asyncio.to_thread(syncing.acquire, timeout=5)
+        later = [journal.append([prediction(_hex(i))]) for i in range(2, 9)]
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        assert not any(future.done() for future in later)
+        may_sync.set()
+        await asyncio.gather(first, *later)
+
+    asyncio.run(burst())
+    assert sum(journal.sync_seconds.counts) == 2
+    journal.close()
 
 
 def test_appends_of_many_tasks_share_a_sync(folder: Path) -> None:

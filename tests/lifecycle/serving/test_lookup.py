@@ -61,6 +61,16 @@ def test_the_label_that_came_last_counts(folder: Path) -> None:
     journal.close()
 
 
+def test_many_labels_are_found_as_well_as_few(folder: Path) -> None:
+    journal = Journal(folder)
+    ids = [f"{'a' * 32}-{row}" for row in range(50)]
+    journal.write([prediction("a" * 32, rows=list(range(50)), scores=[0.5] * 50)])
+    journal.write([_labels(ids[:40], [1.0] * 40)])
+    journal.close()
+    assert set(lookup.labels_for(folder, ids)) == set(ids[:40])
+    assert set(lookup.labels_for(folder, ids[38:42])) == set(ids[38:40])
+
+
 def test_the_newest_predictions_of_one_deployment(folder: Path) -> None:
     journal = Journal(folder, segment_bytes=500)
     for number in range(10):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.models.records import Column, Signature
-from trueup.lifecycle.serving import protocol
+from trueup.lifecycle.serving import protocol, replies
 from trueup.lifecycle.serving.protocol import Intake
 
 from .conftest import SIGNATURE, prediction, request_of, tensor
@@ -145,7 +145,7 @@ def test_a_reply_holds_scores_and_ids_in_the_order_of_the_rows() -> None:
     first = prediction(request, rows=[0, 2], scores=[0.1, 0.3])
     second = prediction(request, rows=[1], scores=[0.2], release=2, model_ref="flights@2")
     told = json.loads(
-        protocol.reply([first, second], "my-id", ("score", "prediction_id", "release"))
+        replies.reply([first, second], "my-id", ("score", "prediction_id", "release"))
     )
     assert told == {
         "model_name": "late",
@@ -161,7 +161,7 @@ def test_a_reply_holds_scores_and_ids_in_the_order_of_the_rows() -> None:
 
 
 def test_by_default_a_reply_holds_scores_and_ids() -> None:
-    told = json.loads(protocol.reply([prediction("a" * 32)]))
+    told = json.loads(replies.reply([prediction("a" * 32)]))
     assert [output["name"] for output in told["outputs"]] == ["score", "prediction_id"]
     assert "id" not in told
 

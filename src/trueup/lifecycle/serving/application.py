@@ -97,7 +97,7 @@ class Application:
         self._hosts = http.Hosts(hosts)
         self._body_bytes = body_bytes
         self._queue_rows = queue_rows
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: Mapping[str, Endpoint] = {}
         self._used = used_keys(journal.folder)
         self._pool = make_pool()
 
@@ -113,7 +113,8 @@ class Application:
             keys = Keys(self.journal.folder, self._used.pop(name, None))
             endpoint = Endpoint(name, self.journal, keys, self._queue_rows)
         endpoint.swap(endpoint.prepare(route, load, self._pool))
-        self._endpoints[name] = endpoint
+        # A new mapping: the event loop may be walking through the old one.
+        self._endpoints = {**self._endpoints, name: endpoint}
 
     def retire(self, deployment: str) -> None:
         """Stop serving a deployment."""

@@ -15,7 +15,7 @@ from trueup.foundation import clock, digests
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
 from trueup.foundation.identifiers import time_ordered_id
 from trueup.lifecycle.releases.records import Route
-from trueup.lifecycle.serving import lookup, protocol
+from trueup.lifecycle.serving import lookup, protocol, replies
 from trueup.lifecycle.serving.idempotency import Answered, Keys
 from trueup.lifecycle.serving.journal import Place
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
@@ -61,7 +61,7 @@ class Serving:
         columns = protocol.merged([scorer.model.signature for scorer in scorers])
         self.intake = protocol.Intake(columns, route.entity)
         versions = dict.fromkeys(arm.model_ref.rpartition("@")[2] for arm in route.arms)
-        self.metadata = protocol.metadata(route.deployment, list(versions), columns)
+        self.metadata = replies.metadata(route.deployment, list(versions), columns)
 
 
 class _Feedback(msgspec.Struct):
@@ -140,7 +140,7 @@ class Endpoint:
             answered = await self._keys.once(key, digest, partial(self._keyed, body, key, digest))
             echo, outputs = protocol.envelope(body)
         rows = sum(len(record.rows) for record in answered)
-        return protocol.reply(answered, echo, outputs), rows
+        return replies.reply(answered, echo, outputs), rows
 
     async def feedback(self, body: bytes) -> bytes:
         """Record labels; the same again changes nothing.

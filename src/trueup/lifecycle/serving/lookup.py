@@ -14,6 +14,8 @@ from trueup.lifecycle.serving.folder import Segment, segments
 from trueup.lifecycle.serving.journal import Place
 from trueup.lifecycle.serving.records import AnyRecord, Label, Labels, Predictions
 
+_FEW = 8  # identifiers to look for in the bytes before anything is decoded
+_LABELS_MARK = b"\xa4kind\xa6labels"
 _SLACK_S = 60.0  # between a request's id and its frame on disk, and for clocks that step
 
 
@@ -48,7 +50,8 @@ def labels_for(folder: Path, prediction_ids: Collection[str]) -> dict[str, Label
     """The newest label of each prediction that has one."""
     wanted = set(prediction_ids)
     found: dict[str, tuple[datetime, Label]] = {}
-    needles = [prediction_id.encode() for prediction_id in wanted]
+    few = len(wanted) <= _FEW
+    needles = [name.encode() for name in wanted] if few else [_LABELS_MARK]
     for segment in segments(folder):
         for record in _holding(segment, needles):
             if not isinstance(record, Labels):

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, as JSON: requests in, replies out, metadata.
+"""The Open Inference Protocol, version 2, as JSON: reading requests. `replies.py` writes.
 
 Decoders are compiled once for the signatures that a deployment serves. Errors name the field and
 the rule, never a value: values are the callers' data and errors end up in logs.
@@ -16,7 +16,6 @@ from trueup.foundation import clock
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.models.records import Column, ColumnKind, Signature
-from trueup.lifecycle.serving.records import Predictions
 
 _T = TypeVar("_T")
 
@@ -30,7 +29,7 @@ _DATATYPES: Final[dict[ColumnKind, frozenset[str]]] = {
     "text": frozenset({"BYTES"}),
     "boolean": frozenset({"BOOL"}),
 }
-_OWN_DATATYPE: Final[dict[ColumnKind, str]] = {
+DATATYPES: Final[dict[ColumnKind, str]] = {
     "number": "FP64",
     "integer": "INT64",
     "text": "BYTES",
@@ -170,7 +169,7 @@ class _ColumnReader:
     def read(self, tensor: _Tensor) -> list[Any]:
         if tensor.datatype not in self._datatypes:
             raise invalid(
-                f"input '{self.name}' must have datatype {_OWN_DATATYPE[self._kind]}"
+                f"input '{self.name}' must have datatype {DATATYPES[self._kind]}"
                 f"{' or another number type' if self._kind == 'number' else ''}"
             )
         shape = tensor.shape
@@ -203,59 +202,8 @@ class _EntityReader(_ColumnReader):
         self._nested = msgspec.json.Decoder(list[tuple[str | int | bool | None]]).decode
 
 
-class _OutputTensor(msgspec.Struct):
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[Any]
-
-
-class _Reply(msgspec.Struct, omit_defaults=True):
-    model_name: str
-    model_version: str
-    outputs: list[_OutputTensor]
-    parameters: dict[str, str]
-    id: str | None = None
-
-
 _request_decoder = msgspec.json.Decoder(_Request)
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
-_encode = msgspec.json.Encoder().encode
-
-
-def reply(
-    answered: Sequence[Predictions], echo: str | None = None, outputs: Sequence[str] = ()
-) -> bytes:
-    """The reply to a request, from the records that were journaled for it.
-
-    Args:
-        answered: All records of the request, one per arm.
-        echo: The caller's id.
-        outputs: Names of the tensors wanted; `score` and `prediction_id` if none is named.
-    """
-    first = answered[0]
-    if len(answered) == 1:
-        scores, releases = first.scores, [first.release] * len(first.scores)
-    else:
-        scores, releases = _in_row_order(answered)
-    rows = len(scores)
-    data: dict[str, list[Any]] = {SCORE: scores, RELEASE: releases}
-    wanted = outputs or (SCORE, PREDICTION_ID)
-    if PREDICTION_ID in wanted:
-        data[PREDICTION_ID] = [f"{first.request}-{row}" for row in range(rows)]
-    models = dict.fromkeys(record.model_ref for record in answered)
-    return _encode(
-        _Reply(
-            model_name=first.deployment,
-            model_version=",".join(ref.rpartition("@")[2] for ref in models),
-            outputs=[_OutputTensor(name, [rows], OUTPUTS[name], data[name]) for name in wanted],
-            parameters={
-                "model": ",".join(models),
-                "release": ",".join(str(record.release) for record in answered),
-            },
-            id=echo,
-        )
-    )
 
 
 def envelope(body: bytes) -> tuple[str | None, tuple[str, ...]]:
@@ -284,34 +232,6 @@ def merged(signatures: Sequence[Signature]) -> list[Column]:
             if known.nullable and not column.nullable:
                 columns[column.name] = column
     return list(columns.values())
-
-
-def metadata(deployment: str, versions: Sequence[str], columns: Sequence[Column]) -> bytes:
-    """What a deployment takes and gives, for GET /v2/models/{model}."""
-    return _encode(
-        {
-            "name": deployment,
-            "versions": list(versions),
-            "platform": "trueup",
-            "inputs": [
-                {"name": column.name, "datatype": _OWN_DATATYPE[column.kind], "shape": [-1]}
-                for column in columns
-            ],
-            "outputs": [
-                {"name": name, "datatype": datatype, "shape": [-1]}
-                for name, datatype in OUTPUTS.items()
-            ],
-        }
-    )
-
-
-def _in_row_order(answered: Sequence[Predictions]) -> tuple[list[float], list[int]]:
-    placed = sorted(
-        (row, score, record.release)
-        for record in answered
-        for row, score in zip(record.rows, record.scores, strict=True)
-    )
-    return [score for _, score, _ in placed], [release for _, _, release in placed]
 
 
 def _outputs(request: _Envelope) -> tuple[str, ...]:
