@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -171,7 +171,8 @@ def _all_or_nothing(root: Path, names: list[str], gitignore: str | None) -> Iter
             if name == ".gitignore" and gitignore is not None:
                 path.write_text(gitignore, encoding="utf-8")
             else:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # a file in place of its folder: there is nothing to undo
+                    path.unlink()
             if path.parent not in existed and path.parent.is_dir():
                 shutil.rmtree(path.parent)
         raise

@@ -28,8 +28,8 @@ def command(folder: Path, quick: bool, traffic: float | None, as_json: bool) -> 
     from trueup.doors.cli.demo_report import report
 
     share = traffic if traffic is not None else (0.1 if quick else 1.0)
-    summary = travel(folder, share, Console(stderr=True))
+    summary = travel(folder, share, Console(stderr=True, highlight=False))
     if as_json:
         emit_json(summary)
     else:
-        report(summary, folder)
+        report(summary, folder, Console(highlight=False))

@@ -30,7 +30,6 @@ _PIPED_WIDTH = 400
 _SHORT_LINE = 70
 
 words = Console(stderr=True, highlight=False, soft_wrap=True)
-data = Console(highlight=False)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,7 +59,7 @@ def emit_json(value: Any) -> None:
 def show(renderable: Any) -> None:
     """Print data: tables, trees, text."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    data.print(renderable, width=_PIPED_WIDTH if piped else None)
+    Console(highlight=False, width=_PIPED_WIDTH if piped else None).print(renderable)
 
 
 def heading(title: str, note: str = "") -> None:
