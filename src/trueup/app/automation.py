@@ -1,6 +1,7 @@
 """Automation: the one place that reacts across stages. It reads the event log and acts.
 
     release.requested   ->  it starts, where no answer is needed or a yes was given before
+    release.went-live   ->  the proposal behind it has ended; also when it was rolled back
     approval.approved   ->  the release starts
     approval.rejected   ->  the release ends
     monitor.breached    ->  a retraining is proposed
@@ -42,6 +43,10 @@ class Automation:
         self._reader = Reader(workspace.state.database, "automation")
         self._reactions: dict[str, Callable[[Event, datetime], None]] = {
             "release.requested": self._start_if_allowed,
+            "release.went-live": self._end_proposal,
+            "release.rolled-back": self._end_proposal,
+            "release.rejected": self._end_proposal,
+            "release.withdrawn": self._end_proposal,
             "approval.approved": self._start_release,
             "approval.rejected": self._reject_release,
             "monitor.breached": self._propose,
@@ -115,11 +120,15 @@ class Automation:
                 self._workspace.releases.reject(
                     ACTOR, release.deployment, release.number, event.why or "approval refused"
                 )
-                self._finish_proposal(release, at, "refused by a reviewer")
 
     def _standing_on(self, event: Event) -> list[Release]:
         approval = parse(event.subject).name
         return self._workspace.releases.with_approval(ACTOR, approval)
+
+    def _end_proposal(self, event: Event, at: datetime) -> None:
+        for proposal in self._workspace.improvements.unfinished(ACTOR):
+            if event.subject == f"release:{proposal.deployment}@{proposal.release}":
+                self._record(proposal, "done", why=f"{event.after}: {event.why}", ended_at=at)
 
     def _propose(self, event: Event, at: datetime) -> None:
         breach = event.data
@@ -183,7 +192,9 @@ class Automation:
             self._tell(error.message)
             return
         self._tell(f"{proposal.candidate} passed its gate; {release.ref} waits for approval")
-        self._record(proposal, "requested", why=f"requested as {release.ref}", release=release.number)
+        self._record(
+            proposal, "requested", why=f"requested as {release.ref}", release=release.number
+        )
 
     def _judge_canary(self, canary: Release, at: datetime) -> None:
         live = next(
@@ -207,12 +218,11 @@ class Automation:
         if decision.action == "promote":
             self._workspace.releases.promote(ACTOR, canary.deployment, at, decision.words)
             self._tell(f"{canary.ref} ({canary.model_ref}) now serves everything: {decision.words}")
-            self._finish_proposal(canary, at, f"live: {decision.words}")
         elif decision.action == "roll-back":
             self._workspace.releases.roll_back(ACTOR, canary.deployment, at, decision.words)
             self._tell(f"{canary.ref} was rolled back: {decision.words}")
-            self._finish_proposal(canary, at, f"rolled back: {decision.words}")
-        elif decision.action == "hold":
+        elif decision.action == "hold" and not canary.why:
+            self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {decision.words}")
             self._tell(f"{canary.ref} waits for a person: {decision.words}")
 
     def _evidence(
@@ -228,11 +238,6 @@ class Automation:
             loss=arm.mean or 0.0,
             variance=arm.variance or 0.0,
         )
-
-    def _finish_proposal(self, release: Release, at: datetime, why: str) -> None:
-        for proposal in self._workspace.improvements.unfinished(ACTOR):
-            if (proposal.deployment, proposal.release) == (release.deployment, release.number):
-                self._record(proposal, "done", why=why, ended_at=at)
 
     def _record(self, proposal: Proposal, state: str, **facts: object) -> Proposal:
         actor: Actor = ACTOR

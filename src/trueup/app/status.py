@@ -57,15 +57,11 @@ def overview(workspace: Workspace, actor: Actor) -> Overview:
     """
     adopted = workspace.plans.current(actor)
     deployments = tuple(_deployment(workspace, actor, name) for name in adopted.plan.deployments)
-    findings = {
-        name: _newest_findings(workspace, actor, name) for name in adopted.plan.deployments
-    }
+    findings = {name: _newest_findings(workspace, actor, name) for name in adopted.plan.deployments}
     goals = tuple(
         GoalStatus(
             goal=goal,
-            findings={
-                name: found[goal.id] for name, found in findings.items() if goal.id in found
-            },
+            findings={name: found[goal.id] for name, found in findings.items() if goal.id in found},
         )
         for goal in adopted.plan.goals
     )
@@ -74,8 +70,7 @@ def overview(workspace: Workspace, actor: Actor) -> Overview:
         plan=adopted,
         goals=goals,
         milestones=tuple(
-            plan_rules.milestone_status(milestone, holding)
-            for milestone in adopted.plan.milestones
+            plan_rules.milestone_status(milestone, holding) for milestone in adopted.plan.milestones
         ),
         deployments=deployments,
         alerts=tuple(workspace.monitors.alerts(actor, unresolved=True)),

@@ -118,10 +118,16 @@ def _run(connection: _Connection, ref: Reference) -> Node:
         raise _absent(ref, "trueup runs list")
     causes = _run_causes(connection, run)
     effects = [
-        related("made", _model(connection, Reference(kind="model", name=v.model, selector=str(v.version))))
+        related(
+            "made",
+            _model(connection, Reference(kind="model", name=v.model, selector=str(v.version))),
+        )
         for v in model_table.of_run(connection, run.id)
     ]
-    shallow = [related(e.relation, node(e.label, e.ref, e.facts, *_only(e, "released as"))) for e in effects]
+    shallow = [
+        related(e.relation, node(e.label, e.ref, e.facts, *_only(e, "released as")))
+        for e in effects
+    ]
     return node(causes.label, causes.ref, causes.facts, *causes.children, *shallow)
 
 
@@ -136,7 +142,9 @@ def _data(connection: _Connection, ref: Reference) -> Node:
                 label = f"model version {made.ref}"
                 facts = lineage.of_version(made)
                 effects.append(related("trained", node(label, made.ref, facts, *children)))
-    return node(f"data snapshot of {version.name}", version.ref, lineage.of_dataset(version), *effects)
+    return node(
+        f"data snapshot of {version.name}", version.ref, lineage.of_dataset(version), *effects
+    )
 
 
 def _alert(connection: _Connection, ref: Reference) -> Node:
@@ -182,7 +190,9 @@ def _goal(connection: _Connection, ref: Reference) -> Node:
         raise _absent(ref, "trueup plan show")
     goal = _goal_node(connection, ref.name)
     alerts = [
-        related("broken in", node(f"alert on {alert.deployment}", alert.ref, lineage.of_alert(alert)))
+        related(
+            "broken in", node(f"alert on {alert.deployment}", alert.ref, lineage.of_alert(alert))
+        )
         for alert in monitoring.alerts_of(connection)
         if alert.goal == ref.name
     ]
@@ -215,7 +225,9 @@ def _release_causes(connection: _Connection, release: Release) -> Node:
     approval = people.approval(connection, release.approval) if release.approval else None
     if approval is not None:
         facts = lineage.of_approval(approval)
-        who = node(f"approval by {approval.decided_by or 'nobody yet'}", f"approval:{approval.id}", facts)
+        who = node(
+            f"approval by {approval.decided_by or 'nobody yet'}", f"approval:{approval.id}", facts
+        )
         children.append(related("approved by", who))
     proposal = next(
         (
@@ -227,7 +239,9 @@ def _release_causes(connection: _Connection, release: Release) -> Node:
     )
     if proposal is not None:
         cause = node(
-            f"breach of goal '{proposal.goal}'", f"alert:{proposal.alert}", lineage.of_proposal(proposal)
+            f"breach of goal '{proposal.goal}'",
+            f"alert:{proposal.alert}",
+            lineage.of_proposal(proposal),
         )
         children.append(related("because of", cause))
     label = f"release {release.number} of {release.deployment}"
@@ -270,12 +284,17 @@ def _run_causes(connection: _Connection, run: Any) -> Node:
     if run.commit:
         dirty = {"dirty": "files differed from the commit"} if run.dirty else {}
         children.append(
-            related("at commit", Node(label=f"commit {run.commit[:12]}", facts={"commit": run.commit} | dirty))
+            related(
+                "at commit",
+                Node(label=f"commit {run.commit[:12]}", facts={"commit": run.commit} | dirty),
+            )
         )
     proposal = improvement.of_run(connection, run.id)
     if proposal is not None:
         cause = node(
-            f"breach of goal '{proposal.goal}'", f"alert:{proposal.alert}", lineage.of_proposal(proposal)
+            f"breach of goal '{proposal.goal}'",
+            f"alert:{proposal.alert}",
+            lineage.of_proposal(proposal),
         )
         children.append(related("because of", cause))
     return node(f"run of {run.pipeline}", f"run:{run.id}", lineage.of_run(run), *children)

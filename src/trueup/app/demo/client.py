@@ -126,8 +126,7 @@ class Client:
         if reply.status_code != 200:
             raise BackendError(
                 "server-refused",
-                f"The prediction server answered {reply.status_code} to {verb}: "
-                f"{reply.text[:200]}",
+                f"The prediction server answered {reply.status_code} to {verb}: {reply.text[:200]}",
                 hint="trueup demo",
             )
         decoded: dict[str, Any] = msgspec.json.decode(reply.content)

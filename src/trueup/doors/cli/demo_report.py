@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trueup.app.demo.summary import Month, Summary
-from trueup.doors.cli.up import DEFAULT_PORT
+from trueup.doors.cli.serve import DEFAULT_PORT
 from trueup.foundation.text import listing, plural, seconds
 
 _MOST_SHOWN = 8

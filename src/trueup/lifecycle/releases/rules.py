@@ -19,7 +19,7 @@ from trueup.statistics import sequential
 
 TRANSITIONS: Final[Mapping[ReleaseState, frozenset[ReleaseState]]] = {
     "requested": frozenset({"canary", "live", "rejected", "withdrawn"}),
-    "canary": frozenset({"live", "rolled-back"}),
+    "canary": frozenset({"canary", "live", "rolled-back"}),  # to itself: held for a person
     "live": frozenset({"superseded", "rolled-back"}),
     "superseded": frozenset({"live"}),
     "rolled-back": frozenset(),

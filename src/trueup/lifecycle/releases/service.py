@@ -136,11 +136,7 @@ class Releases:
         with self._state.write(actor, "releases.operate") as unit:
             canary = _serving(unit.connection, deployment, "canary")
             if canary is None:
-                raise NotFoundError(
-                    "canary-not-found",
-                    f"Deployment '{deployment}' has no canary to promote.",
-                    hint=f"trueup deployment show {deployment}",
-                )
+                raise _no_canary(deployment)
             return self._go_live(unit, canary, at, why)
 
     def roll_back(
@@ -173,6 +169,20 @@ class Releases:
             models.move_alias(unit, back.model, models.CHAMPION, back.version, why)
             return back
 
+    def hold(self, actor: Actor, deployment: str, why: str) -> Release:
+        """Say that a canary's evidence does not decide and a person has to; said once.
+
+        Raises:
+            NotFoundError: There is no canary.
+        """
+        with self._state.write(actor, "releases.operate") as unit:
+            canary = _serving(unit.connection, deployment, "canary")
+            if canary is None:
+                raise _no_canary(deployment)
+            if canary.why:
+                return canary
+            return _move(unit, canary, "canary", canary.started_at, why, weight=canary.weight)
+
     def withdraw(self, actor: Actor, deployment: str, why: str = "") -> Release:
         """Take back a request that has not started.
 
@@ -192,9 +202,7 @@ class Releases:
     def reject(self, actor: Actor, deployment: str, number: int, why: str) -> Release:
         """End a request whose approval was refused."""
         with self._state.write(actor, "releases.operate") as unit:
-            return _move(
-                unit, _found(unit.connection, deployment, number), "rejected", None, why
-            )
+            return _move(unit, _found(unit.connection, deployment, number), "rejected", None, why)
 
     def of_deployment(self, actor: Actor, deployment: str) -> list[Release]:
         """All releases of a deployment, newest first."""
@@ -271,9 +279,13 @@ def _move(
         .values(**values)
     )
     data = {"model": release.model_ref, "weight": weight, "at": at.isoformat() if at else ""}
-    names = {"canary": "release.canary-started", "live": "release.went-live"}
+    names = {
+        ("requested", "canary"): "release.canary-started",
+        ("canary", "canary"): "release.held",
+    }
+    usual = "release.went-live" if state == "live" else f"release.{state}"
     unit.emit(
-        names.get(state, f"release.{state}"),
+        names.get((release.state, state), usual),
         release.ref,
         before=release.state,
         after=state,
@@ -306,6 +318,14 @@ def _settings(planned: dict[str, Deployment], name: str) -> Deployment:
             hint=f"add [deployments.{name}] to trueup.toml, or use: {', '.join(planned) or 'none'}",
         )
     return planned[name]
+
+
+def _no_canary(deployment: str) -> NotFoundError:
+    return NotFoundError(
+        "canary-not-found",
+        f"Deployment '{deployment}' has no canary.",
+        hint=f"trueup deployment show {deployment}",
+    )
 
 
 def _same_model(settings: Deployment, deployment: str, model: str) -> None:
