@@ -38,7 +38,7 @@ def declining() -> Chart:
 
 def test_a_line_says_its_range_its_limit_its_breaches_and_its_changes() -> None:
     assert declining().summary == (
-        "Ranking: 3 values from 13 Apr 2026 to 27 Apr 2026, between 0.6 and 0.71, last 0.6. "
+        "3 values from 13 Apr 2026 to 27 Apr 2026, between 0.6 and 0.71, last 0.6. "
         "The limit is at least 0.64. 1 breach, first on 27 Apr 2026. "
         "Changes: flights@1 on 6 Apr 2026."
     )
@@ -69,14 +69,14 @@ def test_a_verdict_is_told_by_shape_and_not_by_colour_alone() -> None:
 
 
 def test_a_line_without_values_says_so() -> None:
-    assert charts.line("x", "Ranking", []).summary == "Ranking: no value yet."
+    assert charts.line("x", "Ranking", []).summary == "No value yet."
 
 
 def test_shares_add_up_and_name_each_part() -> None:
     chart = charts.shares(
         "traffic", "Requests", [(START, {"a": 30.0, "b": 10.0}), (START + WEEK, {"a": 60.0})]
     )
-    assert chart.summary == "Requests. Over the whole time: a 90 % and b 10 %."
+    assert chart.summary == "Over the whole time: a 90 % and b 10 %."
     assert chart.columns == ("When", "a (rows)", "b (rows)")
     assert chart.rows[1][1:] == ("60", "0")
 

@@ -21,8 +21,8 @@ RULE = "#d9dfe5"
 LIMIT = "#b3261e"
 SERIES: Final = ("#1f6fb2", "#b25d00", "#2f7d4f", "#8250a8", "#b0346e", "#4d6b8a")
 
-WIDTH = 680
-HEIGHT = 220
+WIDTH = 470
+HEIGHT = 200
 
 
 class Chart(Record):
@@ -119,7 +119,7 @@ def line(
     return Chart(
         name=name,
         title=title,
-        summary=_line_summary(title, samples, limit_words, marks, unit),
+        summary=_line_summary(samples, limit_words, marks, unit),
         columns=("When", "Version", "Verdict", "Value", "Lower bound", "Upper bound", "Rows"),
         rows=tuple(
             (
@@ -151,7 +151,7 @@ def shares(
         for part in parts
     ]
     bar = {
-        "mark": {"type": "bar", "size": max(4, min(26, 520 // max(1, len(amounts))))},
+        "mark": {"type": "bar", "size": max(3, min(26, 360 // max(1, len(amounts))))},
         "encoding": {
             "x": _time_axis(padding=16),
             "y": {
@@ -170,7 +170,7 @@ def shares(
     return Chart(
         name=name,
         title=title,
-        summary=f"{title}. Over the whole time: {said}." if said else f"{title}: nothing yet.",
+        summary=f"Over the whole time: {said}." if said else "Nothing yet.",
         columns=("When", *(f"{part} ({what}s)" for part in parts)),
         rows=tuple(
             (words.moment(at), *(words.number(amount.get(part, 0.0)) for part in parts))
@@ -225,7 +225,7 @@ def histogram(
     return Chart(
         name=name,
         title=title,
-        summary=f"{title}, {plural(len(bins), 'bin')}. The largest changes: {largest}.",
+        summary=f"{plural(len(bins), 'bin')}. The largest changes: {largest}.",
         columns=("Bin", *(words.title(label) for label in labels), "Change"),
         rows=tuple(
             (label, words.percent(was), words.percent(now), words.difference((now - was) * 100, 3))
@@ -390,19 +390,19 @@ def _time_axis(padding: int = 8) -> dict[str, Any]:
         "field": "at",
         "type": "temporal",
         "scale": {"type": "utc", "padding": padding},
-        "axis": {"title": None, "tickCount": 8, "labelOverlap": True},
+        "axis": {"title": None, "tickCount": 6, "labelOverlap": True},
     }
 
 
 def _line_summary(
-    title: str, samples: Sequence[Sample], limit_words: str, marks: Sequence[Mark], unit: str
+    samples: Sequence[Sample], limit_words: str, marks: Sequence[Mark], unit: str
 ) -> str:
     known = [s for s in samples if s.value is not None]
     if not known:
-        return f"{title}: no value yet."
+        return "No value yet."
     values = [s.value for s in known if s.value is not None]
     said = (
-        f"{title}: {plural(len(known), 'value')} from {words.day(known[0].at)} "
+        f"{plural(len(known), 'value')} from {words.day(known[0].at)} "
         f"to {words.day(known[-1].at)}, between {_with_unit(min(values), unit)} "
         f"and {_with_unit(max(values), unit)}, last {_with_unit(values[-1], unit)}."
     )

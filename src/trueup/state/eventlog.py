@@ -7,7 +7,7 @@ cannot be stored, its action does not happen, because both stand in one transact
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -182,15 +182,18 @@ def latest(
     actor: str = "",
     type_: str = "",
     subject: str = "",
+    without: Sequence[str] = (),
 ) -> list[Event]:
     """The newest events, newest first; `before` is the page token (a seq).
 
     `actor` also finds those on whose behalf it was done; a `type_` or `subject` that ends with `*`
-    stands for everything that begins so.
+    stands for everything that begins so. `without` leaves types out.
     """
     query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(events.c.seq < before)
+    if without:
+        query = query.where(events.c.type.not_in(without))
     if actor:
         query = query.where((events.c.actor == actor) | (events.c.on_behalf_of == actor))
     for column, wanted in ((events.c.type, type_), (events.c.subject, subject)):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 
 from trueup.app.wiring import Workspace
@@ -21,6 +21,10 @@ from trueup.foundation.permissions import PERMISSIONS, Permission
 Connection = ASGIConnection[Any, Any, Any, Any]
 Who = Callable[[Connection], Actor]
 Asked = Request[Any, Any, Any]
+
+# What handlers ask for: the project that is shown, and who makes the request.
+TheWorkspace = NamedDependency[Workspace]
+TheActor = NamedDependency[Actor]
 
 _KEY = "permission"
 
@@ -74,7 +78,6 @@ def actor_of(request: Asked) -> Actor:
     return actor
 
 
-# What handlers may ask for by name.
 DEPENDENCIES = {
     "workspace": Provide(workspace_of, sync_to_thread=False),
     "actor": Provide(actor_of, sync_to_thread=False),

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from litestar.params import Parameter
-
-from trueup.app.wiring import Workspace
-from trueup.doors.api.routes import Limit, Word, reading
-from trueup.foundation.actor import Actor
+from trueup.doors.api.access import TheActor, TheWorkspace
+from trueup.doors.api.routes import Before, Limit, OfType, Word, reading
 from trueup.state import eventlog
 from trueup.state.eventlog import Event, Verification
 
 
 @reading("/events")
 def latest(
-    workspace: Workspace,
-    actor: Actor,
+    workspace: TheWorkspace,
+    actor: TheActor,
     by: Word = "",
-    type_: Annotated[str, Parameter(query="type", max_length=80)] = "",
+    type_: OfType = "",
     subject: Word = "",
-    before: Annotated[int, Parameter(ge=0)] = 0,
+    before: Before = 0,
     limit: Limit = 100,
 ) -> list[Event]:
     """Events, newest first; `before` is the `seq` that the next page starts below."""
@@ -31,7 +26,7 @@ def latest(
 
 
 @reading("/events/verification")
-def verify(workspace: Workspace, actor: Actor) -> Verification:
+def verify(workspace: TheWorkspace, actor: TheActor) -> Verification:
     """Recompute every event and every signature of the log."""
     with workspace.state.read(actor) as connection:
         return workspace.state.log.verify(connection)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from trueup.app.wiring import Workspace
-from trueup.doors.api.routes import reading, verb
+from litestar.params import JSONBody
+
+from trueup.doors.api.access import TheActor, TheWorkspace
+from trueup.doors.api.routes import Name, reading, verb
 from trueup.foundation import clock
-from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 from trueup.lifecycle.releases.records import Release, Route
 
@@ -25,18 +26,20 @@ class RollBack(Record):
 
 
 @reading("/deployments")
-def routes(workspace: Workspace, actor: Actor) -> dict[str, Route]:
+def routes(workspace: TheWorkspace, actor: TheActor) -> dict[str, Route]:
     """Where the traffic of every deployment goes now."""
     return workspace.releases.routes(actor)
 
 
 @reading("/deployments/{name:str}/releases")
-def of_deployment(workspace: Workspace, actor: Actor, name: str) -> list[Release]:
+def of_deployment(workspace: TheWorkspace, actor: TheActor, name: Name) -> list[Release]:
     """All releases of a deployment, newest first."""
     return workspace.releases.of_deployment(actor, name)
 
 
 @verb("/deployments/{name:str}/roll-back", "releases.operate")
-def roll_back(workspace: Workspace, actor: Actor, name: str, data: RollBack) -> Release:
+def roll_back(
+    workspace: TheWorkspace, actor: TheActor, name: Name, data: JSONBody[RollBack]
+) -> Release:
     """Undo the newest change of what serves; answers with what serves now."""
     return workspace.releases.roll_back(actor, name, data.at or clock.now(), data.reason)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get, post
-from litestar.params import Parameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from trueup.doors.api.access import needs
 from trueup.foundation.permissions import Permission
 from trueup.foundation.records import Record
 
-Word = Annotated[str, Parameter(max_length=300)]
+Name = Annotated[str, PathParameter(max_length=300)]
+Word = Annotated[str, QueryParameter(max_length=300)]
 # Litestar keeps the plain name for itself.
 InState = Annotated[str, QueryParameter(name="state", max_length=40)]
-Limit = Annotated[int, Parameter(ge=1, le=1000)]
+OfType = Annotated[str, QueryParameter(name="type", max_length=80)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
+Before = Annotated[int, QueryParameter(ge=0)]
 
 
 class Reason(Record):

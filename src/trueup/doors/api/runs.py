@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from trueup.app.wiring import Workspace
-from trueup.doors.api.routes import InState, Limit, Word, reading
-from trueup.foundation.actor import Actor
+from trueup.doors.api.access import TheActor, TheWorkspace
+from trueup.doors.api.routes import InState, Limit, Name, Word, reading
 from trueup.lifecycle.runs.records import RunDetail, RunPage
 
 
 @reading("/runs")
 def newest(
-    workspace: Workspace,
-    actor: Actor,
+    workspace: TheWorkspace,
+    actor: TheActor,
     pipeline: Word = "",
     in_state: InState = "",
     after: Word = "",
@@ -22,6 +21,6 @@ def newest(
 
 
 @reading("/runs/{id_:str}")
-def show(workspace: Workspace, actor: Actor, id_: str) -> RunDetail:
+def show(workspace: TheWorkspace, actor: TheActor, id_: Name) -> RunDetail:
     """One run with its steps and metrics."""
     return workspace.runs.show(actor, id_)

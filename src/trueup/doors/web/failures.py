@@ -75,9 +75,7 @@ def translated(request: Asked, error: Exception) -> TrueupError:
                 f"The request to {path[:200]} is malformed: {_reason(error)}.",
                 hint="trueup explain request-malformed",
             )
-    return InternalError(
-        "internal", "Something went wrong inside Trueup.", hint="trueup doctor"
-    )
+    return InternalError("internal", "Something went wrong inside Trueup.", hint="trueup doctor")
 
 
 def _status(known: TrueupError, error: Exception) -> int:

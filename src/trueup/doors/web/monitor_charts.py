@@ -29,11 +29,9 @@ def all_of(
     if not oldest_first:
         return ()
     monitors = dict.fromkeys(f.monitor for made in oldest_first for f in made.findings)
-    ordered = [
-        *(m for m in monitors if m.endswith(".watch")),
-        *(m for m in monitors if m.endswith(".estimate")),
-        *(m for m in _PLAIN if m in monitors),
-    ]
+    # A goal's watch and its estimate stand side by side.
+    of_goals = [m for m in monitors if m.rpartition(".")[0] in goals]
+    ordered = [*of_goals, *(m for m in _PLAIN if m in monitors)]
     marks = release_marks(releases)
     drawn = [of_monitor(monitor, goals, oldest_first, marks) for monitor in ordered]
     return (*(chart for chart in drawn if chart.rows), traffic(oldest_first))

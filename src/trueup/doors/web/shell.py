@@ -131,7 +131,9 @@ def frame(workspace: Workspace, actor: Actor, path: str) -> Frame:
 
 def bare_frame(path: str) -> Frame:
     """A frame for when the project itself cannot be read."""
-    return Frame(project="Trueup", plan=None, actor="", version=__version__, places=_places(path, {}))
+    return Frame(
+        project="Trueup", plan=None, actor="", version=__version__, places=_places(path, {})
+    )
 
 
 def _places(path: str, counts: dict[str, int]) -> tuple[Place, ...]:

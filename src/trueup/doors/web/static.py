@@ -9,6 +9,7 @@ from typing import Any, Final
 from litestar import Response, get
 
 from trueup.doors.api.access import needs
+from trueup.doors.api.routes import Name
 from trueup.foundation import digests
 from trueup.foundation.errors import NotFoundError
 
@@ -17,7 +18,7 @@ _KINDS: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
 @cache
-def _bytes(name: str) -> bytes:
+def _bytes(name: Name) -> bytes:
     return resources.files("trueup.doors.web").joinpath("assets", name).read_bytes()
 
 
@@ -27,7 +28,7 @@ def url(name: str) -> str:
 
 
 @get("/static/{name:str}", opt=needs("public"), sync_to_thread=False, include_in_schema=False)
-def file(name: str) -> Response[Any]:
+def file(name: Name) -> Response[Any]:
     """One of the files."""
     if name not in _KINDS:
         raise NotFoundError("page-not-found", f"There is no file /static/{name}.", hint="trueup up")

@@ -7,8 +7,8 @@ from typing import Any
 from litestar import Response
 
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
-from trueup.doors.api.routes import InState, Word
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import InState, Name, Word
 from trueup.doors.web import monitor_charts, shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
@@ -41,8 +41,8 @@ class AlertPage(Record):
 @shell.page("/alerts")
 def alerts(
     request: Asked,
-    workspace: Workspace,
-    actor: Actor,
+    workspace: TheWorkspace,
+    actor: TheActor,
     in_state: InState = "",
     deployment: Word = "",
 ) -> Response[Any]:
@@ -54,7 +54,7 @@ def alerts(
 
 
 @shell.page("/alerts/{id_:str}")
-def alert(request: Asked, workspace: Workspace, actor: Actor, id_: str) -> Response[Any]:
+def alert(request: Asked, workspace: TheWorkspace, actor: TheActor, id_: Name) -> Response[Any]:
     """One alert."""
     page = load(workspace, actor, id_)
     title = f"Alert on {page.alert.monitor} of {page.alert.deployment}"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Response
-from litestar.params import Parameter
 
-from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
-from trueup.doors.api.routes import Word
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import Before, OfType, Word
 from trueup.doors.web import shell
-from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 from trueup.state import eventlog
 from trueup.state.eventlog import Event, Verification
@@ -36,12 +33,12 @@ class AuditPage(Record):
 @shell.page("/audit")
 def audit(
     request: Asked,
-    workspace: Workspace,
-    actor: Actor,
+    workspace: TheWorkspace,
+    actor: TheActor,
     by: Word = "",
-    type_: Annotated[str, Parameter(query="type", max_length=80)] = "",
+    type_: OfType = "",
     subject: Word = "",
-    before: Annotated[int, Parameter(ge=0)] = 0,
+    before: Before = 0,
     verify: Word = "",
 ) -> Response[Any]:
     """The event log."""

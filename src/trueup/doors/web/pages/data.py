@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response
 
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
@@ -26,7 +26,7 @@ def load(workspace: Workspace, actor: Actor) -> DataPage:
 
 
 @shell.page("/data")
-def data(request: Asked, workspace: Workspace, actor: Actor) -> Response[Any]:
+def data(request: Asked, workspace: TheWorkspace, actor: TheActor) -> Response[Any]:
     """Snapshots of data."""
     page = load(workspace, actor)
     return shell.answer(request, "data.html", "Data", page, command="trueup data list")

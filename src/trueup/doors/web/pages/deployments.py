@@ -7,7 +7,8 @@ from typing import Any
 from litestar import Response
 
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import Name
 from trueup.doors.web import monitor_charts, shell
 from trueup.doors.web.pages.home import health
 from trueup.foundation.actor import Actor
@@ -46,7 +47,7 @@ class DeploymentPage(Record):
         name: Its name.
         settings: What the plan says of it.
         route: Where its traffic goes now.
-        health: The worst verdict of the newest evaluation about the live version.
+        health: The worst that is shown about the live version.
         findings: All findings of the newest evaluation.
         evaluation: The newest evaluation's moment and identifier.
         releases: All releases, newest first.
@@ -68,7 +69,7 @@ class DeploymentPage(Record):
 
 
 @shell.page("/deployments")
-def deployments(request: Asked, workspace: Workspace, actor: Actor) -> Response[Any]:
+def deployments(request: Asked, workspace: TheWorkspace, actor: TheActor) -> Response[Any]:
     """All deployments of the plan."""
     found = []
     for name, route in _routes(workspace, actor).items():
@@ -77,7 +78,10 @@ def deployments(request: Asked, workspace: Workspace, actor: Actor) -> Response[
             DeploymentSummary(
                 name=name,
                 route=route,
-                health=_health(newest),
+                health=health(
+                    newest[0] if newest else None,
+                    workspace.monitors.alerts(actor, name, unresolved=True),
+                ),
                 releases=len(workspace.releases.of_deployment(actor, name)),
             )
         )
@@ -87,7 +91,9 @@ def deployments(request: Asked, workspace: Workspace, actor: Actor) -> Response[
 
 
 @shell.page("/deployments/{name:str}")
-def deployment(request: Asked, workspace: Workspace, actor: Actor, name: str) -> Response[Any]:
+def deployment(
+    request: Asked, workspace: TheWorkspace, actor: TheActor, name: Name
+) -> Response[Any]:
     """One deployment."""
     page = load(workspace, actor, name)
     command = f"trueup deployment show {name}"
@@ -95,7 +101,7 @@ def deployment(request: Asked, workspace: Workspace, actor: Actor, name: str) ->
 
 
 @shell.page("/deployments/{name:str}/charts/{chart:str}")
-def drawing(workspace: Workspace, actor: Actor, name: str, chart: str) -> Response[Any]:
+def drawing(workspace: TheWorkspace, actor: TheActor, name: Name, chart: Name) -> Response[Any]:
     """One chart of a deployment, drawn."""
     _settings(workspace, actor, name)
     for each in _charts(workspace, actor, name):
@@ -117,16 +123,17 @@ def load(workspace: Workspace, actor: Actor, name: str) -> DeploymentPage:
     settings = _settings(workspace, actor, name)
     evaluations = workspace.monitors.evaluations(actor, name, most=_EVALUATIONS)
     releases = workspace.releases.of_deployment(actor, name)
+    alerts = workspace.monitors.alerts(actor, name)
     return DeploymentPage(
         name=name,
         settings=settings,
         route=_routes(workspace, actor)[name],
-        health=_health(evaluations[:1]),
+        health=health(evaluations[0] if evaluations else None, alerts),
         findings=evaluations[0].findings if evaluations else (),
         evaluation=evaluations[0] if evaluations else None,
         releases=tuple(releases),
         charts=monitor_charts.all_of(_goals(workspace, actor), evaluations, releases),
-        alerts=tuple(workspace.monitors.alerts(actor, name)),
+        alerts=tuple(alerts),
         proposals=tuple(workspace.improvements.of_deployment(actor, name)),
     )
 
@@ -157,8 +164,3 @@ def _settings(workspace: Workspace, actor: Actor, name: str) -> Deployment:
             hint="trueup deployment list",
         )
     return planned[name]
-
-
-def _health(newest: list[Evaluation]) -> str:
-    findings = newest[0].findings if newest else ()
-    return health([finding.verdict for finding in findings if finding.is_live])

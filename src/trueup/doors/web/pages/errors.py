@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Response
 
 from trueup.doors.api.access import Asked
+from trueup.doors.api.routes import Name
 from trueup.doors.web import shell
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.records import Record
@@ -36,7 +37,7 @@ def errors(request: Asked) -> Response[Any]:
 
 
 @shell.page("/errors/{code:str}")
-def error(request: Asked, code: str) -> Response[Any]:
+def error(request: Asked, code: Name) -> Response[Any]:
     """One error code."""
     text = markdown.explanation(code)
     if text is None:

@@ -7,7 +7,8 @@ from typing import Any
 from litestar import Response
 
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import Name
 from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
@@ -25,7 +26,7 @@ class VerdictPage(Record):
 
 
 @shell.page("/verdicts/{id_:str}")
-def verdict(request: Asked, workspace: Workspace, actor: Actor, id_: str) -> Response[Any]:
+def verdict(request: Asked, workspace: TheWorkspace, actor: TheActor, id_: Name) -> Response[Any]:
     """One verdict."""
     page = load(workspace, actor, id_)
     ref = page.verdict.statement.model_ref

@@ -7,7 +7,8 @@ from typing import Any
 from litestar import Response
 
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import Name
 from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
@@ -55,7 +56,7 @@ class ModelPage(Record):
 
 
 @shell.page("/models")
-def models(request: Asked, workspace: Workspace, actor: Actor) -> Response[Any]:
+def models(request: Asked, workspace: TheWorkspace, actor: TheActor) -> Response[Any]:
     """All registered models."""
     found = []
     for name in workspace.models.names(actor):
@@ -73,7 +74,7 @@ def models(request: Asked, workspace: Workspace, actor: Actor) -> Response[Any]:
 
 
 @shell.page("/models/{name:str}")
-def model(request: Asked, workspace: Workspace, actor: Actor, name: str) -> Response[Any]:
+def model(request: Asked, workspace: TheWorkspace, actor: TheActor, name: Name) -> Response[Any]:
     """One model."""
     page = load(workspace, actor, name)
     command = f"trueup model show {name}"

@@ -8,7 +8,7 @@ from litestar import Response
 
 from trueup.app.status import Overview, overview
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.web import shell
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
@@ -82,7 +82,7 @@ def milestone_state(status: MilestoneStatus) -> str:
 
 
 @shell.page("/plan")
-def plan(request: Asked, workspace: Workspace, actor: Actor) -> Response[Any]:
+def plan(request: Asked, workspace: TheWorkspace, actor: TheActor) -> Response[Any]:
     """Objective, goals, risks, milestones, team."""
     page = load(workspace, actor)
     return shell.answer(request, "plan.html", "Plan", page, command="trueup plan show")

@@ -7,8 +7,8 @@ from typing import Any
 from litestar import Response
 
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
-from trueup.doors.api.routes import InState, Word
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import InState, Name, Word
 from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
@@ -38,8 +38,8 @@ class RunPage(Record):
 @shell.page("/runs")
 def runs(
     request: Asked,
-    workspace: Workspace,
-    actor: Actor,
+    workspace: TheWorkspace,
+    actor: TheActor,
     pipeline: Word = "",
     in_state: InState = "",
     after: Word = "",
@@ -53,7 +53,7 @@ def runs(
 
 
 @shell.page("/runs/{id_:str}")
-def run(request: Asked, workspace: Workspace, actor: Actor, id_: str) -> Response[Any]:
+def run(request: Asked, workspace: TheWorkspace, actor: TheActor, id_: Name) -> Response[Any]:
     """One run."""
     page = load(workspace, actor, id_)
     shown = page.detail.run

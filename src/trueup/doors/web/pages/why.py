@@ -8,10 +8,9 @@ from litestar import Response
 
 from trueup.app.lineage import Node
 from trueup.app.why import explain
-from trueup.app.wiring import Workspace
-from trueup.doors.api.access import Asked
+from trueup.doors.api.access import Asked, TheActor, TheWorkspace
+from trueup.doors.api.routes import Name
 from trueup.doors.web import shell
-from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 
 
@@ -23,7 +22,7 @@ class WhyPage(Record):
 
 
 @shell.page("/why/{reference:str}")
-def why(request: Asked, workspace: Workspace, actor: Actor, reference: str) -> Response[Any]:
+def why(request: Asked, workspace: TheWorkspace, actor: TheActor, reference: Name) -> Response[Any]:
     """The whole chain behind a reference."""
     page = WhyPage(reference=reference, tree=explain(workspace, actor, reference))
     title = f"Why {reference}"
