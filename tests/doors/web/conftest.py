@@ -22,9 +22,7 @@ def browse() -> Iterator[Callable[[Workspace], TestClient[Any]]]:
 
         def open_(workspace: Workspace) -> TestClient[Any]:
             app: Any = create(workspace, hosts=[HOST])
-            client = TestClient(
-                app, base_url=f"http://{HOST}", raise_server_exceptions=False
-            )
+            client = TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False)
             client.headers["accept"] = "text/html"
             return stack.enter_context(client)
 
