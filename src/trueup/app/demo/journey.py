@@ -25,10 +25,11 @@ class Mark(msgspec.Struct):
     """What the folder's demo was begun with, and how long its parts took so far."""
 
     share: float
+    months: int
     seconds: dict[str, float] = {}
 
 
-def travel(folder: Path, share: float, console: Console) -> Summary:
+def travel(folder: Path, share: float, months: int, console: Console) -> Summary:
     """Tell the story in `folder` and sum it up.
 
     Raises:
@@ -38,12 +39,12 @@ def travel(folder: Path, share: float, console: Console) -> Summary:
     folder = folder.resolve()
     with _alone_in(folder):
         mark_file = folder / HOME / _MARK
-        mark = _begin(folder, mark_file, share)
+        mark = _begin(folder, mark_file, share, months)
         display = Display(console)
         if mark.seconds:
             display.remark(f"{folder.name} holds an earlier journey: going on where it ended")
         started = time.perf_counter()
-        story = Story(folder, share, display)
+        story = Story(folder, share, months, display)
         try:
             workspace = story.tell()
             with display.chapter("The summary: every figure read back and recomputed"):
@@ -57,7 +58,7 @@ def travel(folder: Path, share: float, console: Console) -> Summary:
         return msgspec.structs.replace(summary, seconds=mark.seconds)
 
 
-def _begin(folder: Path, mark_file: Path, share: float) -> Mark:
+def _begin(folder: Path, mark_file: Path, share: float, months: int) -> Mark:
     if not mark_file.exists():
         if any(entry.name != HOME for entry in folder.iterdir()):
             raise UsageError(
@@ -65,15 +66,17 @@ def _begin(folder: Path, mark_file: Path, share: float) -> Mark:
                 f"The folder {folder} is not empty and holds no demo.",
                 hint="trueup demo another-folder",
             )
-        mark = Mark(share=share)
+        mark = Mark(share=share, months=months)
         _write(mark_file, mark)
         return mark
     mark = msgspec.json.decode(mark_file.read_bytes(), type=Mark)
-    if mark.share != share:
+    if (mark.share, mark.months) != (share, months):
+        begun = f"--traffic {mark.share:g} --months {mark.months}"
         raise UsageError(
             "demo-other-traffic",
-            f"The demo in {folder} was begun with --traffic {mark.share:g}, not {share:g}.",
-            hint=f"trueup demo {folder.name} --traffic {mark.share:g}   (or another folder)",
+            f"The demo in {folder} was begun with {begun}, "
+            f"not with --traffic {share:g} --months {months}.",
+            hint=f"trueup demo {folder.name} {begun}   (or another folder)",
         )
     return mark
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,7 @@ class Server:
     """
 
     def __init__(self, project: Path, log: Path) -> None:
+        self._log_path = log
         self._log = log.open("ab")
         self._process = subprocess.Popen(  # noqa: S603
             [
@@ -33,7 +35,23 @@ class Server:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,  # Ctrl-C reaches the demo, which then stops the server
         )
-        self.url = self._listening(log)
+
+    @cached_property
+    def url(self) -> str:
+        """Where it listens; waits until it does.
+
+        Raises:
+            BackendError: It ended instead.
+        """
+        line = self._process.stdout.readline() if self._process.stdout else b""
+        try:
+            return str(json.loads(line)["listening"])
+        except (ValueError, KeyError) as error:
+            raise BackendError(
+                "server-not-started",
+                "The prediction server did not start.",
+                hint=f"tail '{self._log_path}'",
+            ) from error
 
     def stop(self) -> None:
         """Let it finish what it has, seal its journal, and exit."""
@@ -59,15 +77,3 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def _listening(self, log: Path) -> str:
-        line = self._process.stdout.readline() if self._process.stdout else b""
-        try:
-            return str(json.loads(line)["listening"])
-        except (ValueError, KeyError) as error:
-            self.stop()
-            raise BackendError(
-                "server-not-started",
-                "The prediction server did not start.",
-                hint=f"tail '{log}'",
-            ) from error

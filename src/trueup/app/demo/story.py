@@ -1,4 +1,4 @@
-"""The demo's story: nine months of real traffic, each chapter done by the same verbs users call.
+"""The demo's story: months of real traffic, each chapter done by the same verbs users call.
 
 Every chapter asks the database what has happened already, so a demo that was killed goes on where
 it was.
@@ -36,9 +36,10 @@ from trueup.lifecycle.plan.service import read as read_plan
 
 DEPLOYMENT: Final = "late-arrivals"
 MODEL: Final = "flights"
+BOOKS: Final = "acknowledged.jsonl"
 START: Final = datetime(2013, 4, 1, tzinfo=UTC)
-END: Final = datetime(2014, 1, 1, tzinfo=UTC)
-LAST_LOOK: Final = END + timedelta(days=5)
+MONTHS: Final = 9  # April to December
+_LAST_LOOK_AFTER: Final = timedelta(days=5)
 BAD: Final = {"iterations": 1, "depth": 1}
 _FOLLOWS_WITHIN_S: Final = 20.0
 
@@ -61,9 +62,11 @@ def write_project(folder: Path) -> None:
 class Story:
     """Tells the whole story in one folder, from the plan to the last week of the year."""
 
-    def __init__(self, folder: Path, share: float, display: Display) -> None:
+    def __init__(self, folder: Path, share: float, months: int, display: Display) -> None:
         self._folder = folder
         self._share = share
+        self._end = datetime(2013 + (3 + months) // 12, (3 + months) % 12 + 1, 1, tzinfo=UTC)
+        self._last_look = self._end + _LAST_LOOK_AFTER
         self._display = display
         self._workspace: Workspace | None = None
         self._source = Source()
@@ -90,18 +93,20 @@ class Story:
         self._ben = self.workspace.speaking_as("ben")
         self._cleo = self.workspace.speaking_as("cleo")
         self._automation = Automation(self.workspace, self._display.remark)
-        with self._display.chapter("The first model: data, features, training, on record"):
-            first = self._first_model()
-        with self._display.chapter("The gate: a bad candidate is refused, a good one is approved"):
-            self._refuse_the_bad_one()
-            self._release_first(first)
-        if LAST_LOOK in self._evaluated():
-            self._display.remark("the year is over already: here is its summary")
+        if self._last_look in self._evaluated():
+            self._display.remark("the story is told already: here is its summary")
             return self.workspace
-        with self._display.chapter(
-            "Nine months of traffic: predictions, labels, monitors, retraining", total=_weeks()
-        ):
-            self._live_through_the_year(first)
+        # The server starts while the first model trains; it follows the releases as they happen.
+        with Server(self._folder, self.workspace.settings.home / "server.log") as server:
+            with self._display.chapter("The first model: data, features, training, on record"):
+                first = self._first_model()
+            with self._display.chapter("The gate: bad is refused, good is approved and released"):
+                self._refuse_the_bad_one()
+                self._release_first(first)
+            with self._display.chapter(
+                "Live traffic: predictions, labels, monitors, retraining", total=self._count_weeks()
+            ):
+                self._live_through_the_year(first, server)
         return self.workspace
 
     def _adopt_plan(self) -> None:
@@ -162,27 +167,24 @@ class Story:
             self._display.remark(f"ben approved {approval.subject}")
         self._automation.pump(at)
 
-    def _live_through_the_year(self, first: ModelVersion) -> None:
+    def _live_through_the_year(self, first: ModelVersion, server: Server) -> None:
         signature = first.manifest.signature
         entity = self.workspace.plans.current(self._ana).plan.deployments[DEPLOYMENT].entity
-        logs = self.workspace.settings.home
-        with Server(self._folder, logs / "server.log") as server:
-            client = Client(server.url, DEPLOYMENT, signature, logs / "acknowledged.jsonl")
-            try:
-                # The project's own step, called as the plain function that it is.
-                features = discovery.find(self._folder, MODEL).function.__globals__["features"]
-                traffic = batches(
-                    self._source, features, signature, entity, START, END, self._share
-                )
-                self._weeks(traffic, client)
-            finally:
-                client.close()
+        # The project's own step, called as the plain function that it is.
+        features = discovery.find(self._folder, MODEL).function.__globals__["features"]
+        traffic = batches(self._source, features, signature, entity, START, self._end, self._share)
+        books = self.workspace.settings.home / BOOKS
+        client = Client(server.url, DEPLOYMENT, signature, books)
+        try:
+            self._weeks(traffic, client)
+        finally:
+            client.close()
 
     def _weeks(self, traffic: Iterable[Batch], client: Client) -> None:
         done = self._evaluated()
         unlabelled: deque[Batch] = deque()
         for number, part in groupby(traffic, key=_week_of):
-            ends = min(START + (number + 1) * WEEK, END)
+            ends = min(START + (number + 1) * WEEK, self._end)
             if ends in done:
                 unlabelled.extend(part)
                 self._drop_labelled(unlabelled, ends)
@@ -284,11 +286,14 @@ class Story:
         """The year is over; the labels of its last days still come."""
         if not unlabelled:
             return
-        client.label(unlabelled, END + timedelta(days=3))
-        at = LAST_LOOK
+        client.label(unlabelled, self._end + timedelta(days=3))
+        at = self._last_look
         watch(self.workspace, AUTOMATION, DEPLOYMENT, at)
         self._automation.pump(at)
         self._display.remark(f"the last {plural(len(unlabelled), 'hour')} got their labels")
+
+    def _count_weeks(self) -> int:
+        return -((START - self._end) // WEEK)
 
     def _evaluated(self) -> set[datetime]:
         return {e.as_of for e in self.workspace.monitors.evaluations(AUTOMATION, DEPLOYMENT)}
@@ -296,7 +301,3 @@ class Story:
 
 def _week_of(batch: Batch) -> int:
     return (batch.at - START) // WEEK
-
-
-def _weeks() -> int:
-    return -((START - END) // WEEK)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from trueup.app.demo.client import read_books
-from trueup.app.demo.story import DEPLOYMENT, MODEL
+from trueup.app.demo.story import BOOKS, DEPLOYMENT, MODEL
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
@@ -111,7 +111,7 @@ def summarise(workspace: Workspace, actor: Actor, seconds: dict[str, float]) -> 
         verification = workspace.state.log.verify(connection)
     return Summary(
         months=tuple(parts),
-        overall=_month("April to December", rows, first),
+        overall=_month("all", rows, first),
         books=books,
         releases=tuple(reversed(workspace.releases.of_deployment(actor, DEPLOYMENT))),
         retrainings=tuple(reversed(workspace.improvements.of_deployment(actor, DEPLOYMENT))),
@@ -146,7 +146,7 @@ def _read_journal(workspace: Workspace) -> tuple[pl.DataFrame, Books, str]:
                     labels[prediction] = (record.at, label)
         elif isinstance(record, Failure):
             failed += record.rows
-    answers = read_books(workspace.settings.home / "acknowledged.jsonl").values()
+    answers = read_books(workspace.settings.home / BOOKS).values()
     acknowledged = {f"{a.request}-{row}" for a in answers for row in range(a.rows)}
     milliseconds = np.asarray([a.milliseconds for a in answers] or [np.nan])
     books = Books(

@@ -21,14 +21,21 @@ from trueup.doors.cli.output import emit_json, json_option
     type=click.FloatRange(0, 1, min_open=True),
     help="Share of the traffic, between 0 and 1.",
 )
+@click.option(
+    "--months",
+    type=click.IntRange(1, 9),
+    default=9,
+    show_default=True,
+    help="Stop after so many months of traffic, from April 2013.",
+)
 @json_option
-def command(folder: Path, quick: bool, traffic: float | None, as_json: bool) -> None:
+def command(folder: Path, quick: bool, traffic: float | None, months: int, as_json: bool) -> None:
     """Carry nine months of real flights through the whole life of a model."""
     from trueup.app.demo.journey import travel
     from trueup.doors.cli.demo_report import report
 
     share = traffic if traffic is not None else (0.1 if quick else 1.0)
-    summary = travel(folder, share, Console(stderr=True, highlight=False))
+    summary = travel(folder, share, months, Console(stderr=True, highlight=False))
     if as_json:
         emit_json(summary)
     else:

@@ -17,7 +17,8 @@ _MOST_SHOWN = 8
 
 def report(summary: Summary, folder: Path, console: Console) -> None:
     """Print the report."""
-    console.rule("[bold]What happened, April to December 2013[/bold]", align="left", style="dim")
+    first, last = summary.months[0].month, summary.months[-1].month
+    console.rule(f"[bold]What happened, {first} to {last}[/bold]", align="left", style="dim")
     console.print(_verdict_on_retraining(summary))
     console.print(_months(summary))
     console.print(_retrainings(summary))
@@ -30,10 +31,12 @@ def report(summary: Summary, folder: Path, console: Console) -> None:
 def _verdict_on_retraining(summary: Summary) -> Text:
     """Whether it was worth it, said as it is."""
     overall = summary.overall
+    if overall.versions == (summary.months[0].versions[0],):
+        return Text("No retrained model served, so there is no gain to speak of.")
     gain = overall.first["brier"] - overall.served["brier"]
     worse = [m.month for m in summary.months if _gain(m) < 0]
     text = Text.assemble(
-        "Over the year, retraining ",
+        "Over all, retraining ",
         ("helped" if gain > 0 else "did not help", "bold green" if gain > 0 else "bold red"),
         f": Brier score {overall.served['brier']:.4f} served, {overall.first['brier']:.4f} had the "
         "first model been left alone (lower is better); "
@@ -45,13 +48,14 @@ def _verdict_on_retraining(summary: Summary) -> Text:
 
 
 def _months(summary: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("month")
-    for name in ("predictions", "late", "Brier served", "first alone", "gain"):
-        table.add_column(name, justify="right")
-    for name in ("AUROC served", "first alone", "gap served", "first alone"):
-        table.add_column(name, justify="right")
-    table.add_column("versions")
+    # Two lines of heading, so that the table fits 80 columns.
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("\nmonth", no_wrap=True)
+    for name in ("predic-\ntions", "\nlate", "Brier\nserved", "first\nalone", "\ngain"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("AUROC\nserved", "first\nalone", "gap\nserved", "first\nalone"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("\nversions", no_wrap=True)
     for month in (*summary.months, summary.overall):
         if "brier" not in month.served:
             continue
