@@ -11,7 +11,7 @@ import pytest
 from litestar.testing import TestClient
 
 from trueup.app.wiring import Workspace
-from trueup.doors.web.pages import HANDLERS
+from trueup.doors.web.sitemap import HANDLERS
 
 Browser = TestClient[Any]
 Browse = Callable[[Workspace], Browser]

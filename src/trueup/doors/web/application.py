@@ -13,11 +13,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from trueup import __version__
 from trueup.app.wiring import Workspace
-from trueup.doors import api
 from trueup.doors.api.access import DEPENDENCIES, Connection, Who, needs, permitted
+from trueup.doors.api.router import router
 from trueup.doors.web import failures, static
 from trueup.doors.web.doorkeeper import Doorkeeper
-from trueup.doors.web.pages import HANDLERS
+from trueup.doors.web.sitemap import HANDLERS
 from trueup.doors.web.twins import Twins
 from trueup.foundation.actor import Actor
 
@@ -42,7 +42,7 @@ def litestar(workspace: Workspace, who: Who | None = None) -> Litestar:
         return workspace.owner
 
     app = Litestar(
-        route_handlers=[static.file, *HANDLERS, api.router()],
+        route_handlers=[static.file, *HANDLERS, router()],
         guards=[permitted],
         dependencies=DEPENDENCIES,
         exception_handlers={Exception: failures.handle},

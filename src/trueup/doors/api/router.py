@@ -1,0 +1,43 @@
+"""All routes of the API, under one prefix. A handler that is not in this list does not exist."""
+
+from __future__ import annotations
+
+from litestar import Router
+
+from trueup.doors.api import data, events, gates, models, monitoring, people, plan, releases, runs
+
+PREFIX = "/api/v1"
+
+
+def router() -> Router:
+    """All routes of the API."""
+    return Router(
+        PREFIX,
+        route_handlers=[
+            plan.show,
+            data.newest,
+            data.show,
+            runs.newest,
+            runs.show,
+            models.names,
+            models.versions,
+            models.show,
+            gates.of_model,
+            gates.show,
+            people.everybody,
+            people.open_approvals,
+            people.approval,
+            people.approve,
+            people.reject,
+            releases.routes,
+            releases.of_deployment,
+            releases.roll_back,
+            monitoring.evaluations,
+            monitoring.series,
+            monitoring.alerts,
+            monitoring.alert,
+            monitoring.acknowledge,
+            events.latest,
+            events.verify,
+        ],
+    )

@@ -1,0 +1,43 @@
+"""All pages. A handler that is not in this list does not exist."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+
+from trueup.doors.web.pages import (
+    alerts,
+    audit,
+    data,
+    deployments,
+    errors,
+    gates,
+    home,
+    models,
+    people,
+    plan,
+    runs,
+    why,
+)
+
+HANDLERS: Final[list[HTTPRouteHandler]] = [
+    home.home,
+    plan.plan,
+    data.data,
+    runs.runs,
+    runs.run,
+    models.models,
+    models.model,
+    gates.verdict,
+    people.approval,
+    deployments.deployments,
+    deployments.deployment,
+    alerts.alerts,
+    alerts.alert,
+    audit.audit,
+    why.why,
+    errors.errors,
+    errors.error,
+    deployments.drawing,
+]
