@@ -239,6 +239,7 @@ def test_garbage_is_answered_with_one_clear_error(line: str, project: Path, true
     assert msgspec.json.decode(as_json.out)["hint"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_marks_the_run_and_the_next_one_goes_on(
     project: Path, trueup: Any, process: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -7,13 +7,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.output import emit_json, json_option
 
 
-@click.command(
-    epilog="Example: trueup demo --quick",
-    help="Carry nine months of real flights through the whole life of a model.",
-)
+@click.command(cls=Command, example="trueup demo --quick")
 @click.argument("folder", default="trueup-demo", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="A tenth of the traffic.")
 @click.option(

@@ -13,7 +13,8 @@ from trueup.foundation import configuration
 from trueup.foundation.actor import Actor
 from trueup.foundation.digests import short
 from trueup.foundation.errors import NotFoundError, UsageError
-from trueup.foundation.text import plural
+from trueup.foundation.records import builtins
+from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline import source
 from trueup.lifecycle.plan import service
 from trueup.lifecycle.plan.records import AdoptedPlan, Plan
@@ -33,13 +34,13 @@ def show(as_json: bool) -> None:
     with output.here() as workspace:
         actor = workspace.owner
         adopted = workspace.plans.current(actor)
-        changed = differs(workspace, adopted)
+        different = difference(workspace, adopted)
     if as_json:
         output.emit_json(adopted)
         return
     _print(adopted)
-    if changed:
-        output.say("\ntrueup.toml differs from the plan in force.")
+    if different:
+        output.say("\n[yellow]note:[/] {}.", different)
         output.next_step("trueup plan check", "trueup plan adopt")
     else:
         output.next_step("trueup status")
@@ -94,13 +95,21 @@ def in_force(workspace: Workspace, actor: Actor) -> AdoptedPlan | None:
         return None
 
 
-def differs(workspace: Workspace, adopted: AdoptedPlan) -> bool:
-    """Whether trueup.toml, as it stands, says something else than the plan in force."""
+def difference(workspace: Workspace, adopted: AdoptedPlan) -> str:
+    """What keeps trueup.toml, as it stands, from being the plan in force; empty when it is."""
     try:
         plan = service.read(workspace.root)
     except UsageError:
-        return True
-    return service.address(plan)[0] != adopted.digest
+        return f"trueup.toml has an error, plan {adopted.version} stays in force"
+    digest, prints = service.address(plan)
+    if digest == adopted.digest:
+        return ""
+    if builtins(plan) != builtins(adopted.plan):
+        return f"trueup.toml differs from plan {adopted.version}, which is in force"
+    changed = [
+        name for name, fingerprint in prints.items() if adopted.metrics.get(name) != fingerprint
+    ]
+    return f"the code of {listing(changed)} has changed since plan {adopted.version} was adopted"
 
 
 def _commit(root: Path) -> str:

@@ -99,13 +99,9 @@ def _require_plan(workspace: Workspace, actor: Actor) -> None:
     if adopted is None:
         adopted = plan.adopt_file(workspace, actor)
         output.say("Plan {} is in force from now on.", adopted.version)
-    elif plan.differs(workspace, adopted):
+    elif different := plan.difference(workspace, adopted):
         plans.read(workspace.root)  # a file with an error must not pass as a mere difference
-        output.say(
-            "[yellow]note:[/] trueup.toml differs from plan {}, which is in force: {}",
-            adopted.version,
-            "trueup plan adopt",
-        )
+        output.say("[yellow]note:[/] {}: {}", different, "trueup plan adopt")
 
 
 class _Steps:
@@ -137,7 +133,10 @@ class _Steps:
         took = "reused" if told.state == "reused" else seconds(told.seconds)
         line.append(f"{took:<8} ", style="not dim")
         line.append("; ".join(told.why[:2]), style="dim")
-        output.words.print(line)
+        if self._status is None:
+            output.words.print(line)
+        else:  # one line a step on a terminal; `trueup runs show` has the rest
+            output.words.print(line, soft_wrap=False, no_wrap=True, overflow="ellipsis")
 
 
 def _is_terminal() -> bool:

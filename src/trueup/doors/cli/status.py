@@ -26,7 +26,7 @@ def command(as_json: bool) -> None:
             output.next_step("trueup run", "trueup plan adopt")
             return
         seen = overview(workspace, actor)
-        changed = plan.differs(workspace, seen.plan)
+        different = plan.difference(workspace, seen.plan)
         versions = [
             v.ref
             for name in workspace.models.names(actor)
@@ -40,8 +40,8 @@ def command(as_json: bool) -> None:
     _goals(seen)
     _deployments(seen)
     _milestones(seen)
-    _needs(seen, changed)
-    output.next_step(*_next(seen, changed, versions))
+    _needs(seen, different)
+    output.next_step(*_next(seen, different, versions))
 
 
 def _goals(seen: Overview) -> None:
@@ -102,7 +102,7 @@ def _reached(status: MilestoneStatus) -> Text:
     return output.state("overdue" if late else "ahead")
 
 
-def _needs(seen: Overview, changed: bool) -> None:
+def _needs(seen: Overview, different: str) -> None:
     needs = [
         f"{a.ref}: {a.monitor} of {a.deployment} ({a.model_ref}) is {words.number(a.value)}, "
         f"limit {words.number(a.limit)}"
@@ -116,8 +116,8 @@ def _needs(seen: Overview, changed: bool) -> None:
         for p in seen.deployments
         if p.proposal
     ]
-    if changed:
-        needs.append(f"trueup.toml differs from plan {seen.plan.version}, which is in force")
+    if different:
+        needs.append(different)
     output.blank()
     if not needs:
         output.show(Text("✓ Nothing needs you.", style="green"))
@@ -127,12 +127,12 @@ def _needs(seen: Overview, changed: bool) -> None:
         output.show(f"  {need}")
 
 
-def _next(seen: Overview, changed: bool, versions: list[str]) -> list[str]:
+def _next(seen: Overview, different: str, versions: list[str]) -> list[str]:
     if seen.alerts:
         return [f"trueup why {seen.alerts[0].ref}"]
     if seen.approvals:
         return [f"trueup approve {seen.approvals[0].id} --as NAME"]
-    if changed:
+    if different:
         return ["trueup plan adopt"]
     if any(place.serving for place in seen.deployments):
         return ["trueup up"]
