@@ -113,7 +113,7 @@ class Improvements:
                 data={"proposal": proposal_id, "run": run, "candidate": candidate},
             )
             found = table.proposal(unit.connection, proposal_id)
-            assert found is not None, "a row just updated is there"  # noqa: S101
+            assert found is not None, "a row just updated is there"
             return found
 
     def of_deployment(self, actor: Actor, deployment: str) -> list[Proposal]:

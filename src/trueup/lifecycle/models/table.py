@@ -34,7 +34,9 @@ _v = model_versions.c
 
 def version(connection: sa.Connection, model: str, number: int) -> ModelVersion | None:
     """One version of a model."""
-    return _one(connection, sa.select(model_versions).where(_v.model == model, _v.version == number))
+    return _one(
+        connection, sa.select(model_versions).where(_v.model == model, _v.version == number)
+    )
 
 
 def latest(connection: sa.Connection, model: str) -> ModelVersion | None:
