@@ -146,3 +146,13 @@ def _replaced(raw: bytes, *pairs: tuple[str, str]) -> bytes:
                 content = text.encode()
             target.writestr(entry, content)
     return out.getvalue()
+
+
+def test_equal_fits_give_equal_bytes() -> None:
+    form: Format = loading.load("formats", "skops")()
+    one, _clutter, other = (
+        MODELS["boosting"](),
+        [object() for _ in range(1000)],
+        MODELS["boosting"](),
+    )
+    assert form.dump(one) == form.dump(other)

@@ -6,6 +6,9 @@ which hold numbers and run nothing when they are put together.
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,9 @@ _TRUSTED = frozenset(
 )
 
 
+_SCHEMA = "schema.json"
+
+
 class Backend:
     """The skops format."""
 
@@ -42,7 +48,7 @@ class Backend:
 
     def dump(self, model: Any) -> bytes:
         """The model as bytes, refused if it could not be loaded safely."""
-        raw: bytes = skops.io.dumps(model)
+        raw = _stable(skops.io.dumps(model))
         unsafe = _unsafe(raw)
         if unsafe:
             raise UsageError(
@@ -78,6 +84,44 @@ class Backend:
             return np.asarray(model.predict(rows), dtype=np.float64)
 
         return predictions
+
+
+def _stable(raw: bytes) -> bytes:
+    """The same file without what differs from one process to the next.
+
+    Skops names parts after memory addresses and stamps them with the time, so equal models would
+    get different digests.
+    """
+    kept = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as source, zipfile.ZipFile(kept, "w") as target:
+        schema = json.loads(source.read(_SCHEMA))
+        numbers: dict[str, int] = {}
+        _renumber(schema, numbers)
+        names = {name: _renamed(name, numbers) for name in source.namelist() if name != _SCHEMA}
+        for name in sorted(names, key=names.__getitem__):
+            target.writestr(zipfile.ZipInfo(names[name]), source.read(name))
+        target.writestr(zipfile.ZipInfo(_SCHEMA), json.dumps(schema, separators=(",", ":")))
+    return kept.getvalue()
+
+
+def _renumber(node: Any, numbers: dict[str, int]) -> None:
+    """Number all parts in the order in which they are met."""
+    if isinstance(node, list):
+        for item in node:
+            _renumber(item, numbers)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "__id__":
+                node[key] = numbers.setdefault(str(value), len(numbers) + 1)
+            elif key == "file" and isinstance(value, str):
+                node[key] = _renamed(value, numbers)
+            else:
+                _renumber(value, numbers)
+
+
+def _renamed(name: str, numbers: dict[str, int]) -> str:
+    stem, dot, suffix = name.partition(".")
+    return f"{numbers.setdefault(stem, len(numbers) + 1)}{dot}{suffix}"
 
 
 def _unsafe(raw: bytes) -> list[str]:
