@@ -91,8 +91,8 @@ def pages_of(root: Path) -> list[Path]:
 def raised(modules: list[Any]) -> dict[str, set[str]]:
     """Each code and the files that raise it."""
     found: dict[str, set[str]] = {}
+    passing_on = {name: at for m in modules for name, at in parameters_code(m.tree).items()}
     for module in modules:
-        passing_on = parameters_code(module.tree)
         for call in calls(module.tree):
             for code in codes_in(call, passing_on):
                 found.setdefault(code, set()).add(module.path)
@@ -115,21 +115,25 @@ def codes_in(call: ast.Call, passing_on: dict[str, int]) -> Iterator[str]:
     has_hint = any(keyword.arg == "hint" for keyword in call.keywords)
     if name == "__init__" and len(call.args) > 1 and has_hint:  # BackendError.__init__(self, code)
         yield from strings(call.args[1])
+    elif name in CLASSES - CARRIES_ITS_CODE or has_hint:
+        yield from strings(first(call))
     elif name in passing_on:
         place = passing_on[name]
         yield from strings(call.args[place] if place < len(call.args) else keyword(call, "code"))
-    elif name in CLASSES - CARRIES_ITS_CODE or has_hint:
-        yield from strings(first(call))
 
 
 def parameters_code(tree: ast.Module) -> dict[str, int]:
-    """The functions of a module that have a parameter `code`, and its place."""
+    """The functions of a module that are given a code to raise, and its place."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             names = [argument.arg for argument in node.args.args if argument.arg != "self"]
             names += [argument.arg for argument in node.args.kwonlyargs]
-            if "code" in names:
+            raises = any(
+                name_of(call) in CLASSES and ast.unparse(first(call) or call) == "code"
+                for call in calls(node)
+            )
+            if "code" in names and raises:
                 found[node.name] = names.index("code")
     return found
 
