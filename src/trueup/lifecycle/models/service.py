@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import polars as pl
 import sqlalchemy as sa
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import BackendError, NotFoundError, UsageError
+from trueup.foundation.errors import (
+    BackendError,
+    NotFoundError,
+    TrueupError,
+    UsageError,
+    UserCodeError,
+)
 from trueup.foundation.records import builtins, decode, encode
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.models import rules, table
-from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference
+from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference, Signature
 from trueup.lifecycle.runs import table as runs
 from trueup.lifecycle.runs.records import Run
 from trueup.ports.blobs import Blobs
-from trueup.ports.format import Predictor
+from trueup.ports.format import Predictor, Scores
 from trueup.ports.loading import load as load_backend
 from trueup.state.unit import State, Unit
 
@@ -31,7 +38,9 @@ class Models:
         self._state = state
 
     def register(self, actor: Actor, run_id: str) -> ModelVersion:
-        """Make the candidate of a finished run a version; the same run gives the same version.
+        """Make the candidate of a finished run a version.
+
+        The same run, or another that made the same of the same, gives the version there is.
 
         Raises:
             NotFoundError: There is no such run.
@@ -43,9 +52,9 @@ class Models:
         if known:
             return known[-1]
         manifest = self._manifest(_finished(run, run_id))
-        digest = digests.of_record(builtins(manifest))
+        digest = rules.address(manifest)
         with self._state.write(actor, "models.write") as unit:
-            same = table.with_digest(unit.connection, manifest.model, digest)
+            same = _same_content(table.versions(unit.connection, manifest.model), manifest)
             if same is not None:
                 return same
             before = table.latest(unit.connection, manifest.model)
@@ -113,7 +122,7 @@ class Models:
         holdout = read_rows(blobs, candidate.holdout.digest)
         signature = rules.signature_of(trained_on, candidate.label)
         predict = load_predictor(blobs, candidate.model.format, candidate.model.digest)
-        scores = predict(rules.conform(holdout, signature))
+        scores = _answers(run, predict, holdout, signature)
         reference = rules.reference_of(trained_on, signature, scores)
         return Manifest(
             model=run.model,
@@ -145,7 +154,9 @@ def load_predictor(blobs: Blobs, format_: str, file: str) -> Predictor:
     raw = blobs.get(file)
     try:
         predictor: Predictor = backend.predictor(backend.load(raw))
-    except (OSError, ValueError, KeyError) as error:
+    except TrueupError:
+        raise
+    except Exception as error:  # a damaged file may break its reader in any way
         raise BackendError(
             "model-unreadable",
             f"The model file {digests.short(file)} is no readable {format_} file: {error}.",
@@ -206,6 +217,28 @@ def move_alias(unit: Unit, model: str, alias: str, version: int, why: str) -> No
         after=f"{model}@{version}",
         why=why,
     )
+
+
+def _answers(run: Run, predict: Predictor, holdout: pl.DataFrame, signature: Signature) -> Scores:
+    try:
+        return predict(rules.conform(holdout, signature))
+    except Exception as error:
+        raise UserCodeError(
+            "candidate-cannot-answer",
+            f"The model of run {run.id} cannot answer its own holdout rows: "
+            f"{str(error).splitlines()[0]}",
+            hint="give trained_on and holdout the columns that the model was fitted on, in that "
+            "order, and the label",
+        ) from error
+
+
+def _same_content(versions: list[ModelVersion], manifest: Manifest) -> ModelVersion | None:
+    """The version that another run made of the same data, code and parameters, byte for byte."""
+    for version in versions:
+        origin = {"run": version.manifest.run, "commit": version.manifest.commit}
+        if msgspec.structs.replace(manifest, **origin) == version.manifest:
+            return version
+    return None
 
 
 def _finished(run: Run | None, run_id: str) -> Run:
