@@ -273,6 +273,7 @@ _CONFIG: Final[dict[str, Any]] = {
         "symbolStrokeWidth": 2,
         "offset": 12,
         "columnPadding": 22,
+        "layout": {"bottom": {"margin": 22}},
     },
 }
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -24,6 +23,9 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.permissions import Permission
 from trueup.foundation.records import Record
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 JSON = "application/json"
 HTML = "text/html"
@@ -149,7 +151,9 @@ def _places(path: str, counts: dict[str, int]) -> tuple[Place, ...]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment() -> Environment:
+    import jinja2  # with the first page: a server that only answers programs does without
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trueup.doors.web"),
         autoescape=True,
