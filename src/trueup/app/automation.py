@@ -17,11 +17,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from trueup.app.training import train
+from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor, service
-from trueup.foundation.errors import ConflictError, DeniedError, GateFailedError, UserCodeError
+from trueup.foundation.errors import (
+    ConflictError,
+    DeniedError,
+    GateFailedError,
+    NotFoundError,
+    UsageError,
+    UserCodeError,
+)
 from trueup.foundation.references import parse
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.releases import rules as release_rules
@@ -40,6 +47,7 @@ class Automation:
     def __init__(self, workspace: Workspace, tell: Tell = lambda _words: None) -> None:
         self._workspace = workspace
         self._tell = tell
+        self._told = ""
         self._reader = Reader(workspace.state.database, "automation")
         self._reactions: dict[str, Callable[[Event, datetime], None]] = {
             "release.requested": self._start_if_allowed,
@@ -64,20 +72,19 @@ class Automation:
         """
         moment = at or clock.now()
         handled = self._react(moment)
-        for proposal in self._workspace.improvements.unfinished(ACTOR):
-            self._carry_out(proposal, moment)
+        # Canaries first: harm must not wait until a training is done.
         for release in self._workspace.releases.serving(ACTOR):
             if release.state == "canary":
                 self._judge_canary(release, moment)
+        for proposal in self._workspace.improvements.unfinished(ACTOR):
+            self._carry_out(proposal, moment)
         return handled + self._react(moment)
 
     def retry_open_alerts(self, at: datetime) -> None:
         """Propose a retraining again for harm that still lasts, if the last one is long past."""
         for alert in self._workspace.monitors.alerts(ACTOR, unresolved=True):
-            if not alert.goal:
-                continue
-            goal = self._workspace.plans.current(ACTOR).plan.goal(alert.goal)
-            if "retrain" in goal.on_breach:
+            goals = self._workspace.plans.current(ACTOR).plan.goals
+            if any(g.id == alert.goal and "retrain" in g.on_breach for g in goals):
                 cause = f"{alert.id}:{at:%Y-%m-%dT%H}"
                 self._proposal(alert.deployment, alert.goal, cause, alert.id, at)
 
@@ -108,7 +115,7 @@ class Automation:
             return
         try:
             started = self._workspace.releases.start(ACTOR, release.deployment, release.number, at)
-        except (DeniedError, GateFailedError) as error:
+        except (DeniedError, GateFailedError, NotFoundError) as error:
             self._tell(f"{release.ref} did not start: {error.message}")
             return
         share = f"{started.weight:.0%} of the traffic"
@@ -143,9 +150,18 @@ class Automation:
             self._tell(f"goal '{goal}' is breached: retraining {proposal.model}")
 
     def _judge_what_is_live(self, _event: Event, _at: datetime) -> None:
-        for release in self._workspace.releases.serving(ACTOR):
+        for release in self._serving_and_before():
             verdict = self._workspace.gates.judge(ACTOR, release.model, str(release.version))
             self._tell(f"{release.model_ref} under the new plan: {verdict.statement.outcome}")
+
+    def _serving_and_before(self) -> list[Release]:
+        """What serves, and what a rollback would return to: a server asks for its verdict, too."""
+        found = []
+        for release in self._workspace.releases.serving(ACTOR):
+            of_place = self._workspace.releases.of_deployment(ACTOR, release.deployment)
+            before = [r for r in of_place if r.number == release.previous]
+            found += [release, *(r for r in before if r.state == "superseded")]
+        return found
 
     def _carry_out(self, proposal: Proposal, at: datetime) -> None:
         """Take a proposal one step further; each step is recorded before the next begins."""
@@ -153,20 +169,25 @@ class Automation:
             proposal = self._record(proposal, "training", why="data is there, training")
         if proposal.state == "training" and not proposal.candidate:
             proposal = self._train(proposal, at)
-        if proposal.state == "training":
+        if proposal.state == "training" and proposal.candidate:
             self._request_release(proposal, at)
 
     def _train(self, proposal: Proposal, at: datetime) -> Proposal:
         try:
-            trained = train(
-                self._workspace, ACTOR, proposal.model, {}, caused_by=f"proposal {proposal.id}"
-            )
-        except UserCodeError as error:
+            trained = self._trained(f"proposal {proposal.id}", proposal.model)
+        except (UserCodeError, UsageError, NotFoundError) as error:
+            if error.code == "git-dirty":  # somebody is editing: the next pump tries again
+                self._tell_once(error.message)
+                return proposal
             self._tell(f"the retraining failed: {error.message}")
             return self._record(proposal, "failed", why=error.message, ended_at=at)
         if trained.version is None:
             why = f"run {trained.run.id} made no candidate"
             return self._record(proposal, "failed", why=why, run=trained.run.id, ended_at=at)
+        if trained.version.manifest.run != trained.run.id:
+            why = f"the same data and code made {trained.version.ref} again: there is nothing new"
+            self._tell(why)
+            return self._record(proposal, "refused", why=why, run=trained.run.id, ended_at=at)
         self._tell(f"run:{trained.run.id} made {trained.version.ref}")
         return self._record(
             proposal,
@@ -176,25 +197,40 @@ class Automation:
             candidate=trained.version.ref,
         )
 
+    def _trained(self, cause: str, model: str) -> Trained:
+        """Train, or take what was trained for this cause before a crash."""
+        for run in self._workspace.runs.caused_by(ACTOR, cause):
+            if run.state == "finished":
+                version = self._workspace.models.register(ACTOR, run.id) if run.candidate else None
+                return Trained(run, version)
+        return train(self._workspace, ACTOR, model, {}, caused_by=cause)
+
     def _request_release(self, proposal: Proposal, at: datetime) -> None:
-        model, _, version = proposal.candidate.partition("@")
-        self._workspace.gates.judge(ACTOR, model, version)
-        why = f"goal '{proposal.goal}' was breached (alert:{proposal.alert})"
         try:
-            release = self._workspace.releases.request(
-                ACTOR, proposal.deployment, model, version, why=why
-            )
-        except GateFailedError as error:
+            release = self._requested(proposal)
+        except (GateFailedError, NotFoundError) as error:
             self._tell(f"{proposal.candidate} is refused: {error.message}")
             self._record(proposal, "refused", why=error.message, ended_at=at)
             return
         except ConflictError as error:  # another release is on its way; the next pump tries again
-            self._tell(error.message)
+            self._tell_once(error.message)
             return
         self._tell(f"{proposal.candidate} passed its gate; {release.ref} waits for approval")
-        self._record(
+        proposal = self._record(
             proposal, "requested", why=f"requested as {release.ref}", release=release.number
         )
+        if release.state not in ("requested", "canary"):  # it went on while nobody took notes
+            self._record(proposal, "done", why=f"{release.state}: {release.why}", ended_at=at)
+
+    def _requested(self, proposal: Proposal) -> Release:
+        """The release of a proposal's candidate; before a crash it may have been asked for."""
+        for release in self._workspace.releases.of_deployment(ACTOR, proposal.deployment):
+            if release.model_ref == proposal.candidate:
+                return release
+        model, _, version = proposal.candidate.partition("@")
+        self._workspace.gates.judge(ACTOR, model, version)
+        why = f"goal '{proposal.goal}' was breached (alert:{proposal.alert})"
+        return self._workspace.releases.request(ACTOR, proposal.deployment, model, version, why=why)
 
     def _judge_canary(self, canary: Release, at: datetime) -> None:
         live = next(
@@ -205,25 +241,34 @@ class Automation:
             ),
             None,
         )
-        if live is None or canary.started_at is None:
+        planned = self._workspace.plans.current(ACTOR).plan.deployments
+        if live is None or canary.started_at is None or canary.deployment not in planned:
             return
-        settings = self._workspace.plans.current(ACTOR).plan.deployments[canary.deployment].canary
         decision = release_rules.judge_canary(
-            settings,
+            planned[canary.deployment].canary,
             canary.started_at,
             at,
             self._evidence(canary, canary.started_at, at),
             self._evidence(live, canary.started_at, at),
         )
         if decision.action == "promote":
-            self._workspace.releases.promote(ACTOR, canary.deployment, at, decision.words)
-            self._tell(f"{canary.ref} ({canary.model_ref}) now serves everything: {decision.words}")
+            self._promote(canary, at, decision.words)
         elif decision.action == "roll-back":
             self._workspace.releases.roll_back(ACTOR, canary.deployment, at, decision.words)
             self._tell(f"{canary.ref} was rolled back: {decision.words}")
         elif decision.action == "hold" and not canary.why:
             self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {decision.words}")
             self._tell(f"{canary.ref} waits for a person: {decision.words}")
+
+    def _promote(self, canary: Release, at: datetime, words: str) -> None:
+        try:
+            self._workspace.releases.promote(ACTOR, canary.deployment, at, words)
+        except GateFailedError as error:  # the plan has changed since it started
+            if not canary.why:
+                self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {error.message}")
+                self._tell(f"{canary.ref} waits for a person: {error.message}")
+            return
+        self._tell(f"{canary.ref} ({canary.model_ref}) now serves everything: {words}")
 
     def _evidence(
         self, release: Release, start: datetime, end: datetime
@@ -238,6 +283,11 @@ class Automation:
             loss=arm.mean or 0.0,
             variance=arm.variance or 0.0,
         )
+
+    def _tell_once(self, words: str) -> None:
+        if words != self._told:
+            self._tell(words)
+        self._told = words
 
     def _record(self, proposal: Proposal, state: str, **facts: object) -> Proposal:
         actor: Actor = ACTOR

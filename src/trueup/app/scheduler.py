@@ -6,7 +6,8 @@ Several processes may run it; a lease lets one work at a time.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from cronsim import CronSim
@@ -39,11 +40,32 @@ class Scheduler:
         while not stop.is_set():
             try:
                 if self._lease.take():
-                    self.tick(clock.now())
+                    with self._holding():
+                        self.tick(clock.now())
             except TrueupError as error:
                 self._tell(error.message)
+            except Exception as error:  # a bug in one duty must not end all of them
+                self._tell(f"{type(error).__name__}: {error}")
             stop.wait(EVERY_S)
         self._lease.release()
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        """Renew the lease while the block works: a training outlasts it."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(_LEASE.total_seconds() / 4):
+                with suppress(TrueupError):  # the next renewal comes before the lease ends
+                    self._lease.take()
+
+        keeper = threading.Thread(target=renew, name="trueup-lease", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join()
 
     def tick(self, now: datetime) -> None:
         """Do everything that is due at `now`."""

@@ -65,7 +65,7 @@ def overview(workspace: Workspace, actor: Actor) -> Overview:
         )
         for goal in adopted.plan.goals
     )
-    holding = _holding(workspace, actor, goals, deployments)
+    holding = _holding(workspace, actor, adopted, goals, deployments)
     return Overview(
         plan=adopted,
         goals=goals,
@@ -103,6 +103,7 @@ def _newest_findings(workspace: Workspace, actor: Actor, deployment: str) -> dic
 def _holding(
     workspace: Workspace,
     actor: Actor,
+    plan: AdoptedPlan,
     goals: tuple[GoalStatus, ...],
     deployments: tuple[DeploymentStatus, ...],
 ) -> set[str]:
@@ -113,9 +114,12 @@ def _holding(
         if not live:
             continue
         holding.add(f"released:{deployment.name}")
-        verdict = workspace.gates.show(actor, live[0].verdict)
+        # Only a verdict under the plan in force counts; after a change of plan it is judged anew.
+        verdicts = workspace.gates.of_model(actor, live[0].model_ref)
+        verdict = next((v for v in verdicts if v.statement.plan == plan.digest), None)
         for status in goals:
-            results = [r for r in verdict.statement.results if r.goal == status.goal.id]
+            found = verdict.statement.results if verdict else ()
+            results = [r for r in found if r.goal == status.goal.id]
             if results and all(r.outcome in ("passed", "not-applicable") for r in results):
                 holding.add(f"{status.goal.id}.gate")
             finding = status.findings.get(deployment.name)

@@ -100,11 +100,11 @@ def _model(connection: _Connection, ref: Reference) -> Node:
 
 
 def _release(connection: _Connection, ref: Reference) -> Node:
-    release = (
-        releases.release(connection, ref.name, int(ref.selector))
-        if ref.selector.isdecimal()
-        else next(iter(releases.in_state(connection, ref.name, ("live",))), None)
-    )
+    release = None
+    if ref.selector.isdecimal():
+        release = releases.release(connection, ref.name, int(ref.selector))
+    elif not ref.selector:
+        release = next(iter(releases.in_state(connection, ref.name, ("live",))), None)
     if release is None:
         raise _absent(ref, f"trueup deployment show {ref.name}")
     causes = _release_causes(connection, release)
@@ -321,6 +321,8 @@ def _verdict_node(connection: _Connection, verdict_id: str, *further: Node) -> N
 
 def _goal_node(connection: _Connection, goal_id: str) -> Node:
     adopted = in_force(connection)
+    if goal_id not in {goal.id for goal in adopted.plan.goals}:
+        return Node(label=f"goal '{goal_id}', which the plan no longer has", ref=f"goal:{goal_id}")
     goal = adopted.plan.goal(goal_id)
     facts = lineage.of_goal(goal) | {"fingerprint": adopted.metrics.get(goal.metric, "")}
     plan = node(f"plan {adopted.version}", f"plan:{adopted.version}", lineage.of_plan(adopted))

@@ -17,7 +17,7 @@ from trueup.state.unit import State
 
 from .conftest import AT, prediction
 
-SERVER = service("server")
+AUTOMATION = service("automation")
 
 
 def _write(folder: Path) -> str:
@@ -88,12 +88,12 @@ def test_strangers_read_nothing(state: State, folder: Path, stranger: Actor) -> 
 def test_a_sealed_segment_is_registered_once(state: State, folder: Path, viewer: Actor) -> None:
     _write(folder)
     journals = Journals(state)
-    (segment,) = journals.register(SERVER, folder)
+    (segment,) = journals.register(AUTOMATION, folder)
     (path,) = folder.glob("*.journal")
     assert (segment.name, segment.records, segment.rows) == (path.stem, 2, 2)
     assert (segment.bytes, segment.digest) == (path.stat().st_size, digests.of_file(path))
     assert (segment.first_at, segment.last_at) == (AT, AT)
-    assert journals.register(SERVER, folder) == []
+    assert journals.register(AUTOMATION, folder) == []
     assert journals.registered(viewer) == [segment]
     with state.read(viewer) as connection:
         (event,) = eventlog.about(connection, f"journal:{path.stem}")
@@ -103,6 +103,6 @@ def test_a_sealed_segment_is_registered_once(state: State, folder: Path, viewer:
 def test_open_segments_are_not_registered(state: State, folder: Path) -> None:
     journal = Journal(folder)
     journal.write([prediction("a" * 32)])
-    assert Journals(state).register(SERVER, folder) == []
+    assert Journals(state).register(AUTOMATION, folder) == []
     journal.close()
-    assert len(Journals(state).register(SERVER, folder)) == 1
+    assert len(Journals(state).register(AUTOMATION, folder)) == 1

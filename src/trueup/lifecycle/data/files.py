@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +25,7 @@ def inside(root: Path, path: str, name: str) -> Path:
         raise UsageError(
             "dataset-outside",
             f"Dataset '{name}' has the path '{path}', which leads out of the project.",
-            hint=f"move the data below {root.name}/ and name it relative to trueup.toml",
+            hint=f"move the data below {root.resolve().name}/ and name it relative to trueup.toml",
         )
     return place
 
@@ -38,9 +40,9 @@ def keep(blobs: Blobs, root: Path, path: str, name: str) -> tuple[list[DataFile]
         NotFoundError: There is no file.
         UsageError: A file cannot be read, or its columns differ from the first one's.
     """
+    root = root.resolve()
     place = inside(root, path, name)
-    found = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
-    chosen = [p for p in found if p.is_file() and p.suffix in rules.SUFFIXES]
+    chosen = _chosen(place)
     if not chosen:
         raise NotFoundError(
             "dataset-empty",
@@ -50,40 +52,57 @@ def keep(blobs: Blobs, root: Path, path: str, name: str) -> tuple[list[DataFile]
     kept: list[DataFile] = []
     columns: dict[str, str] = {}
     for file in chosen:
-        digest = blobs.put_file(file)
-        frame = _lazy(blobs.local_path(digest), file.suffix, str(file.relative_to(root)))
-        found_columns = {c: str(t) for c, t in frame.collect_schema().items()}
+        shown = str(file.relative_to(root))
+        inside(root, shown, name)  # a link in the folder may lead out although the folder does not
+        with _readable(file.suffix, shown):
+            digest = blobs.put_file(file)
+            blob = blobs.local_path(digest)
+            frame = _lazy(blob, file.suffix)
+            found_columns = {c: str(t) for c, t in frame.collect_schema().items()}
+            rows = int(frame.select(pl.len()).collect().item())
         columns = columns or found_columns
-        rules.same_columns(str(file.relative_to(root)), found_columns, columns)
-        rows = int(frame.select(pl.len()).collect().item())
-        relative = file.name if place.is_file() else str(file.relative_to(place))
-        size = file.stat().st_size
+        rules.same_columns(shown, found_columns, columns)
+        relative = file.name if place.is_file() else file.relative_to(place).as_posix()
+        # The size of what was kept: the file itself may have grown since.
+        size = blob.stat().st_size
         kept.append(DataFile(path=relative, digest=digest, size=size, rows=rows))
     return kept, columns
 
 
 def load(blobs: Blobs, version: DatasetVersion) -> pl.DataFrame:
-    """All rows of a snapshot."""
-    return pl.concat(
-        [
-            _lazy(blobs.local_path(f.digest), Path(f.path).suffix, f.path).collect()
-            for f in version.files
-        ]
-    )
+    """All rows of a snapshot, the columns in the order of the first file.
+
+    Raises:
+        UsageError: A value far down a file is not of its column's type.
+    """
+    frames: list[pl.DataFrame] = []
+    for file in version.files:
+        suffix = Path(file.path).suffix
+        with _readable(suffix, file.path):
+            frame = _lazy(blobs.local_path(file.digest), suffix).collect()
+        frames.append(frame.select(frames[0].columns) if frames else frame)
+    return pl.concat(frames)
 
 
-def _lazy(path: Path, suffix: str, shown: str) -> pl.LazyFrame:
+def _chosen(place: Path) -> list[Path]:
+    found = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return [path for path in found if path.is_file() and path.suffix in rules.SUFFIXES]
+
+
+def _lazy(path: Path, suffix: str) -> pl.LazyFrame:
+    if suffix == ".csv":
+        return pl.scan_csv(path, try_parse_dates=True, infer_schema_length=10_000)
+    # The blob has no suffix; say that it is one file, so that nothing is globbed.
+    return pl.scan_parquet(path, glob=False)
+
+
+@contextmanager
+def _readable(suffix: str, shown: str) -> Iterator[None]:
     try:
-        if suffix == ".csv":
-            frame = pl.scan_csv(path, try_parse_dates=True, infer_schema_length=10_000)
-        else:
-            # The blob has no suffix; say that it is one file, so that nothing is globbed.
-            frame = pl.scan_parquet(path, glob=False)
-        frame.collect_schema()
-    except pl.exceptions.PolarsError as error:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise UsageError(
             "dataset-unreadable",
             f"{shown} cannot be read as {suffix[1:]}: {str(error).splitlines()[0]}.",
             hint=f"check the file '{shown}'",
         ) from error
-    return frame

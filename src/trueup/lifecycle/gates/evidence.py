@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from trueup.foundation.text import listing
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.models.service import load_predictor, read_rows
@@ -30,7 +31,9 @@ class Evidence:
         scores: The candidate's answers, shape [n].
         again: The same question asked a second time, shape [n].
         champion: The live version, or None.
-        champion_scores: Its answers on the same rows, shape [n]; None without champion.
+        champion_scores: Its answers on the same rows, shape [n]; None without champion, or when
+            it cannot answer them.
+        champion_trouble: Why it cannot.
         milliseconds: Time of single-row answers, shape [k].
     """
 
@@ -42,7 +45,16 @@ class Evidence:
     again: Scores
     champion: ModelVersion | None
     champion_scores: Scores | None
+    champion_trouble: str
     milliseconds: npt.NDArray[np.float64]
+
+    def trouble(self) -> str:
+        """Why nothing can be measured on these rows; empty when it can."""
+        wrong = int(np.count_nonzero(~np.isin(self.labels, (0.0, 1.0))))
+        if wrong:
+            return f"{wrong:,} of {len(self.labels):,} holdout labels are neither 0 nor 1"
+        outside = int(np.count_nonzero(~((self.scores >= 0) & (self.scores <= 1))))
+        return f"{outside:,} answers are no probabilities" if outside else ""
 
 
 def gather(blobs: Blobs, version: ModelVersion, champion: ModelVersion | None) -> Evidence:
@@ -52,22 +64,35 @@ def gather(blobs: Blobs, version: ModelVersion, champion: ModelVersion | None) -
     holdout = read_rows(blobs, manifest.holdout)
     predict = load_predictor(blobs, manifest.format, manifest.file)
     rows = model_rules.conform(holdout, manifest.signature)
-    champion_scores = None
-    if champion is not None:
-        other = champion.manifest
-        answer = load_predictor(blobs, other.format, other.file)
-        champion_scores = answer(model_rules.conform(holdout, other.signature))
+    champion_scores, champion_trouble = _answers_of(blobs, champion, holdout)
     return Evidence(
         version=version,
         trained_on=trained_on,
         holdout=holdout,
-        labels=holdout[manifest.label].cast(pl.Float64).to_numpy(),
+        labels=holdout[manifest.label].cast(pl.Float64, strict=False).to_numpy(),
         scores=predict(rows),
         again=predict(rows),
         champion=champion,
         champion_scores=champion_scores,
+        champion_trouble=champion_trouble,
         milliseconds=_timed(predict, rows),
     )
+
+
+def _answers_of(
+    blobs: Blobs, champion: ModelVersion | None, holdout: pl.DataFrame
+) -> tuple[Scores | None, str]:
+    if champion is None:
+        return None, ""
+    manifest = champion.manifest
+    absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
+    if absent:
+        return None, f"they lack {listing(absent[:5])}"
+    answer = load_predictor(blobs, manifest.format, manifest.file)
+    try:
+        return answer(model_rules.conform(holdout, manifest.signature)), ""
+    except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
+        return None, str(error).splitlines()[0]
 
 
 def _timed(predict: Predictor, rows: pl.DataFrame) -> npt.NDArray[np.float64]:

@@ -10,6 +10,8 @@ from scipy import special
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Statement, VerdictOutcome
 from trueup.statistics.metrics import Estimate
 
+_MOST_TIMES = 1e6  # "a trillion times as many rows" says it: no data will do
+
 
 def outcome_of(results: Sequence[CheckResult]) -> VerdictOutcome:
     """PASSED only when there is evidence and all of it is good: silence never passes."""
@@ -42,14 +44,16 @@ def against_limit(
     reach = z * estimate.standard_error
     bound = estimate.value - sign * reach
     distance = sign * (estimate.value - limit)
+    if not math.isfinite(reach):
+        return "not-enough-data", None, max(estimate.n + 1, min_rows)
     if estimate.n < min_rows:
-        return "not-enough-data", bound, min_rows
+        enough = _rows_needed(estimate.n, reach, distance) if 0 < distance < reach else 0
+        return "not-enough-data", bound, max(enough, min_rows)
     if distance >= reach:
         return "passed", bound, 0
     if distance <= 0:
         return "failed", bound, 0
-    needed = math.ceil(estimate.n * (reach / distance) ** 2)
-    return "not-enough-data", bound, needed
+    return "not-enough-data", bound, _rows_needed(estimate.n, reach, distance)
 
 
 def against_champion(
@@ -66,10 +70,14 @@ def against_champion(
         return "passed", 0
     if difference <= margin:
         return "failed", 0
-    needed = math.ceil(rows * ((difference - lower) / (difference - margin)) ** 2)
-    return "not-enough-data", needed
+    return "not-enough-data", _rows_needed(rows, difference - lower, difference - margin)
 
 
 def same_evidence(statement: Statement, model: str, plan: str, champion: str) -> bool:
     """Whether a verdict was given on this model, under this plan, against this champion."""
     return (statement.model, statement.plan, statement.champion) == (model, plan, champion)
+
+
+def _rows_needed(rows: int, reach: float, distance: float) -> int:
+    """Rows at which a reach, which falls with their square root, is shorter than the distance."""
+    return math.floor(rows * min(reach / distance, _MOST_TIMES) ** 2) + 1

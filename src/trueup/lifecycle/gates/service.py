@@ -15,6 +15,7 @@ from trueup.lifecycle.gates import rules, table
 from trueup.lifecycle.gates.checks import answers, champion, leakage, limit
 from trueup.lifecycle.gates.evidence import Evidence, gather
 from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
+from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.models.records import ModelVersion
@@ -42,7 +43,7 @@ class Gates:
             plan = in_force(connection)
             version = models.find(connection, model, selector)
             rival = _champion(connection, version)
-            known = _same(connection, version, plan.digest, rival)
+            known = self._same(connection, version, plan.digest, rival)
         if known is not None:
             return known
         started = time.perf_counter()
@@ -114,11 +115,28 @@ class Gates:
         with self._state.read(actor) as connection:
             return table.of_model(connection, model_ref)
 
+    def _same(
+        self,
+        connection: sa.Connection,
+        version: ModelVersion,
+        plan: str,
+        rival: ModelVersion | None,
+    ) -> Verdict | None:
+        champion_digest = rival.digest if rival else ""
+        for verdict in table.under_plan(connection, version.digest, plan):
+            is_same = rules.same_evidence(verdict.statement, version.digest, plan, champion_digest)
+            if is_same and is_genuine(self._state.keys, verdict):
+                return verdict
+        return None
+
 
 def is_genuine(keys: Keys, verdict: Verdict) -> bool:
     """Whether a verdict's statement has its digest and carries our signature."""
     digest = digests.of_record(verdict.statement)
-    signature = bytes.fromhex(verdict.signature)
+    try:
+        signature = bytes.fromhex(verdict.signature)
+    except ValueError:  # no hexadecimal digits
+        return False
     return digest == verdict.digest and keys.verify(digest.encode(), signature)
 
 
@@ -130,23 +148,35 @@ def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion)
     """
     plan = in_force(connection)
     given = table.under_plan(connection, version.digest, plan.digest)
-    for verdict in given:
-        if verdict.passed and is_genuine(keys, verdict):
-            return verdict
+    genuine = [v for v in given if _stands(keys, v, version, plan.digest)]
+    passed = [verdict for verdict in genuine if verdict.passed]
+    if passed:
+        rival = _champion(connection, version)
+        now = rival.digest if rival else ""
+        # The champion may be an earlier one again, after a rollback: its verdict comes first.
+        return next((v for v in passed if v.statement.champion == now), passed[0])
     if not given:
         raise GateFailedError(
             "verdict-missing",
             f"{version.ref} has no verdict under plan {plan.version}, so it cannot be released.",
             hint=f"trueup check {version.ref}",
         )
-    failed = failing(given[0])
+    if not genuine:
+        raise GateFailedError(
+            "verdict-not-genuine",
+            f"Verdict {given[0].id} about {version.ref} is not what was signed: it, or the model "
+            "version, was changed afterwards.",
+            hint=f"trueup check {version.ref}",
+            context={"verdict": given[0].id},
+        )
+    failed = failing(genuine[0])
     raise GateFailedError(
         "gate-failed",
         f"{version.ref} did not pass the gate: "
         + "; ".join(f"{_name(r)}: {r.words}" for r in failed[:3])
         + ".",
         hint=f"trueup check {version.ref}",
-        context={"verdict": given[0].id, "failing": [builtins(r) for r in failed]},
+        context={"verdict": genuine[0].id, "failing": [builtins(r) for r in failed]},
     )
 
 
@@ -161,7 +191,11 @@ def _name(result: CheckResult) -> str:
 
 def _results(plan: Plan, evidence: Evidence) -> tuple[CheckResult, ...]:
     results = [answers.check(evidence), leakage.check(evidence)]
+    trouble = evidence.trouble()
     for goal in plan.goals:
+        if trouble:
+            results.append(CheckResult(check="limit", goal=goal.id, outcome="error", words=trouble))
+            continue
         results.append(limit.check(goal, evidence))
         if goal.gate.beats == "champion":
             results.append(champion.check(goal, evidence))
@@ -176,11 +210,11 @@ def _champion(connection: sa.Connection, version: ModelVersion) -> ModelVersion 
     return model_table.version(connection, version.model, number)
 
 
-def _same(
-    connection: sa.Connection, version: ModelVersion, plan: str, rival: ModelVersion | None
-) -> Verdict | None:
-    champion_digest = rival.digest if rival else ""
-    for verdict in table.under_plan(connection, version.digest, plan):
-        if rules.same_evidence(verdict.statement, version.digest, plan, champion_digest):
-            return verdict
-    return None
+def _stands(keys: Keys, verdict: Verdict, version: ModelVersion, plan: str) -> bool:
+    """Whether it speaks of this version and plan, and neither it nor the version was changed."""
+    statement = verdict.statement
+    return (
+        (statement.model, statement.plan) == (version.digest, plan)
+        and model_rules.address(version.manifest) == version.digest
+        and is_genuine(keys, verdict)
+    )

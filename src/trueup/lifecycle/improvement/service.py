@@ -27,7 +27,8 @@ class Improvements:
         """Propose a retraining because a goal was breached.
 
         The same cause twice gives the proposal there is. None while another proposal or a canary
-        is under way, or too soon after the last one ended.
+        is under way, too soon after the last one ended, or where the plan no longer has the
+        deployment.
         """
         with self._state.write(actor, "improvement.run") as unit:
             earlier = table.of_deployment(unit.connection, deployment)
@@ -37,7 +38,10 @@ class Improvements:
             moving = releases.in_state(unit.connection, deployment, ("requested", "canary"))
             if moving or rules.reason_to_wait(earlier, at):
                 return None
-            served = in_force(unit.connection).plan.deployments[deployment].model
+            planned = in_force(unit.connection).plan.deployments
+            if deployment not in planned:
+                return None
+            served = planned[deployment].model
             proposal = Proposal(
                 id=short_id(),
                 deployment=deployment,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from trueup.foundation import digests
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.models.records import (
     Column,
     ColumnKind,
     ColumnReference,
+    Manifest,
     Reference,
     Signature,
 )
@@ -16,6 +18,11 @@ from trueup.ports.format import Scores
 from trueup.statistics import summaries
 
 SCORE = "score"
+
+
+def address(manifest: Manifest) -> str:
+    """The address of a model version: the digest of all that makes it."""
+    return digests.of_record(manifest)
 
 
 def signature_of(rows: pl.DataFrame, label: str) -> Signature:

@@ -14,7 +14,7 @@ from trueup.lifecycle.gates import service as gates
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
-from trueup.lifecycle.plan.records import Deployment, Strategy
+from trueup.lifecycle.plan.records import Deployment, Process, Strategy
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import rules, table
 from trueup.lifecycle.releases.records import Release, ReleaseState, Route
@@ -114,13 +114,14 @@ class Releases:
 
         Raises:
             DeniedError: It is not approved, or what was approved has changed.
+            GateFailedError: The version's verdict no longer counts.
             ConflictError: It has already started or ended.
         """
         with self._state.write(actor, "releases.operate") as unit:
             release = _found(unit.connection, deployment, number)
             plan = in_force(unit.connection).plan
             settings = _settings(plan.deployments, deployment)
-            self._require_approval(unit, release)
+            self._require_approval(unit, release, plan.process)
             if release.strategy == "canary":
                 return _move(unit, release, "canary", at, "", weight=settings.canary.weight)
             return self._go_live(unit, release, at, "released")
@@ -132,11 +133,14 @@ class Releases:
 
         Raises:
             NotFoundError: There is no canary.
+            GateFailedError: It has no passing verdict under the plan in force.
         """
         with self._state.write(actor, "releases.operate") as unit:
             canary = _serving(unit.connection, deployment, "canary")
             if canary is None:
                 raise _no_canary(deployment)
+            version = models.find(unit.connection, canary.model, str(canary.version))
+            gates.require_passed(unit.connection, self._state.keys, version)
             return self._go_live(unit, canary, at, why)
 
     def roll_back(
@@ -230,26 +234,30 @@ class Releases:
                 for name, settings in planned.items()
             }
 
-    def _require_approval(self, unit: Unit, release: Release) -> None:
-        if not release.approval:
+    def _require_approval(self, unit: Unit, release: Release, process: Process) -> None:
+        connection = unit.connection
+        version = models.find(connection, release.model, str(release.version))
+        verdict = gates.require_passed(connection, self._state.keys, version)
+        _require_current_champion(connection, version.model, version.ref, verdict)
+        if process.template == "solo" and not release.approval:
             return
-        approval = people_table.approval(unit.connection, release.approval)
-        version = models.find(unit.connection, release.model, str(release.version))
-        verdict = gates.require_passed(unit.connection, self._state.keys, version)
+        approval = people_table.approval(connection, release.approval)
         content = rules.approval_content(release.deployment, version.digest, verdict)
-        if people.approved(unit.connection, version.ref, content) is None:
-            state = approval.state if approval else "missing"
+        if people.approved(connection, version.ref, content) is None:
+            state = f"approval {approval.id} is {approval.state}" if approval else "none was asked"
             raise DeniedError(
                 "approval-needed",
-                f"{release.ref} needs a second person's approval of exactly this content; "
-                f"approval {release.approval} is {state}.",
-                hint=f"trueup approve {release.approval} --as NAME",
+                f"{release.ref} needs a second person's approval of exactly this content; {state}.",
+                hint=f"trueup approve {approval.id} --as NAME"
+                if approval and approval.state == "asked"
+                else f"trueup deployment withdraw {release.deployment}   (then ask again)",
             )
 
     def _go_live(self, unit: Unit, release: Release, at: datetime, why: str) -> Release:
         before = _serving(unit.connection, release.deployment, "live")
         if before is not None:
             _move(unit, before, "superseded", at, f"{release.ref} took over")
+            _follows(unit, release, before)
         live = _move(unit, release, "live", at, why, weight=1.0)
         models.move_alias(unit, live.model, models.CHAMPION, live.version, why)
         return live
@@ -293,6 +301,18 @@ def _move(
         data=data,
     )
     return _found(unit.connection, release.deployment, release.number)
+
+
+def _follows(unit: Unit, release: Release, before: Release) -> None:
+    # What served when it was asked for may have been rolled back since: a rollback must lead here.
+    unit.execute(
+        table.releases.update()
+        .where(
+            table.releases.c.deployment == release.deployment,
+            table.releases.c.number == release.number,
+        )
+        .values(previous=before.number)
+    )
 
 
 def _found(connection: sa.Connection, deployment: str, number: int) -> Release:

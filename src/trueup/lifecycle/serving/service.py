@@ -83,7 +83,7 @@ class Journals:
         fresh = [segment for segment in sealed if segment is not None]
         if not fresh:
             return []
-        with self._state.write(actor, "predictions.create") as unit:
+        with self._state.write(actor, "monitoring.run") as unit:
             known = table.names(unit.connection)
             fresh = [segment for segment in fresh if segment.name not in known]
             for segment in fresh:

@@ -12,7 +12,9 @@ def check(evidence: Evidence) -> CheckResult:
     """Whether every answer lies in [0, 1] and repeats exactly."""
     scores = evidence.scores
     outside = int(np.count_nonzero(~((scores >= 0) & (scores <= 1))))
-    moved = int(np.count_nonzero(scores != evidence.again))
+    moved = int(
+        np.count_nonzero(~np.isclose(scores, evidence.again, rtol=0, atol=0, equal_nan=True))
+    )
     if len(scores) == 0:
         outcome, words = "not-enough-data", "there was no row to ask about"
     elif outside or moved:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
@@ -13,12 +15,20 @@ from trueup.statistics.metrics import METRICS
 def check(goal: Goal, evidence: Evidence) -> CheckResult:
     """Whether the candidate beats the champion by the goal's margin."""
     gate = goal.gate
-    if evidence.champion is None or evidence.champion_scores is None:
+    if evidence.champion is None:
         return CheckResult(
             check="champion",
             goal=goal.id,
             outcome="not-applicable",
             words="there is no champion yet to compare with",
+        )
+    if evidence.champion_scores is None:
+        return CheckResult(
+            check="champion",
+            goal=goal.id,
+            outcome="error",
+            words=f"{evidence.champion.ref} cannot answer the candidate's holdout rows: "
+            f"{evidence.champion_trouble}",
         )
     paired = intervals.paired_bootstrap(
         METRICS[goal.metric],
@@ -41,10 +51,14 @@ def check(goal: Goal, evidence: Evidence) -> CheckResult:
         goal=goal.id,
         outcome=outcome,
         words=words,
-        value=paired.difference,
-        bound=paired.lower,
+        value=_finite(paired.difference),
+        bound=_finite(paired.lower),
         limit=gate.margin,
         confidence=gate.confidence,
         rows=rows,
         rows_needed=needed,
     )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

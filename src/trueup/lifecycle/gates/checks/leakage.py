@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import polars as pl
+
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 
@@ -16,8 +18,12 @@ def check(evidence: Evidence) -> CheckResult:
         return CheckResult(
             check="leakage", goal="", outcome="not-enough-data", words="the holdout has no rows"
         )
-    seen = evidence.trained_on.select(holdout.columns).unique()
-    shared = holdout.join(seen, on=holdout.columns, how="semi", nulls_equal=True).height
+    # The holdout may hold further columns, such as the inputs of a champion that knew more.
+    seen = evidence.trained_on.unique()
+    rows = holdout.select(
+        pl.col(name).cast(dtype, strict=False) for name, dtype in seen.schema.items()
+    )
+    shared = rows.join(seen, on=seen.columns, how="semi", nulls_equal=True).height
     share = shared / holdout.height
     return CheckResult(
         check="leakage",
