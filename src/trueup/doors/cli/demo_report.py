@@ -95,7 +95,7 @@ def _retrainings(summary: Summary) -> Text:
                 "  ",
                 mark,
                 f"{proposal.proposed_at:%Y-%m-%d} {proposal.candidate or 'no candidate'}, ",
-                f"because of '{proposal.goal}': {proposal.state}. {proposal.why}\n",
+                f"because of '{proposal.goal}'. {proposal.why}\n",
             )
         )
     text.append("Releases\n", style="bold")
