@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from trueup.foundation.records import encode
-from trueup.rendering import charts, svg
+from trueup.rendering import charts, svg, vega
 from trueup.rendering.charts import Chart, Mark, Sample
 
 START = datetime(2026, 4, 6, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_a_picture_is_well_formed_follows_the_colour_scheme_and_is_kept() -> Non
     drawn = svg.svg(spec)
     assert ET.fromstring(drawn).tag.endswith("svg")
     assert "prefers-color-scheme:dark" in drawn
-    assert f'"{charts.LIMIT}"' not in drawn
+    assert f'"{vega.LIMIT}"' not in drawn
     assert "at least 0.64" in drawn
     assert svg.svg(dict(spec)) is drawn
 

@@ -1,28 +1,18 @@
 """Charts as Vega-Lite specs: plain dicts made by pure functions, each with its words and table.
 
 A `Chart` says the same thing three times: as a picture, as one paragraph for those who do not see
-it, and as the table it was drawn from. Read `svg.py` next, which draws.
+it, and as the table it was drawn from. Read `vega.py` next: the parts of a spec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from trueup.foundation.records import Record
 from trueup.foundation.text import listing, plural
-from trueup.rendering import words
-
-# The light palette. `svg.py` swaps each colour for its dark twin where the reader prefers dark.
-INK = "#1d2733"
-FAINT = "#5c6b7a"
-RULE = "#d9dfe5"
-LIMIT = "#b3261e"
-SERIES: Final = ("#1f6fb2", "#b25d00", "#2f7d4f", "#8250a8", "#b0346e", "#4d6b8a")
-
-WIDTH = 470
-HEIGHT = 200
+from trueup.rendering import vega, words
 
 
 class Chart(Record):
@@ -74,16 +64,6 @@ class Mark(Record):
     label: str
 
 
-# Vega symbols whose shapes differ, so that a verdict is legible without colour.
-_SHAPES: Final[Mapping[str, str]] = {
-    "ok": "circle",
-    "changed but negligible": "square",
-    "warning": "triangle-up",
-    "breach": "cross",
-    "not enough data": "stroke",
-}
-
-
 def line(
     name: str,
     title: str,
@@ -98,7 +78,7 @@ def line(
     drawn = [s for s in samples if s.value is not None]
     values = [
         {
-            "at": _milliseconds(s.at),
+            "at": vega.milliseconds(s.at),
             "value": s.value,
             "series": s.series,
             "verdict": words.state(s.state).word,
@@ -110,12 +90,15 @@ def line(
     names = list(dict.fromkeys(s.series for s in drawn))
     layers: list[dict[str, Any]] = []
     if any(s.low is not None or s.high is not None for s in drawn):
-        layers.append(_band(names))
+        layers.append(vega.band(names))
     if limit is not None:
-        layers += _limit_line(limit, limit_words or f"limit {words.number(limit)}")
-    layers += _mark_lines(marks)
-    layers += [_curve(names, unit), _points(names, sorted({str(v["verdict"]) for v in values}))]
-    spec = _spec({"values": values}, layer=layers)
+        layers += vega.limit_line(limit, limit_words or f"limit {words.number(limit)}")
+    layers += vega.mark_lines([(mark.at, mark.label) for mark in marks])
+    layers += [
+        vega.curve(names, unit),
+        vega.points(names, sorted({str(v["verdict"]) for v in values})),
+    ]
+    spec = vega.spec({"values": values}, layer=layers)
     return Chart(
         name=name,
         title=title,
@@ -146,21 +129,21 @@ def shares(
     """How parts make up a whole over time: one stacked bar for each moment, adding up to 100 %."""
     parts = list(dict.fromkeys(part for _, amount in amounts for part in amount))
     values = [
-        {"at": _milliseconds(at), "part": part, "amount": amount.get(part, 0.0)}
+        {"at": vega.milliseconds(at), "part": part, "amount": amount.get(part, 0.0)}
         for at, amount in amounts
         for part in parts
     ]
     bar = {
         "mark": {"type": "bar", "size": max(3, min(26, 360 // max(1, len(amounts))))},
         "encoding": {
-            "x": _time_axis(padding=16),
+            "x": vega.time_axis(padding=16),
             "y": {
                 "field": "amount",
                 "type": "quantitative",
                 "stack": "normalize",
                 "axis": {"title": None, "format": "%", "tickCount": 4},
             },
-            "color": _colours("part", parts),
+            "color": vega.colours("part", parts),
             "order": {"field": "part"},
         },
     }
@@ -176,7 +159,7 @@ def shares(
             (words.moment(at), *(words.number(amount.get(part, 0.0)) for part in parts))
             for at, amount in amounts
         ),
-        spec=_spec({"values": values}, layer=[bar]),
+        spec=vega.spec({"values": values}, layer=[bar]),
     )
 
 
@@ -212,7 +195,7 @@ def histogram(
                 "type": "quantitative",
                 "axis": {"title": None, "format": "%", "tickCount": 4},
             },
-            "color": _colours("whose", list(labels)),
+            "color": vega.colours("whose", list(labels)),
         },
     }
     moved = sorted(
@@ -231,168 +214,8 @@ def histogram(
             (label, words.percent(was), words.percent(now), words.difference((now - was) * 100, 3))
             for label, was, now in zip(bins, *both, strict=True)
         ),
-        spec=_spec({"values": values}, layer=[bars]),
+        spec=vega.spec({"values": values}, layer=[bars]),
     )
-
-
-def _spec(data: dict[str, Any], layer: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": WIDTH,
-        "height": HEIGHT,
-        "background": None,
-        "data": data,
-        "layer": layer,
-        "config": _CONFIG,
-    }
-
-
-_CONFIG: Final[dict[str, Any]] = {
-    "font": "system-ui, sans-serif",
-    "padding": 4,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": FAINT,
-        "labelFontSize": 12,
-        "titleColor": FAINT,
-        "domainColor": RULE,
-        "gridColor": RULE,
-        "tickColor": RULE,
-        "labelPadding": 6,
-        "domain": False,
-        "ticks": False,
-    },
-    "axisX": {"grid": False, "labelFlush": False},
-    "legend": {
-        "orient": "bottom",
-        "direction": "horizontal",
-        "labelColor": INK,
-        "labelFontSize": 12,
-        "title": None,
-        "symbolSize": 90,
-        "symbolStrokeWidth": 2,
-        "offset": 12,
-        "columnPadding": 22,
-        "layout": {"bottom": {"margin": 22}},
-    },
-}
-
-
-def _band(names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "mark": {"type": "area", "opacity": 0.16, "interpolate": "linear"},
-        "encoding": {
-            "x": _time_axis(),
-            "y": {"field": "low", "type": "quantitative"},
-            "y2": {"field": "high"},
-            "color": _colours("series", names),
-        },
-    }
-
-
-def _limit_line(limit: float, label: str) -> list[dict[str, Any]]:
-    data = {"values": [{"limit": limit}]}
-    place = {"y": {"datum": limit, "type": "quantitative"}}
-    return [
-        {
-            "data": data,
-            "mark": {"type": "rule", "color": LIMIT, "strokeDash": [6, 4], "strokeWidth": 1.5},
-            "encoding": place,
-        },
-        {
-            "data": data,
-            "mark": {
-                "type": "text",
-                "text": label,
-                "color": LIMIT,
-                "align": "right",
-                "baseline": "bottom",
-                "dy": -4,
-                "fontSize": 12,
-                "x": "width",
-            },
-            "encoding": place,
-        },
-    ]
-
-
-def _mark_lines(marks: Sequence[Mark]) -> list[dict[str, Any]]:
-    if not marks:
-        return []
-    data = {"values": [{"at": _milliseconds(m.at), "label": m.label} for m in marks]}
-    x = {"x": _time_axis()}
-    return [
-        {"data": data, "mark": {"type": "rule", "color": FAINT, "strokeWidth": 1}, "encoding": x},
-        {
-            "data": data,
-            "mark": {
-                "type": "text",
-                "align": "left",
-                "baseline": "top",
-                "dx": -1,
-                "y": -16,
-                "color": FAINT,
-                "fontSize": 11,
-                "limit": 120,
-            },
-            "encoding": x | {"text": {"field": "label"}},
-        },
-    ]
-
-
-def _curve(names: Sequence[str], unit: str) -> dict[str, Any]:
-    y: dict[str, Any] = {
-        "field": "value",
-        "type": "quantitative",
-        "scale": {"zero": False, "nice": True},
-        "axis": {"title": unit or None, "tickCount": 5},
-    }
-    return {
-        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "linear"},
-        "encoding": {"x": _time_axis(), "y": y, "color": _colours("series", names)},
-    }
-
-
-def _points(names: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
-    scale = {"domain": list(verdicts), "range": [_SHAPES.get(v, "diamond") for v in verdicts]}
-    # One verdict needs no legend: the table and the summary name it.
-    legend: dict[str, Any] | None = {"symbolStrokeColor": INK} if len(verdicts) > 1 else None
-    return {
-        "mark": {"type": "point", "filled": False, "strokeWidth": 2, "opacity": 1},
-        "encoding": {
-            "x": _time_axis(),
-            "y": {"field": "value", "type": "quantitative"},
-            "color": {
-                "condition": {"test": "datum.verdict === 'breach'", "value": LIMIT},
-                **_colours("series", names),
-            },
-            "size": {
-                "condition": {"test": "datum.verdict === 'breach'", "value": 110},
-                "value": 36,
-            },
-            "shape": {"field": "verdict", "type": "nominal", "scale": scale, "legend": legend},
-        },
-    }
-
-
-def _colours(field: str, names: Sequence[str]) -> dict[str, Any]:
-    colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
-    legend = {"symbolOpacity": 1, "symbolType": "square"} if len(names) > 1 else None
-    return {
-        "field": field,
-        "type": "nominal",
-        "scale": {"domain": list(names), "range": colours},
-        "legend": legend,
-    }
-
-
-def _time_axis(padding: int = 8) -> dict[str, Any]:
-    return {
-        "field": "at",
-        "type": "temporal",
-        "scale": {"type": "utc", "padding": padding},
-        "axis": {"title": None, "tickCount": 6, "labelOverlap": True},
-    }
 
 
 def _line_summary(
@@ -426,7 +249,3 @@ def _with_unit(value: float | None, unit: str) -> str:
 def _as_shares(counts: Sequence[float]) -> list[float]:
     whole = sum(counts)
     return [count / whole if whole else 0.0 for count in counts]
-
-
-def _milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)

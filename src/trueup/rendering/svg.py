@@ -11,17 +11,17 @@ from collections import OrderedDict
 from typing import Any, Final
 
 from trueup.foundation import digests
-from trueup.rendering import charts
+from trueup.rendering import vega
 
-# Each colour of charts.py: its name, and its dark twin of the same contrast.
+# Each colour of vega.py: its name, and its dark twin of the same contrast.
 _TWINS: Final[dict[str, tuple[str, str]]] = {
-    charts.INK: ("ink", "#e6ebf0"),
-    charts.FAINT: ("faint", "#9fadbb"),
-    charts.RULE: ("rule", "#33404d"),
-    charts.LIMIT: ("limit", "#ff8a80"),
+    vega.INK: ("ink", "#e6ebf0"),
+    vega.FAINT: ("faint", "#9fadbb"),
+    vega.RULE: ("rule", "#33404d"),
+    vega.LIMIT: ("limit", "#ff8a80"),
     **dict(
         zip(
-            charts.SERIES,
+            vega.SERIES,
             (
                 ("s1", "#6cb2f0"),
                 ("s2", "#f0a24a"),
