@@ -9,27 +9,29 @@ import getpass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.configuration import Settings, find_root, make_private, settings_for
-from trueup.lifecycle.data.service import Datasets
-from trueup.lifecycle.gates.service import Gates
-from trueup.lifecycle.improvement.service import Improvements
-from trueup.lifecycle.models import service as models
-from trueup.lifecycle.models.records import Reference
-from trueup.lifecycle.models.service import Models
-from trueup.lifecycle.monitoring.service import Monitors
-from trueup.lifecycle.plan.service import Plans
-from trueup.lifecycle.releases.service import Releases
-from trueup.lifecycle.runs.service import Runs
-from trueup.lifecycle.serving.service import Predictions as PredictionLog
 from trueup.people.access import guard
 from trueup.people.service import People
 from trueup.ports.loading import load
 from trueup.state.database import Database
 from trueup.state.unit import State
+
+# A stage is imported when its verbs are first asked for: together they take half a second.
+if TYPE_CHECKING:
+    from trueup.lifecycle.data.service import Datasets
+    from trueup.lifecycle.gates.service import Gates
+    from trueup.lifecycle.improvement.service import Improvements
+    from trueup.lifecycle.models.records import Reference
+    from trueup.lifecycle.models.service import Models
+    from trueup.lifecycle.monitoring.service import Monitors
+    from trueup.lifecycle.plan.service import Plans
+    from trueup.lifecycle.releases.service import Releases
+    from trueup.lifecycle.runs.service import Runs
+    from trueup.lifecycle.serving.service import Predictions
 
 
 class Workspace:
@@ -61,46 +63,64 @@ class Workspace:
     @cached_property
     def plans(self) -> Plans:
         """Verbs of the plan."""
+        from trueup.lifecycle.plan.service import Plans
+
         return Plans(self.state)
 
     @cached_property
     def datasets(self) -> Datasets:
         """Verbs of data."""
+        from trueup.lifecycle.data.service import Datasets
+
         return Datasets(self.state)
 
     @cached_property
     def runs(self) -> Runs:
         """Verbs of runs."""
+        from trueup.lifecycle.runs.service import Runs
+
         return Runs(self.state)
 
     @cached_property
     def models(self) -> Models:
         """Verbs of the model registry."""
+        from trueup.lifecycle.models.service import Models
+
         return Models(self.state)
 
     @cached_property
     def gates(self) -> Gates:
         """Verbs of gates."""
+        from trueup.lifecycle.gates.service import Gates
+
         return Gates(self.state)
 
     @cached_property
     def releases(self) -> Releases:
         """Verbs of releases."""
+        from trueup.lifecycle.releases.service import Releases
+
         return Releases(self.state)
 
     @cached_property
-    def predictions(self) -> PredictionLog:
+    def predictions(self) -> Predictions:
         """Verbs of the prediction journal."""
-        return PredictionLog(self.state, self.settings.journal)
+        from trueup.lifecycle.serving.service import Predictions
+
+        return Predictions(self.state, self.settings.journal)
 
     @cached_property
     def monitors(self) -> Monitors:
         """Verbs of monitoring."""
+        from trueup.lifecycle.monitoring.service import Monitors
+
         return Monitors(self.state, self._reference_of)
 
     @cached_property
     def improvements(self) -> Improvements:
         """Verbs of improvement."""
+        from trueup.lifecycle.improvement.service import Improvements
+
         return Improvements(self.state)
 
     def close(self) -> None:
@@ -119,6 +139,8 @@ class Workspace:
         self.close()
 
     def _reference_of(self, model_ref: str) -> Reference:
+        from trueup.lifecycle.models import service as models
+
         model, _, number = model_ref.partition("@")
         with self.state.database.reading() as connection:
             version = models.find(connection, model, number)
