@@ -50,13 +50,15 @@ class Client:
     """Talks to one deployment."""
 
     def __init__(self, url: str, deployment: str, signature: Signature, books: Path) -> None:
-        self._http = httpx.Client(base_url=url, timeout=60)
+        # The server is on this machine: a proxy that the environment names must not be asked.
+        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False)
         self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._deployment = deployment
         kinds = {column.name: column.kind for column in signature.inputs}
         self._datatypes = {name: _DATATYPES[kind] for name, kind in kinds.items()}
         self.answers = read_books(books)
         self._books = books.open("ab", buffering=0)
+        self._log = books.with_name("server.log")
 
     def predict(self, batches: Iterable[Batch]) -> None:
         """Ask about batches in their order, a few at a time; answered ones are not asked again."""
@@ -82,7 +84,7 @@ class Client:
 
     def versions(self) -> set[str]:
         """The model versions that the server says it serves now."""
-        reply = self._http.get(f"/v2/models/{self._deployment}")
+        reply = self._send("GET", f"/v2/models/{self._deployment}")
         return set(msgspec.json.decode(reply.content).get("versions", []))
 
     def close(self) -> None:
@@ -117,8 +119,8 @@ class Client:
         path = f"/v2/models/{self._deployment}/{verb}"
         raw = msgspec.json.encode(body)
         for attempt in range(_TRIES):
-            reply = self._http.post(
-                path, content=raw, headers={"content-type": "application/json", **headers}
+            reply = self._send(
+                "POST", path, content=raw, headers={"content-type": "application/json", **headers}
             )
             if reply.status_code not in (429, 503):
                 break
@@ -131,6 +133,16 @@ class Client:
             )
         decoded: dict[str, Any] = msgspec.json.decode(reply.content)
         return decoded
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise BackendError(
+                "server-gone",
+                f"The prediction server no longer answers: {error}.",
+                hint=f"tail '{self._log}'   (then run the same command again: it goes on)",
+            ) from error
 
 
 def read_books(books: Path) -> dict[str, Acknowledged]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from trueup.app.demo.story import Story
 from trueup.app.demo.summary import Summary, summarise
 from trueup.foundation.configuration import HOME, make_private
 from trueup.foundation.errors import ConflictError, UsageError
+from trueup.foundation.text import listing
 
 _MARK = "demo.json"
 
@@ -37,6 +38,7 @@ def travel(folder: Path, share: float, months: int, console: Console) -> Summary
         ConflictError: Another demo is at work in it.
     """
     folder = folder.resolve()
+    _refuse_state_elsewhere(os.environ)
     with _alone_in(folder):
         mark_file = folder / HOME / _MARK
         mark = _begin(folder, mark_file, share, months)
@@ -58,6 +60,17 @@ def travel(folder: Path, share: float, months: int, console: Console) -> Summary
         return msgspec.structs.replace(summary, seconds=mark.seconds)
 
 
+def _refuse_state_elsewhere(environment: Mapping[str, str]) -> None:
+    """The demo adopts a plan and releases a model: never in a database of real work."""
+    named = sorted({"TRUEUP_DATABASE", "TRUEUP_BLOBS", "TRUEUP_KEY"} & environment.keys())
+    if named:
+        raise UsageError(
+            "demo-state-elsewhere",
+            f"The environment sets {listing(named)}, but a demo keeps all its state in its folder.",
+            hint=f"unset {' '.join(named)}",
+        )
+
+
 def _begin(folder: Path, mark_file: Path, share: float, months: int) -> Mark:
     if not mark_file.exists():
         if any(entry.name != HOME for entry in folder.iterdir()):
@@ -76,7 +89,7 @@ def _begin(folder: Path, mark_file: Path, share: float, months: int) -> Mark:
             "demo-other-traffic",
             f"The demo in {folder} was begun with {begun}, "
             f"not with --traffic {share:g} --months {months}.",
-            hint=f"trueup demo {folder.name} {begun}   (or another folder)",
+            hint=f"trueup demo '{folder}' {begun}   (or another folder)",
         )
     return mark
 

@@ -25,7 +25,7 @@ from trueup.app.demo.server import Server
 from trueup.app.demo.traffic import WEEK, Batch, batches
 from trueup.app.demo.warehouse import Source, Warehouse
 from trueup.app.training import train
-from trueup.app.watching import watch
+from trueup.app.watching import count, watch
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, GateFailedError
@@ -95,6 +95,7 @@ class Story:
         self._automation = Automation(self.workspace, self._display.remark)
         if self._last_look in self._evaluated():
             self._display.remark("the story is told already: here is its summary")
+            count(self.workspace, AUTOMATION)
             return self.workspace
         # The server starts while the first model trains; it follows the releases as they happen.
         with Server(self._folder, self.workspace.settings.home / "server.log") as server:
@@ -107,6 +108,7 @@ class Story:
                 "Live traffic: predictions, labels, monitors, retraining", total=self._count_weeks()
             ):
                 self._live_through_the_year(first, server)
+        count(self.workspace, AUTOMATION)  # the server sealed its journal: that goes on record
         return self.workspace
 
     def _adopt_plan(self) -> None:

@@ -1,0 +1,220 @@
+"""One finished journey of `trueup demo`, shared by all tests, and independent ways to read it.
+
+What reads the evidence here imports nothing of ours: files, SQLite, msgpack.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from trueup.doors.cli.main import run
+
+SOURCES = Path(__file__).parents[2] / "src"
+SHARE = ("--traffic", "0.02", "--months", "1")
+# Nothing may leave this machine: a request that goes to a proxy meets a closed port.
+NO_NETWORK = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
+    "http://127.0.0.1:9",
+)
+Row = dict[str, Any]
+
+
+class Journey(NamedTuple):
+    """A demo's folder, and independent readers of what it holds."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / ".trueup"
+
+    @property
+    def summary(self) -> Row:
+        """What `--json` printed."""
+        found: Row = json.loads((self.folder.parent / "summary.json").read_text())
+        return found
+
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Rows of the database, by plain SQL."""
+        with closing(sqlite3.connect(self.home / "trueup.db")) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query, values)]
+
+    def row(self, query: str, *values: object) -> Row:
+        """The only row."""
+        (found,) = self.rows(query, *values)
+        return found
+
+    def blob(self, digest: str) -> bytes:
+        """The stored bytes of a digest."""
+        name = digest.removeprefix("b3:")
+        return (self.home / "blobs" / name[:2] / name[2:]).read_bytes()
+
+    def journal(self, kind: str) -> list[Row]:
+        """All records of a kind: frames of u32 length, u32 CRC-32, msgpack."""
+        found: list[Row] = []
+        for segment in sorted((self.home / "journal").glob("*.*")):
+            raw = segment.read_bytes()
+            start = 0
+            while start < len(raw):
+                length, crc = struct.unpack_from("<II", raw, start)
+                payload = raw[start + 8 : start + 8 + length]
+                assert zlib.crc32(payload) == crc, f"{segment.name} is damaged at {start}"
+                found += [r for r in msgspec.msgpack.decode(payload) if r["kind"] == kind]
+                start += 8 + length
+        return found
+
+    def books(self) -> list[tuple[str, str, int, float]]:
+        """What the caller wrote down: key, request, rows, milliseconds."""
+        lines = (self.home / "acknowledged.jsonl").read_bytes().splitlines()
+        return [tuple(json.loads(line)) for line in lines]
+
+    def labels(self) -> dict[str, float]:
+        """Prediction id to its label."""
+        return {
+            name: value
+            for record in self.journal("labels")
+            for name, value in zip(record["predictions"], record["labels"], strict=True)
+        }
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """For a process that uses this checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
+    return kept | NO_NETWORK | {"PYTHONPATH": str(SOURCES)} | changes
+
+
+def command(folder: Path, *options: str) -> list[str]:
+    """The command line of a demo."""
+    return [sys.executable, "-m", "trueup", "demo", str(folder), *options]
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # one for all workers
+    place = base / "journey"
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "summary.json").exists():
+            done = subprocess.run(
+                command(place / "demo", *SHARE, "--json"),
+                env=environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            (place / "words.txt").write_text(done.stderr)
+            (place / "summary.json").write_text(done.stdout)
+    return place
+
+
+@pytest.fixture(scope="session")
+def journey(_finished: Path) -> Journey:
+    """The finished journey; look, do not touch."""
+    return Journey(_finished / "demo")
+
+
+@pytest.fixture
+def own_journey(_finished: Path, tmp_path: Path) -> Journey:
+    """A copy of the finished journey that a test may change."""
+    shutil.copytree(_finished, tmp_path / "own", symlinks=True)
+    return Journey(tmp_path / "own" / "demo")
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def trueup(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """The command line, called in this process."""
+
+    def call(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    return call
+
+
+class Process:
+    """A demo in a process of its own, with a process group of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.journey = Journey(folder)
+        self._words = folder.with_suffix(".words")
+        with self._words.open("wb") as words:
+            self.popen = subprocess.Popen(
+                command(folder, *options),
+                env=environment(),
+                stdout=subprocess.DEVNULL,
+                stderr=words,
+                start_new_session=True,
+            )
+
+    @property
+    def words(self) -> str:
+        """What it said so far."""
+        return self._words.read_text()
+
+    def events(self) -> int:
+        """How many events it has committed."""
+        try:
+            return int(self.journey.row("SELECT max(seq) AS last FROM events")["last"] or 0)
+        except sqlite3.Error:  # not made yet
+            return 0
+
+    def answers(self) -> int:
+        """How many requests were answered."""
+        books = self.journey.home / "acknowledged.jsonl"
+        return books.read_bytes().count(b"\n") if books.exists() else 0
+
+    def server(self) -> int | None:
+        """The process number of its prediction server, if that runs."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == self.popen.pid and fields[0] != "Z":
+                    words = (stat.parent / "cmdline").read_bytes().split(b"\0")
+                    if b"serve" in words:
+                        return int(stat.parent.name)
+            except OSError:  # it ended while we looked
+                continue
+        return None
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts demos in processes; none outlives the test."""
+    started: list[Process] = []
+
+    def starter(folder: Path, *options: str) -> Process:
+        started.append(Process(folder, *options))
+        return started[-1]
+
+    yield starter
+    for process in started:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait()
