@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
 from sklearn.isotonic import IsotonicRegression
 
 from trueup.statistics.calibration import AS_IS, Calibrator, calibrator, estimated, isotonic
 from trueup.statistics.metrics import METRICS, metric
 
 few = settings(max_examples=20, deadline=None)
+OF_LABELS = [name for name, made in METRICS.items() if made.needs == "labels"]
 
 
 def calibrated(rng, n):
@@ -35,6 +37,35 @@ def test_the_isotonic_map_is_that_of_scikit_learn(data):
     theirs = IsotonicRegression(out_of_bounds="clip").fit(scores, labels, weights)
     grid = np.linspace(0, 1, 50)
     assert ours.apply(grid) == pytest.approx(theirs.predict(grid), abs=1e-9)
+
+
+def test_the_levels_are_scipys_on_many_cells():
+    rng = np.random.default_rng(9)
+    counts = rng.integers(1, 40, 1024).astype(float)
+    positives = rng.binomial(counts.astype(int), np.linspace(0.05, 0.95, 1024)).astype(float)
+    scores = np.linspace(0, 1, 1024)
+    ours = isotonic(
+        np.repeat([1.0, 0.0], 1024),
+        np.tile(scores, 2),
+        np.concatenate([positives, counts - positives]),
+    )
+    theirs = isotonic_regression(positives / counts, weights=counts).x
+    assert ours.apply(scores) == pytest.approx(theirs, abs=1e-14)
+    assert np.all(np.diff(ours.probabilities) >= 0)
+
+
+def test_a_steady_fall_is_one_level():
+    scores = np.linspace(0, 1, 5_000)
+    assert isotonic(1 - scores, scores).probabilities == pytest.approx((0.5, 0.5))
+
+
+def test_a_calibrator_of_counts_is_that_of_their_rows():
+    rng = np.random.default_rng(10)
+    labels, scores = calibrated(rng, 400)
+    sure = np.clip(3 * (scores.round(2) - 0.5) + 0.5, 0, 1)
+    weights = rng.integers(1, 4, 400)
+    copies = calibrator(np.repeat(labels, weights), np.repeat(sure, weights))
+    assert calibrator(labels, sure, weights) == copies != AS_IS
 
 
 def test_a_calibrator_survives_json():
@@ -97,7 +128,7 @@ def test_the_estimated_roc_area_sorts_by_the_raw_score():
     assert estimated("roc_auc", c, scores).value == pytest.approx(np.trapezoid(tpr, fpr))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_LABELS)
 def test_certain_probabilities_are_labels(name):
     labels, scores = calibrated(np.random.default_rng(6), 100)
     certain, labelled = estimated(name, labels, scores), metric(name)(labels, scores)
@@ -105,7 +136,7 @@ def test_certain_probabilities_are_labels(name):
     assert certain.standard_error == pytest.approx(labelled.standard_error)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_LABELS)
 def test_weights_are_copies(name):
     rng = np.random.default_rng(7)
     c, scores, weights = rng.random(30), rng.random(30), rng.integers(1, 4, 30)
@@ -125,6 +156,11 @@ def test_labels_confirm_the_estimate_within_its_error(name):
         surprises.append((truth.value - guess.value) / guess.standard_error)
     assert np.mean(surprises) == pytest.approx(0, abs=0.25)
     assert np.mean(np.abs(surprises) > 1.96) <= 0.07
+
+
+def test_latency_is_measured_and_never_estimated():
+    with pytest.raises(ValueError, match="measure it instead"):
+        estimated("latency_p95_ms", [0.5], [0.5])
 
 
 def test_an_unknown_metric_is_not_estimated():

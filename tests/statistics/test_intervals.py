@@ -20,7 +20,9 @@ from trueup.statistics.intervals import (
 from trueup.statistics.metrics import METRICS, Estimate, Metric, metric
 
 few = settings(max_examples=20, deadline=None)
-COMPARABLE = [name for name, made in METRICS.items() if made.better != "neither"]
+COMPARABLE = [
+    name for name, made in METRICS.items() if made.better != "neither" and made.needs == "labels"
+]
 
 
 def two_models(rng, n, noise_a=0.2, noise_b=2.0):
@@ -37,6 +39,16 @@ def test_bounds_are_those_of_the_normal_law(value, error, confidence):
     reach = stats.norm.ppf(confidence) * error
     assert bound(estimate, confidence, "lower") == pytest.approx(value - reach)
     assert bound(estimate, confidence, "upper") == pytest.approx(value + reach)
+
+
+@few
+@given(st.integers(1, 60), st.floats(0.51, 0.999))
+def test_bounds_from_few_blocks_are_students(freedom, confidence):
+    estimate = Estimate(0.7, 0.02, 100, 50, freedom)
+    reach = stats.t.ppf(confidence, freedom) * 0.02
+    assert bound(estimate, confidence, "lower") == pytest.approx(0.7 - reach)
+    assert bound(estimate, confidence, "upper") == pytest.approx(0.7 + reach)
+    assert reach > stats.norm.ppf(confidence) * 0.02
 
 
 def test_missing_evidence_never_passes_a_threshold():
@@ -171,3 +183,8 @@ def test_what_is_undefined_is_undecided(name, labels):
 def test_no_model_wins_by_a_rate_that_is_neither_good_nor_bad():
     with pytest.raises(ValueError, match="no better direction"):
         paired_bootstrap(metric("prevalence"), [0, 1], [0.1, 0.2], [0.3, 0.4])
+
+
+def test_no_model_wins_by_latency_on_shared_rows():
+    with pytest.raises(ValueError, match="measured on calls"):
+        paired_bootstrap(metric("latency_p95_ms"), [0, 1], [0.1, 0.2], [0.3, 0.4])

@@ -79,7 +79,10 @@ def test_the_order_of_rows_does_not_matter(name):
     assert shuffled.standard_error == pytest.approx(forward.standard_error, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "calibration_gap"])
+# A gap and a latency have tests of their own: of a true gap, and of times that spread as times do.
+@pytest.mark.parametrize(
+    "name", [name for name in METRICS if name not in ("calibration_gap", "latency_p95_ms")]
+)
 @pytest.mark.parametrize("n", [300, 1_000])
 def test_the_standard_error_is_the_spread_of_repeated_samples(name, n):
     rng = np.random.default_rng(n)
@@ -100,6 +103,49 @@ def test_the_calibration_gap_covers_a_true_gap():
     values = np.array([estimate.value for estimate in found])
     errors = np.array([estimate.standard_error for estimate in found])
     assert errors.mean() == pytest.approx(values.std(), rel=0.12)
+
+
+@pytest.mark.parametrize("n", [50, 300, 5_000])
+@pytest.mark.parametrize("spread", [0.3, 1.0])
+def test_the_latency_error_covers_on_both_sides(n, spread):
+    rng = np.random.default_rng(n)
+    truth = math.exp(spread * 1.6449)
+    found = [metric("latency_p95_ms")(np.zeros(n), rng.lognormal(0, spread, n)) for _ in range(500)]
+    values = np.array([estimate.value for estimate in found])
+    errors = np.array([estimate.standard_error for estimate in found])
+    assert np.mean(values + 1.645 * errors >= truth) >= 0.95 - 0.025
+    assert np.mean(values - 1.645 * errors <= truth) >= 0.95 - 0.025
+    assert np.median(errors) <= 2 * values.std()  # safe, and not useless
+
+
+def test_the_latency_quantile_is_hazens():
+    times = np.random.default_rng(3).lognormal(1, 0.5, 400)
+    found = metric("latency_p95_ms")(np.zeros(400), times)
+    low, middle, high = (
+        np.quantile(times, 0.95 + step * math.sqrt(0.95 * 0.05 / 400), method="hazen")
+        for step in (-1, 0, 1)
+    )
+    assert found.value == pytest.approx(middle)
+    assert found.standard_error == pytest.approx(max(high - middle, middle - low))
+    assert found.n == 400
+
+
+def test_a_few_slow_calls_do_not_drag_the_quantile_along():
+    latency = metric("latency_p95_ms")
+    assert latency([0, 0], [3.0, 90.0], [96, 4]).value == 3
+    assert latency([0, 0], [3.0, 90.0], [90, 10]).value == 90
+
+
+def test_fewer_than_37_calls_cannot_tell_how_slow_the_slowest_are():
+    latency = metric("latency_p95_ms")
+    assert latency(np.zeros(36), np.arange(36.0)).standard_error == math.inf
+    assert latency(np.zeros(37), np.arange(37.0)).standard_error < math.inf
+
+
+@pytest.mark.parametrize("time", [-1.0, math.nan, math.inf])
+def test_a_time_that_is_none_is_refused(time):
+    with pytest.raises(ValueError, match="scores must lie"):
+        metric("latency_p95_ms")([0.0], [time])
 
 
 def test_the_error_of_a_mean_is_that_of_its_rows():

@@ -69,35 +69,50 @@ def isotonic(
         >>> isotonic([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.9]).probabilities
         (0.0, 0.5, 0.5, 1.0)
     """
-    # scipy.optimize takes longer to import than the rest of this folder, and only fitting needs it.
-    from scipy.optimize import isotonic_regression
-
     at, at_positive, at_negative = tied(*rows(labels, scores, weights))
     if at.size == 0:
         raise ValueError("a calibrator needs at least one row")
-    at_score = at_positive + at_negative
-    level = isotonic_regression(at_positive / at_score, weights=at_score).x
+    level = _pooled(at_positive, at_positive + at_negative)
     # Inside a level the map is flat, so its two ends say everything.
     changes = level[1:] != level[:-1]
     kept = np.concatenate([[True], changes]) | np.concatenate([changes, [True]])
-    probabilities = np.clip(level[kept], 0.0, 1.0)
-    return Calibrator(tuple(at[kept].tolist()), tuple(probabilities.tolist()))
+    return Calibrator(tuple(at[kept].tolist()), tuple(level[kept].tolist()))
+
+
+def _pooled(positives: FloatArray, counts: FloatArray) -> FloatArray:
+    # SciPy's is in scipy.optimize, which takes longer to import than an evaluation takes. Shares
+    # are compared as products, so whole counts are compared exactly.
+    pools: list[tuple[float, float, int]] = []
+    for cell in zip(positives.tolist(), counts.tolist(), strict=True):
+        hits, size, width = *cell, 1
+        while pools and pools[-1][0] * size >= hits * pools[-1][1]:
+            before = pools.pop()
+            hits, size, width = hits + before[0], size + before[1], width + before[2]
+        pools.append((hits, size, width))
+    share = [hits / size for hits, size, _ in pools]
+    return np.repeat(np.array(share), [width for _, _, width in pools])
 
 
 def calibrator(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, splits: int = 10, seed: int = 0
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    splits: int = 10,
+    seed: int = 0,
 ) -> Calibrator:
     """An isotonic calibrator if the scores need one, else the scores as they are.
 
     The scores need one if fitting on nine tenths of the rows lowers the Brier score on the other
-    tenth, on average over stratified splits: a map for calibrated scores would only add noise. The
+    tenth, on average over random splits: a map for calibrated scores would only add noise. The
     calibration error can't decide this, since a map with fewer steps lowers its chance level.
 
     Args:
         labels: 0 or 1, shape [n].
         scores: Between 0 and 1, shape [n].
+        weights: How many rows share each label and score, whole numbers, shape [n]; one each if
+            None.
         splits: How many times to split.
-        seed: Of the shuffle: equal input gives equal output.
+        seed: Of the splits: equal input gives equal output.
 
     Returns:
         The calibrator of all rows, or `AS_IS`.
@@ -106,24 +121,25 @@ def calibrator(
         ValueError: If rows are malformed or there are none.
 
     Example:
-        >>> calibrator([0, 1] * 50, [0.1, 0.2] * 50).apply([0.1, 0.2]).tolist()
+        >>> calibrator([0, 1], [0.1, 0.2], [50, 50]).apply([0.1, 0.2]).tolist()
         [0.0, 1.0]
     """
-    y, s, _ = rows(labels, scores)
-    if y.size == 0:
+    at, at_positive, at_negative = tied(*rows(labels, scores, weights))
+    if at.size == 0:
         raise ValueError("a calibrator needs at least one row")
+    y, s = np.repeat([1.0, 0.0], at.size), np.tile(at, 2)
+    times = np.concatenate([at_positive, at_negative]).round().astype(np.int64)
     generator = np.random.default_rng(seed)
     gain = 0.0
     for _ in range(splits):
-        order = generator.permutation(y.size)
-        # Every tenth row of the labels in order holds a tenth of either class.
-        held = np.zeros(y.size, dtype=np.bool_)
-        held[order[np.argsort(y[order], kind="stable")][::10]] = True
-        if held.all():
-            return AS_IS
-        fitted = isotonic(y[~held], s[~held]).apply(s[held])
-        gain += float(np.mean(squared_error(y[held], s[held]) - squared_error(y[held], fitted)))
-    return isotonic(y, s) if gain > 0 else AS_IS
+        # Every row is held back with chance one in ten; rows that are alike need no order for it.
+        held = generator.binomial(times, 0.1)
+        kept = times - held
+        if held.any() and kept.any():
+            fitted = isotonic(y, s, kept).apply(s)
+            better = squared_error(y, s) - squared_error(y, fitted)
+            gain += float(np.sum(held * better) / np.sum(held))
+    return isotonic(y, s, times) if gain > 0 else AS_IS
 
 
 def estimated(
@@ -150,13 +166,15 @@ def estimated(
 
     Raises:
         LookupError: If no metric has that name.
-        ValueError: If rows are malformed.
+        ValueError: If rows are malformed, or the metric needs no labels.
 
     Example:
         >>> round(estimated("accuracy", [0.1, 0.8], [0.3, 0.9]).value, 4)
         0.85
     """
     chosen = metric(metric_name)
+    if chosen.needs != "labels":
+        raise ValueError(f"{metric_name} needs no labels, so measure it instead")
     p, s, w = rows(probabilities, scores, weights)
     once = np.ones(p.size)
     labels = np.concatenate([once, 0 * once])

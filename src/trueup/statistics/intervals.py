@@ -39,10 +39,10 @@ class PairedDifference(msgspec.Struct, frozen=True):
 
 
 def bound(estimate: Estimate, confidence: float, side: Literal["lower", "upper"]) -> float:
-    """One-sided normal confidence bound of an estimate.
+    """One-sided confidence bound of an estimate, by the normal law or, from few blocks, Student's.
 
     Args:
-        estimate: Value and standard error.
+        estimate: Value and standard error, with its degrees of freedom.
         confidence: Between 0.5 and 1, such as 0.95.
         side: Which end.
 
@@ -60,7 +60,7 @@ def bound(estimate: Estimate, confidence: float, side: Literal["lower", "upper"]
     if side not in {"lower", "upper"}:
         raise ValueError(f"side is {side!r}, expected 'lower' or 'upper'")
     sign = 1 if side == "upper" else -1
-    reach = _normal_quantile(confidence) * estimate.standard_error
+    reach = _quantile(confidence, estimate.degrees_of_freedom) * estimate.standard_error
     end = estimate.value + sign * reach
     return sign * float("inf") if np.isnan(end) else float(end)
 
@@ -146,7 +146,7 @@ def paired_bootstrap(
         The difference; undefined values give infinite bounds and an even chance.
 
     Raises:
-        ValueError: If rows are malformed or the metric has no better direction.
+        ValueError: If rows are malformed, or the metric has no better direction or needs latency.
 
     Example:
         >>> from trueup.statistics.metrics import metric
@@ -156,6 +156,8 @@ def paired_bootstrap(
     """
     if metric.better == "neither":
         raise ValueError(f"{metric.name} has no better direction, so no model wins by it")
+    if metric.needs == "latency":
+        raise ValueError(f"{metric.name} is measured on calls, not on rows that both scored")
     _normal_quantile(confidence)
     if metric.function is roc_auc:
         return paired_delong(labels, scores_a, scores_b, confidence)
@@ -283,6 +285,13 @@ def _normal(difference: float, error: float, confidence: float) -> PairedDiffere
 
 def _undecided() -> PairedDifference:
     return PairedDifference(float("nan"), float("-inf"), float("inf"), 0.5)
+
+
+def _quantile(confidence: float, freedom: float) -> float:
+    normal = _normal_quantile(confidence)
+    if np.isinf(freedom):
+        return normal
+    return float(special.stdtrit(freedom, confidence)) if freedom > 0 else float("inf")
 
 
 def _normal_quantile(confidence: float) -> float:

@@ -8,6 +8,7 @@ threshold or a window. Read ``intervals.py`` next: bounds and comparisons of the
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,6 +23,10 @@ from trueup.statistics.fingerprints import fingerprint_of
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
+FEWEST_CALLS = 37  # below, not even the slowest call bounds the 95 % quantile by one standard error
+_LATENCY_SHARE = 0.95
+_LONGEST_CALL = 1e12  # milliseconds, thirty years: no call takes longer, and infinity is no time
+
 
 class Estimate(msgspec.Struct, frozen=True):
     """A metric's value with the error that a sample of this size leaves.
@@ -31,12 +36,14 @@ class Estimate(msgspec.Struct, frozen=True):
         standard_error: Of the value, in the same unit; infinite if the rows cannot tell.
         n: Rows.
         positives: Rows with label 1; a fraction where labels are estimated.
+        degrees_of_freedom: Of the standard error, where it rests on few blocks (see `blocks.py`).
     """
 
     value: float
     standard_error: float
     n: int
     positives: float
+    degrees_of_freedom: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class Metric:
     Attributes:
         name: As written in a goal.
         better: Which direction is better; a rate that is neither good nor bad says "neither".
-        needs: What the rows must hold before the metric can be computed.
+        needs: What the rows must hold before the metric can be computed; rows of "latency" are
+            calls, their scores are the milliseconds they took, and their labels say nothing.
         function: From labels, scores and weights, all of shape [n], to an estimate.
         row_value: Where the metric is a mean over rows, or its magnitude: the value of every row.
         influence: Where the metric has one: its derivative by the weight of every row.
@@ -69,7 +77,7 @@ class Metric:
 
         Args:
             labels: 0 or 1, shape [n].
-            scores: Probability of label 1, shape [n].
+            scores: Probability of label 1 (or milliseconds of a call), shape [n].
             weights: How many rows share each label and score, shape [n]; one row each if None.
 
         Returns:
@@ -77,24 +85,29 @@ class Metric:
 
         Raises:
             ValueError: If shapes differ, a label is not in 0 to 1, a weight is negative or a score
-                is outside 0 to 1 or missing.
+                is missing, below 0, or above 1 where it is a probability.
 
         Example:
             >>> metric("accuracy")([0, 1, 1], [0.1, 0.9, 0.2], [10, 9, 1]).value
             0.95
         """
-        return self.function(*rows(labels, scores, weights))
+        highest = _LONGEST_CALL if self.needs == "latency" else 1.0
+        return self.function(*rows(labels, scores, weights, highest))
 
 
 def rows(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, weights: npt.ArrayLike | None = None
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    highest: float = 1.0,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Labels, scores and weights as checked arrays, rows of weight zero left out.
 
     Args:
         labels: 0 or 1 (or a probability, where labels are estimated), shape [n].
-        scores: Between 0 and 1, shape [n].
+        scores: Between 0 and `highest`, shape [n].
         weights: Not negative, shape [n]; one each if None.
+        highest: Largest score there may be.
 
     Returns:
         Three float64 arrays of equal shape.
@@ -111,9 +124,9 @@ def rows(
     w = np.ones(y.shape) if weights is None else np.asarray(weights, dtype=np.float64)
     if y.ndim != 1 or not y.shape == s.shape == w.shape:
         raise ValueError(f"labels {y.shape}, scores {s.shape}, weights {w.shape} differ in shape")
-    for name, column in (("labels", y), ("scores", s)):
-        if not np.all((column >= 0) & (column <= 1)):
-            raise ValueError(f"{name} must lie between 0 and 1, with none missing")
+    for name, column, most in (("labels", y, 1.0), ("scores", s, highest)):
+        if not np.all((column >= 0) & (column <= most)):
+            raise ValueError(f"{name} must lie between 0 and {most:g}, with none missing")
     if not np.all((w >= 0) & (w < np.inf)):
         raise ValueError("weights must be finite and not negative")
     if np.all(w > 0):
@@ -276,6 +289,35 @@ def calibration_error(labels: FloatArray, scores: FloatArray, weights: FloatArra
     variance = _total((size / n) ** 2 * np.maximum(gap**2 + spread - folded**2, 0.0))
     error = max(float(np.sqrt(variance)), 2.0 / n) if n > 1 else float("inf")
     return Estimate(_total(size * gap) / n, error, round(n), positives)
+
+
+def latency_p95_ms(labels: FloatArray, scores: FloatArray, weights: FloatArray) -> Estimate:
+    """Milliseconds within which 95 of 100 calls are answered; `scores` are milliseconds.
+
+    The i-th of n calls in order stands at the share (i - 1/2) / n, and between two calls the
+    quantile is interpolated (Hazen 1914). The standard error is by order statistics (Woodruff
+    1952): with h = sqrt(0.95 x 0.05 / n), the larger of Q(0.95 + h) - Q(0.95) and
+    Q(0.95) - Q(0.95 - h). Taking the larger keeps bounds honest although slow calls spread wide.
+    It is infinite below 37 calls, where 0.95 + h lies beyond the slowest of them.
+
+    Example:
+        >>> metric("latency_p95_ms")([0] * 4, [2, 3, 4, 90], [40, 40, 15, 5]).value
+        47.0
+    """
+    n, positives = _totals(labels, weights)
+    if n <= 0:
+        return _undefined(n, positives)
+    at, *at_label = tied(labels, scores, weights)
+    calls = at_label[0] + at_label[1]
+    passed = np.cumsum(calls)
+    # Calls that took equally long stand side by side: the first and the last of them say it all.
+    half = np.minimum(calls, 1.0) / 2
+    shares = np.stack([passed - calls + half, passed - half], axis=1).ravel() / n
+    reach = math.sqrt(_LATENCY_SHARE * (1 - _LATENCY_SHARE) / n)
+    asked = [_LATENCY_SHARE, _LATENCY_SHARE - reach, _LATENCY_SHARE + reach]
+    value, below, above = np.interp(asked, shares, np.repeat(at, 2)).tolist()
+    error = max(above - value, value - below) if n >= FEWEST_CALLS else float("inf")
+    return Estimate(value, error, round(n), positives)
 
 
 def squared_error(labels: FloatArray, scores: FloatArray) -> FloatArray:
@@ -446,6 +488,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Metric("calibration_gap", "lower", "labels", calibration_gap, excess),
             Metric("calibration_error", "lower", "labels", calibration_error),
             Metric("prevalence", "neither", "labels", prevalence, outcome),
+            Metric("latency_p95_ms", "lower", "latency", latency_p95_ms),
         )
     }
 )
