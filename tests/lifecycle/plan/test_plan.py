@@ -86,6 +86,11 @@ def test_the_example_is_sound() -> None:
     rules.check(parsed(), METRICS)
 
 
+def test_a_latency_may_be_a_goal_with_a_limit() -> None:
+    quick = TEXT.replace('"brier"', '"latency_p95_ms"').replace("at_most = 0.2", "at_most = 20")
+    rules.check(parsed(quick), METRICS)
+
+
 def test_a_plan_is_read_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "trueup.toml").write_text(TEXT)
     assert read(tmp_path) == parsed()
@@ -147,6 +152,8 @@ def test_a_goal_without_one_of_its_parts_is_refused(key: str) -> None:
         ("at_least = 0.64", "at_least = 0.6, at_most = 1.0", "plan-unsound", "both"),
         ("at_least = 0.64", "at_least = 0.64, min_rows = 0", "plan-unsound", "min_rows 0"),
         ("at_least = 0.64", "at_least = 0.64, confidence = 1.0", "plan-unsound", "confidence 1.0"),
+        ('"roc_auc"', '"prevalence"', "plan-unsound", "neither good nor bad"),
+        ('"roc_auc"', '"latency_p95_ms"', "plan-unsound", "measured on calls"),
         ('window = "7d"', 'window = "a week"', "plan-unsound", "watch.window of goal 'accurate'"),
         ("likelihood = 3", "likelihood = 6", "plan-unsound", "1 to 5"),
         ('["accurate.gate", "released:late-arrivals"]', "[]", "plan-unsound", "no condition"),

@@ -11,14 +11,15 @@ from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.plan.records import Goal, Milestone, MilestoneStatus, Plan
+from trueup.statistics.metrics import Metric
 
 
-def check(plan: Plan, metrics: Collection[str]) -> None:
+def check(plan: Plan, metrics: Mapping[str, Metric]) -> None:
     """Refuse a plan that could not be carried out.
 
     Args:
         plan: The plan as written.
-        metrics: Names of the metrics that exist.
+        metrics: The metrics that exist, by name.
 
     Raises:
         UsageError: Naming the first thing that is wrong.
@@ -71,7 +72,7 @@ def milestone_status(milestone: Milestone, holding: Collection[str]) -> Mileston
     return MilestoneStatus(milestone=milestone, reached=not missing, missing=missing)
 
 
-def _check_goal(goal: Goal, metrics: Collection[str]) -> None:
+def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
     check_name(goal.id, "goal")
     if goal.metric not in metrics:
         raise UsageError(
@@ -80,6 +81,8 @@ def _check_goal(goal: Goal, metrics: Collection[str]) -> None:
             f"{did_you_mean(goal.metric, metrics)}",
             hint=f"use one of: {', '.join(sorted(metrics))}",
         )
+    if goal.gate.beats:
+        _check_comparable(goal, metrics[goal.metric])
     for part, rule in (("gate", goal.gate), ("watch", goal.watch)):
         both = rule.at_least is not None and rule.at_most is not None
         neither = limit(goal, part) == (None, None)
@@ -97,6 +100,19 @@ def _check_goal(goal: Goal, metrics: Collection[str]) -> None:
         )
     for key in ("window", "labels_within"):
         _check_duration(f"watch.{key} of goal '{goal.id}'", getattr(goal.watch, key))
+
+
+def _check_comparable(goal: Goal, metric: Metric) -> None:
+    why = ""
+    if metric.better == "neither":
+        why = "is neither good nor bad when it is high, so no model wins by it"
+    elif metric.needs == "latency":
+        why = "is measured on calls, not on the rows that both models score"
+    if why:
+        raise _wrong(
+            f"the gate of goal '{goal.id}' says beats = \"{goal.gate.beats}\", but {metric.name} "
+            f"{why}; give at_least or at_most alone"
+        )
 
 
 def _check_deployments(plan: Plan) -> None:
