@@ -42,7 +42,7 @@ def against_limit(
     sign = 1.0 if at_least is not None else -1.0
     z = float(special.ndtri(confidence))
     reach = z * estimate.standard_error
-    bound = estimate.value - sign * reach
+    bound = estimate.value - sign * reach if math.isfinite(reach) else None
     distance = sign * (estimate.value - limit)
     if not math.isfinite(reach):
         return "not-enough-data", None, max(estimate.n + 1, min_rows)

@@ -8,7 +8,7 @@ from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.records import Goal
-from trueup.statistics.metrics import METRICS, Estimate
+from trueup.statistics.metrics import FEWEST_CALLS, METRICS, Estimate
 
 
 def check(goal: Goal, evidence: Evidence) -> CheckResult:
@@ -16,7 +16,8 @@ def check(goal: Goal, evidence: Evidence) -> CheckResult:
     gate = goal.gate
     estimate = measure(goal.metric, evidence)
     # Latency is measured on as many calls as the gate makes; min_rows counts labelled rows.
-    min_rows = 1 if METRICS[goal.metric].needs == "latency" else gate.min_rows
+    is_latency = METRICS[goal.metric].needs == "latency"
+    min_rows, rows = (FEWEST_CALLS, "calls") if is_latency else (gate.min_rows, "rows")
     outcome, bound, needed = rules.against_limit(
         estimate,
         at_least=gate.at_least,
@@ -31,7 +32,7 @@ def check(goal: Goal, evidence: Evidence) -> CheckResult:
     if bound is not None:
         words += f"; with {gate.confidence:.0%} confidence it is {side} {bound:.4g}"
     if needed:
-        words += f"; about {needed:,} rows would tell, there are {estimate.n:,}"
+        words += f"; about {needed:,} {rows} would tell, there are {estimate.n:,}"
     return CheckResult(
         check="limit",
         goal=goal.id,
