@@ -45,6 +45,8 @@ class World:
 
     def __init__(self, seed: int = 1) -> None:
         self.random = np.random.default_rng(seed)
+        self.storms = np.random.default_rng(seed + 1)
+        self.storm = 0.0  # how far a day shifts the log-odds of label 1 for all its rows
         self.requests = 0
         self.start = START
         self.place = PLACE
@@ -73,10 +75,13 @@ class World:
         }
         return Predictions(**fields | changes)
 
-    def labels(self, record: Predictions, later: timedelta, bad: float = 0.0) -> Labels:
+    def labels(
+        self, record: Predictions, later: timedelta, bad: float = 0.0, shift: float = 0.0
+    ) -> Labels:
         """Labels drawn from the scores; a share `bad` of the rows gets a coin flip instead."""
         scores = np.array(record.scores)
-        chance = np.where(self.random.random(scores.size) < bad, 0.3, scores)
+        shifted = scores / (scores + (1 - scores) * np.exp(-shift))
+        chance = np.where(self.random.random(scores.size) < bad, 0.3, shifted)
         return Labels(
             deployment=PLACE,
             received_at=record.received_at + later,
@@ -91,10 +96,11 @@ class World:
         """`count` days of traffic, four requests a day, each with labels two days later."""
         records: list[AnyRecord] = []
         for day in range(first, first + count):
+            shift = self.storms.normal(0, self.storm)
             for hour in (0, 6, 12, 18):
                 at = START + timedelta(days=day, hours=hour, minutes=30)
                 record = self.request(at, rows, **changes)
-                records += [record, self.labels(record, timedelta(days=2), bad)]
+                records += [record, self.labels(record, timedelta(days=2), bad, shift)]
         return records
 
     def failure(self, at: datetime, rows: int = 1) -> Failure:

@@ -36,6 +36,24 @@ def test_adding_packed_counts_is_a_sum() -> None:
     assert (summary.failures, summary.failed_rows) == (2, 6)
 
 
+@given(
+    st.lists(
+        st.dictionaries(st.integers(0, LAYOUT.size - 1), st.integers(-5, 10**12), max_size=9),
+        max_size=6,
+    )
+)
+def test_many_packed_counts_at_once_add_up_as_one_by_one(hours: list[dict[int, int]]) -> None:
+    packed, expected = [], LAYOUT.zeros(1)[0]
+    for filled in hours:
+        vector = LAYOUT.zeros(1)[0]
+        vector[list(filled)] = list(filled.values())
+        packed.append(counts.pack(vector))
+        expected += vector
+    found = LAYOUT.zeros(1)[0]
+    counts.unpack_into(found, *packed)
+    assert (found == expected).all()
+
+
 def test_counts_of_another_layout_are_refused() -> None:
     other = Layout({"distance": numeric_bins([1.0, 2.0, 3.0])})
     with pytest.raises(ValueError, match="do not fit"):

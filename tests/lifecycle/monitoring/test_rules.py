@@ -65,6 +65,46 @@ def test_a_breach_is_never_within_the_interval_and_never_below_min_rows(
         assert finding.needed == 0
 
 
+def by_day(value: float, error: float, days: int) -> Estimate:
+    return Estimate(value, error, 100 * days, 25 * days, days - 1)
+
+
+def test_a_breach_by_day_needs_seven_days() -> None:
+    assert rules.judge_goal(FLOOR, by_day(0.5, 0.001, 7), 0.01, days=7).verdict == "breach"
+    finding = rules.judge_goal(FLOOR, by_day(0.5, 0.001, 6), 0.01, days=6)
+    assert (finding.verdict, finding.needed) == ("not-enough-data", 700)
+    assert finding.detail == (
+        "600 rows of 6 days cannot tell: the standard error by day needs 7 days with rows"
+    )
+
+
+@pytest.mark.parametrize("value", [0.9, 0.5, math.nan])
+@pytest.mark.parametrize("days", range(7))
+def test_six_days_prove_neither_harm_nor_health(value: float, days: int) -> None:
+    estimate = Estimate(value, 0.001, 100 * days, 25 * days, max(days - 1, 0))
+    finding = rules.judge_goal(FLOOR, estimate, 0.01, days=days)
+    assert finding.verdict == "not-enough-data"
+    assert finding.needed > finding.n
+
+
+def test_few_days_prove_less_than_many_rows() -> None:
+    of_rows = rules.judge_goal(FLOOR, measured(0.61, 0.01), 0.005)
+    of_days = rules.judge_goal(FLOOR, by_day(0.61, 0.01, 7), 0.005, days=7)
+    assert (of_rows.verdict, of_days.verdict) == ("breach", "not-enough-data")
+    assert of_rows.bound is not None
+    assert of_days.bound is not None
+    assert of_days.bound > of_rows.bound
+
+
+def test_a_finding_says_that_its_error_is_by_day() -> None:
+    told = {
+        verdict: rules.judge_goal(FLOOR, by_day(value, 0.01, 28), 0.01, days=28).detail
+        for value, verdict in ((0.7, "ok"), (0.5, "breach"), (0.63, "not-enough-data"))
+    }
+    assert all("standard error by day" in words for words in told.values())
+    assert "about 172 days would" in told["not-enough-data"]
+
+
 def test_an_undefined_metric_is_not_enough_data() -> None:
     finding = rules.judge_goal(FLOOR, Estimate(math.nan, math.inf, 900, 0), 0.01)
     assert (finding.verdict, finding.value, finding.bound) == ("not-enough-data", None, None)

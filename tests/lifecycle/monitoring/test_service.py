@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError, 
 from trueup.lifecycle.monitoring import table
 from trueup.lifecycle.monitoring.records import Evaluation, Finding
 from trueup.lifecycle.monitoring.service import Monitors
-from trueup.lifecycle.plan.records import Plan
+from trueup.lifecycle.plan.records import Gate, Goal, Plan, Watch
 from trueup.lifecycle.plan.service import Plans
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.releases.table import releases
@@ -157,6 +158,30 @@ def test_too_few_rows_are_not_enough_data(monitors: Monitors, owner: Actor, worl
     monitors.ingest(owner, world.days(0, 14, rows=3), None, 1)
     watch = finding(monitors.evaluate(owner, PLACE, day(world, 14)), "accurate.watch")
     assert (watch.verdict, watch.n, watch.needed) == ("not-enough-data", 84, 500)
+
+
+def test_fewer_than_seven_days_with_labels_are_not_enough_data(
+    monitors: Monitors, owner: Actor, world: World
+) -> None:
+    monitors.ingest(owner, world.days(4, 6, bad=1.0), None, 1)
+    watch = finding(monitors.evaluate(owner, PLACE, day(world, 14)), "accurate.watch")
+    assert (watch.verdict, watch.n, watch.numbers["days"]) == ("not-enough-data", 1200, 6)
+    assert "needs 7 days" in watch.detail
+
+
+def test_storms_that_come_by_day_are_no_proof(
+    monitors: Monitors, owner: Actor, world: World
+) -> None:
+    # On three of seven days the scores mean nothing, on four they are good: 1,400 rows that were
+    # independent would prove harm, seven days do not.
+    for number, bad in enumerate((0, 1, 0, 1, 0, 1, 0)):
+        monitors.ingest(owner, world.days(4 + number, 1, bad=bad), number or None, number + 1)
+    watch = finding(monitors.evaluate(owner, PLACE, day(world, 14)), "accurate.watch")
+    assert watch.value is not None
+    assert watch.bound is not None
+    reach = 3 * watch.numbers["standard error by day"]
+    assert watch.bound - watch.value > reach
+    assert watch.verdict in ("ok", "not-enough-data")
 
 
 def test_the_same_moment_again_gives_the_same_evaluation(
@@ -467,3 +492,39 @@ def test_metrics_that_need_no_labels_do_not_wait(
     made = monitors.evaluate(owner, PLACE, day(world, 14))
     assert finding(made, "accurate.watch").window_end == day(world, 13)
     assert finding(made, "drift").window_start == day(world, 12)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "alerts"), [(0.004, "ok", []), (0.09, "breach", ["quick.watch"])]
+)
+def test_a_latency_goal_is_watched_without_labels(
+    monitors: Monitors,
+    state: State,
+    owner: Actor,
+    world: World,
+    make_plan: Callable[..., Plan],
+    seconds: float,
+    verdict: str,
+    alerts: list[str],
+) -> None:
+    quick = Goal(
+        id="quick",
+        claim="Answers come at once",
+        metric="latency_p95_ms",
+        gate=Gate(at_most=20),
+        watch=Watch(window="14d", min_rows=50),
+    )
+    Plans(state).adopt(owner, msgspec.structs.replace(make_plan(), goals=(quick,)))
+    unlabelled = [r for r in world.days(0, 14, seconds=seconds) if hasattr(r, "inputs")]
+    monitors.ingest(owner, unlabelled, None, 1)
+    made = monitors.evaluate(owner, PLACE, day(world, 14))
+    watch = finding(made, "quick.watch")
+    assert (watch.verdict, watch.kind, watch.n) == (verdict, "latency", 14 * 4)
+    assert (watch.window_start, watch.window_end) == (day(world, 0), day(world, 14))
+    assert watch.value == pytest.approx(1000 * seconds, rel=0.13)
+    assert watch.fingerprint == fingerprint(METRICS["latency_p95_ms"])
+    assert not [f for f in made.findings if f.monitor == "quick.estimate"]
+    assert [alert.monitor for alert in monitors.alerts(owner)] == alerts
+    assert [(a.kind, a.severity) for a in monitors.alerts(owner)] == [("latency", "page")] * len(
+        alerts
+    )

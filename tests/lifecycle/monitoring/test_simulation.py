@@ -19,66 +19,126 @@ from trueup.statistics.summaries import numeric_bins
 LAYOUT = Layout({"score": numeric_bins([0.1, 0.9])})
 ROWS = 600
 WEEK = timedelta(days=7)
+STORM = 0.8  # how far a day shifts the log-odds of label 1: from 0.29 to 0.15 or 0.47
+TOO_HIGH = 0.7  # scores claim more than labels keep, so that there is a true calibration gap
 
 
-def week(random: np.random.Generator, rows: int = ROWS, blur: float = 0.0) -> Summary:
-    """Labelled traffic whose labels follow the scores, a share `blur` of them by chance."""
-    scores = random.beta(2, 5, rows)
-    chance = np.where(random.random(rows) < blur, 2 / 7, scores)
-    labels = (random.random(rows) < chance).astype(np.int64)
-    vectors = LAYOUT.zeros(1)
-    hours = np.zeros(rows, dtype=np.int64)
-    counts.add_scores(vectors, hours, labels + 1, counts.score_cells(scores))
-    return Summary(LAYOUT, vectors[0])
+def chances(scores: np.ndarray, storm: np.ndarray | float = 0.0) -> np.ndarray:
+    """The chance of label 1 at each score on a day of that storm."""
+    odds = scores / (1 - scores) * np.exp(storm - TOO_HIGH)
+    return np.asarray(odds / (1 + odds))
 
 
-def at_the_limit(metric: str) -> Goal:
+def window(
+    random: np.random.Generator, days: int, storm: float, blur: float = 0.0
+) -> list[Summary]:
+    """Labelled days whose labels follow the scores, a share `blur` of them by chance.
+
+    All rows of a day share one random shift of the prevalence.
+    """
+    rows = ROWS // 7
+    day = np.repeat(np.arange(days), rows)
+    scores = np.clip(random.beta(2, 5, day.size), 0.001, 0.999)
+    shifts = random.normal(0, storm, days)[day]
+    chance = np.where(random.random(day.size) < blur, 0.2, chances(scores, shifts))
+    labels = (random.random(day.size) < chance).astype(np.int64)
+    vectors = LAYOUT.zeros(days)
+    counts.add_scores(vectors, day, labels + 1, counts.score_cells(scores))
+    return [Summary(LAYOUT, vector) for vector in vectors]
+
+
+def at_the_limit(metric: str, storm: float) -> Goal:
     """A goal whose limit is exactly what the traffic has: the hardest case that is no harm."""
-    truth = METRICS[metric](*truth_rows()).value
-    limit = {"at_least" if METRICS[metric].better == "higher" else "at_most": truth}
-    return Goal(id="g", claim="", metric=metric, gate=Gate(**limit), watch=Watch(min_rows=100))
+    truth = METRICS[metric](*truth_rows(storm)).value
+    is_floor = METRICS[metric].better == "higher"
+    gate = Gate(at_least=truth) if is_floor else Gate(at_most=truth)
+    return Goal(id="g", claim="", metric=metric, gate=gate, watch=Watch(min_rows=100))
 
 
-def truth_rows() -> windows.Rows:
-    # The law itself in place of a sample: each score once with label 1 and once with label 0.
-    scores = np.linspace(0, 1, 20_001)[1:-1]
+def truth_rows(storm: float) -> windows.Rows:
+    # The law itself in place of a sample: each score once with label 1 and once with label 0, on
+    # average over all storms.
+    scores = np.linspace(0, 1, 5_001)[1:-1]
     density = scores * (1 - scores) ** 4
+    nodes, shares = np.polynomial.hermite_e.hermegauss(40)
+    chance = chances(scores[:, None], storm * nodes) @ (shares / shares.sum())
     labels = np.repeat([1.0, 0.0], scores.size)
-    weights = np.concatenate([density * scores, density * (1 - scores)])
+    weights = np.concatenate([density * chance, density * (1 - chance)])
     return labels, np.tile(scores, 2), weights / weights.sum() * 1e6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("metric", ["roc_auc", "brier"])
-@pytest.mark.parametrize("budget", [1.0, 2.0])
-def test_false_alarms_stay_within_the_yearly_budget(metric: str, budget: float) -> None:
-    goal = at_the_limit(metric)
+def alarms(metric: str, budget: float, days: int, storm: float, years: int) -> tuple[int, int]:
+    """False alarms of so many years of weekly looks: with the error by day, and by row."""
+    goal = at_the_limit(metric, storm)
     alpha = rules.alpha_per_test(budget, WEEK, tests=1)
     random = np.random.default_rng(11)
-    years = 60
-    alarms = 0
+    by_day = by_row = 0
     for _ in range(52 * years):
-        estimate = windows.measured(METRICS[metric], week(random))
-        alarms += rules.judge_goal(goal, estimate, alpha).verdict == "breach"
-    # Two standard errors of the simulation above the budget.
-    assert alarms / years <= budget + 2 * np.sqrt(budget / years)
+        found = window(random, days, storm)
+        estimate = windows.measured_by_day(METRICS[metric], found)
+        by_day += rules.judge_goal(goal, estimate, alpha, len(found)).verdict == "breach"
+        whole = Summary(LAYOUT, np.sum([day.vector for day in found], axis=0))
+        of_rows = windows.measured(METRICS[metric], whole)
+        by_row += rules.judge_goal(goal, of_rows, alpha).verdict == "breach"
+    return by_day, by_row
 
 
 @pytest.mark.slow
-def test_a_real_drop_is_found_within_a_few_weeks() -> None:
-    goal = at_the_limit("roc_auc")
+@pytest.mark.parametrize(
+    ("metric", "budget", "days"),
+    [
+        ("roc_auc", 1.0, 7),
+        ("roc_auc", 2.0, 7),
+        ("brier", 1.0, 7),
+        ("brier", 2.0, 7),
+        ("brier", 1.0, 28),
+    ],
+)
+@pytest.mark.parametrize("storm", [0.0, STORM])
+def test_false_alarms_stay_within_the_yearly_budget(
+    metric: str, budget: float, days: int, storm: float
+) -> None:
+    years = 60
+    by_day, by_row = alarms(metric, budget, days, storm, years)
+    # Two standard errors of the simulation above the budget.
+    assert by_day / years <= budget + 2 * np.sqrt(budget / years)
+    if storm and metric == "brier":  # a shift of all labels alike leaves the ranking
+        assert by_row / years > 3 * budget
+
+
+# Storms are skewed: a few days have far more late flights than most, and a run of days without one
+# looks surer than it is. Student's bound then overspends for a metric that is a plain mean of the
+# labels: 2.2 false alarms a year instead of 1 with seven days, 1.4 with 28. Should this become
+# less, lower the factors; independent rows would give many times as many.
+@pytest.mark.slow
+@pytest.mark.parametrize(("days", "factor"), [(7, 2.2), (28, 1.4)])
+def test_skewed_days_overspend_the_budget_by_a_known_factor(days: int, factor: float) -> None:
+    years = 60
+    by_day, by_row = alarms("calibration_gap", 1.0, days, STORM, years)
+    assert by_day / years <= factor + 2 * np.sqrt(factor / years)
+    assert by_row > 4 * by_day
+
+
+# With seven days the error is by six degrees of freedom, and one in 156 false alarms asks for 3.4
+# standard errors where independent rows asked for 2.5: the same drop takes 8 weeks where it took
+# 4. That is the price of surviving storms; a window of four weeks finds it as soon as before.
+@pytest.mark.slow
+@pytest.mark.parametrize(("days", "looks"), [(7, 8), (28, 4)])
+def test_a_real_drop_is_found_within_a_few_weeks(days: int, looks: int) -> None:
+    goal = at_the_limit("roc_auc", 0.0)
     alpha = rules.alpha_per_test(1.0, WEEK, tests=3)
     random = np.random.default_rng(12)
     waits = []
     for _ in range(40):
         waited = 1
         while waited < 20:
-            estimate = windows.measured(METRICS["roc_auc"], week(random, blur=0.4))
-            if rules.judge_goal(goal, estimate, alpha).verdict == "breach":
+            found = window(random, days, 0.0, blur=0.4)
+            estimate = windows.measured_by_day(METRICS["roc_auc"], found)
+            if rules.judge_goal(goal, estimate, alpha, days).verdict == "breach":
                 break
             waited += 1
         waits.append(waited)
-    assert np.quantile(waits, 0.9) <= 4
+    assert np.quantile(waits, 0.9) <= looks
 
 
 @pytest.mark.slow
@@ -86,6 +146,7 @@ def test_a_year_of_healthy_traffic_through_the_whole_stage_pages_nobody(
     monitors: Monitors, owner: Actor, world: Any
 ) -> None:
     cursor = None
+    world.storm = STORM
     for number in range(52):
         monitors.ingest(owner, world.days(7 * number, 7, rows=30), cursor, number)
         cursor = number

@@ -6,6 +6,7 @@ exact and in any order, and a late label moves one count. Read `fold.py` next: h
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,8 @@ SCORE_MIDDLES: Final[FloatArray] = (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
 _ROWS, _FAILURES, _FAILED_ROWS, _LATENCY = 0, 1, 2, 3
 _SCORES: Final = _LATENCY + LATENCY_CELLS
 _COLUMNS: Final = _SCORES + 3 * SCORE_CELLS
+
+_HEAD: Final = struct.Struct("<II")  # of packed counts: size of the vector, places not zero
 
 
 @dataclass(frozen=True)
@@ -161,21 +164,29 @@ def pack(vector: Vector) -> bytes:
     """The vector as bytes: its places that are not zero, compressed. Equal counts, equal bytes."""
     places = np.flatnonzero(vector)
     steps = np.diff(places, prepend=0).astype("<u2" if vector.size < 65_536 else "<u4")
-    head = np.array([vector.size, places.size], dtype="<u4").tobytes()
+    head = _HEAD.pack(vector.size, places.size)
     return zlib.compress(head + steps.tobytes() + vector[places].astype("<i8").tobytes(), 1)
 
 
-def unpack_into(vector: Vector, raw: bytes) -> None:
-    """Add packed counts to a vector of the same layout.
+def unpack_into(vector: Vector, *packed: bytes) -> None:
+    """Add packed counts to a vector of the same layout; many at once take much less time.
 
     Raises:
         ValueError: The bytes hold counts of another layout.
     """
-    plain = zlib.decompress(raw)
-    size, filled = np.frombuffer(plain, dtype="<u4", count=2).tolist()
-    if size != vector.size:
-        raise ValueError(f"counts of {size} places do not fit a layout of {vector.size}")
-    width = 2 if size < 65_536 else 4
-    steps = np.frombuffer(plain, dtype=f"<u{width}", count=filled, offset=8)
-    values = np.frombuffer(plain, dtype="<i8", count=filled, offset=8 + width * filled)
-    vector[np.cumsum(steps, dtype=np.int64)] += values
+    width = 2 if vector.size < 65_536 else 4
+    steps, values, filled = [], [], []
+    for raw in packed:
+        plain = zlib.decompress(raw)
+        size, count = _HEAD.unpack_from(plain)
+        if size != vector.size:
+            raise ValueError(f"counts of {size} places do not fit a layout of {vector.size}")
+        middle = _HEAD.size + width * count
+        steps.append(plain[_HEAD.size : middle])
+        values.append(plain[middle:])
+        filled.append(count)
+    # One running sum over all steps: what it had before each vector is taken off again.
+    places = np.cumsum(np.frombuffer(b"".join(steps), dtype=f"<u{width}"), dtype=np.int64)
+    starts = np.cumsum([0, *filled], dtype=np.int64)[:-1]
+    before = np.concatenate([[0], places])[starts]
+    np.add.at(vector, places - np.repeat(before, filled), np.frombuffer(b"".join(values), "<i8"))

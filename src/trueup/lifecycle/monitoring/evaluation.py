@@ -117,10 +117,19 @@ def findings(
 
 
 def realised(goal: Goal, traffic: Traffic, model_ref: str, window: Window, alpha: float) -> Finding:
-    """A goal's metric over a window, held against its limit."""
+    """A goal's metric over a window, held against its limit.
+
+    Rows of one day share what happened that day, so the standard error is taken by day.
+    """
+    metric = METRICS[goal.metric]
+    days = [day for day in traffic.days(model_ref, window) if windows.counted(metric, day)]
+    estimate = windows.measured_by_day(metric, days)
+    finding = rules.judge_goal(goal, estimate, alpha, len(days))
     summary = traffic.window(model_ref, window)
-    finding = rules.judge_goal(goal, windows.measured(METRICS[goal.metric], summary), alpha)
     facts = {"predictions": float(summary.rows), "labelled": float(summary.labelled)}
+    facts |= {"days": float(len(days))}
+    if math.isfinite(estimate.standard_error):
+        facts |= {"standard error by day": estimate.standard_error}
     return _at(finding, window, numbers=facts)
 
 
@@ -175,8 +184,7 @@ def _estimate(
             numbers=record,
         )
     if past not in learned:  # most goals look at the same past, and learning is the costly part
-        times = weights.astype(np.int64)
-        learned[past] = calibration.calibrator(np.repeat(labels, times), np.repeat(scores, times))
+        learned[past] = calibration.calibrator(labels, scores, weights)
     _, scores, weights = windows.all_rows(traffic.window(model_ref, window))
     estimate = calibration.estimated(goal.metric, learned[past].apply(scores), scores, weights)
     finding = rules.as_estimate(rules.judge_goal(goal, estimate, question.alpha))

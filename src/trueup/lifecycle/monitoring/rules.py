@@ -32,6 +32,7 @@ LEAST_PSI: Final = 0.1  # smaller shifts are real but do not matter
 LEAST_SHARE: Final = 0.05  # rise of missing or unseen values that matters
 LARGEST_ERROR_RATE: Final = 0.01
 FEWEST_ROWS: Final = 100
+FEWEST_DAYS: Final = 7  # below, an error by day is itself hardly known
 CLEAN_TO_RESOLVE: Final = 2
 _LARGEST_ALPHA: Final = 0.05
 _YEAR: Final = timedelta(days=365.25)
@@ -41,7 +42,8 @@ def alpha_per_test(false_alarms_per_year: float, every: timedelta, tests: int) -
     """The false alarm rate that one test of one evaluation may have.
 
     Expected false alarms add up over tests and evaluations whatever their dependence, so this
-    split keeps the yearly budget. It is never above 0.05.
+    split keeps the yearly budget, as far as the bound of each test keeps its level: few and skewed
+    days can spend up to about twice as much. It is never above 0.05.
 
     Example:
         >>> round(alpha_per_test(1.0, timedelta(days=7), 2), 5)
@@ -51,17 +53,19 @@ def alpha_per_test(false_alarms_per_year: float, every: timedelta, tests: int) -
     return min(false_alarms_per_year / looks, _LARGEST_ALPHA)
 
 
-def judge_goal(goal: Goal, estimate: Estimate, alpha: float) -> Finding:
+def judge_goal(goal: Goal, estimate: Estimate, alpha: float, days: int | None = None) -> Finding:
     """Whether a measurement proves that a goal is broken.
 
     Args:
         goal: The goal; its watch sets limit and fewest rows.
         estimate: The measurement.
         alpha: Chance of a breach while the goal is kept.
+        days: Days with rows, if the standard error was taken by day.
 
     Returns:
-        `breach` if the confidence bound lies beyond the limit; `not-enough-data` below `min_rows`,
-        beyond the limit without proof, or with an error too large to tell; `ok` otherwise.
+        `breach` if the confidence bound lies beyond the limit; `not-enough-data` below `min_rows`
+        or `FEWEST_DAYS`, beyond the limit without proof, or with an error too large to tell; `ok`
+        otherwise.
     """
     at_least, at_most = limits(goal, "watch")
     limit = at_least if at_least is not None else at_most
@@ -74,11 +78,15 @@ def judge_goal(goal: Goal, estimate: Estimate, alpha: float) -> Finding:
     reach = abs(bound - estimate.value) if known else math.inf
     distance = sign * (estimate.value - limit) if known else math.nan
     verdict, needed = _compare(goal, estimate.n, reach, distance, limit)
+    if days is not None and days < FEWEST_DAYS:
+        verdict = "not-enough-data"
+        needed = max(needed, math.ceil(estimate.n * FEWEST_DAYS / max(days, 1)), estimate.n + 1)
+    by_day = "" if days is None else " (standard error by day)"
     words = {
         "breach": f"{goal.metric} {estimate.value:.4g} breaks the limit {limit:g}: "
-        f"even the bound {bound:.4g} does",
-        "ok": f"{goal.metric} {estimate.value:.4g} keeps the limit {limit:g}",
-        "not-enough-data": f"{estimate.n} rows cannot tell; about {needed} would",
+        f"even the bound {bound:.4g} does{by_day}",
+        "ok": f"{goal.metric} {estimate.value:.4g} keeps the limit {limit:g}{by_day}",
+        "not-enough-data": _lack(estimate.n, needed, days),
     }
     return Finding(
         monitor=f"{goal.id}.watch",
@@ -236,6 +244,9 @@ def judge_alert(
 ) -> Judged:
     """Whether an alert's harm was real, from the window that raised it, measured again.
 
+    The value alone decides, without a bound: complete labels leave nothing to estimate about what
+    happened in that window. What it foretells of other windows is not asked here.
+
     Args:
         finding: The monitor's finding on that window with the labels known now.
         at_least: The limit it is held against, or
@@ -292,6 +303,19 @@ def _compare(
     if distance < reach and reach > widest:
         return "not-enough-data", math.ceil(n * (reach / widest) ** 2)
     return "ok", 0
+
+
+def _lack(n: int, needed: int, days: int | None) -> str:
+    if days is None:
+        return f"{n} rows cannot tell; about {needed} would"
+    if days < FEWEST_DAYS:
+        return (
+            f"{n} rows of {days} days cannot tell: the standard error by day needs {FEWEST_DAYS} "
+            "days with rows"
+        )
+    # More rows of the same days would not do: the day is what varies.
+    more = max(math.ceil(days * needed / max(n, 1)), days + 1)
+    return f"{n} rows of {days} days cannot tell (standard error by day); about {more} days would"
 
 
 def _widest(goal: Goal, limit: float) -> float:

@@ -139,6 +139,11 @@ class Monitors:
     def judge_alerts(self, actor: Actor, deployment: str, as_of: datetime) -> list[Alert]:
         """Say of each alert whether its harm was real, once the labels of its window are there.
 
+        With every label known there is nothing left to estimate about that window, so the value
+        alone decides, without a bound: `true` says that the metric really was beyond the limit
+        over the window that raised the alert. It does not say that the model is worse for good: a
+        window of bad days is one, too.
+
         Returns:
             The alerts that were judged now.
         """

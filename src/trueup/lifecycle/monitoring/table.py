@@ -118,11 +118,15 @@ def hours(
 ) -> list[HourSummary]:
     """The counts of whole hours from `start` to before `end`, oldest first."""
     c = monitor_hours.c
-    query = sa.select(monitor_hours).where(
+    query = sa.select(c.model_ref, c.hour, c.counts).where(
         c.deployment == deployment, c.hour >= start, c.hour < end
     )
     found = connection.execute(query.order_by(c.hour, c.model_ref))
-    return [HourSummary(**row._mapping) for row in found]
+    # An evaluation reads thousands: by place, since looking up names takes longer than reading.
+    return [
+        HourSummary(deployment=deployment, model_ref=model_ref, hour=hour, counts=counts)
+        for model_ref, hour, counts in found
+    ]
 
 
 def first_hours(connection: sa.Connection, deployment: str) -> dict[str, datetime]:
