@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from trueup.foundation.errors import NotFoundError, UsageError
+from trueup.foundation import digests
+from trueup.foundation.errors import BackendError, NotFoundError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import DataFile, DatasetVersion
 from trueup.ports.blobs import Blobs
@@ -74,14 +75,27 @@ def load(blobs: Blobs, version: DatasetVersion) -> pl.DataFrame:
 
     Raises:
         UsageError: A value far down a file is not of its column's type.
+        BackendError: The stored bytes have changed.
     """
     frames: list[pl.DataFrame] = []
     for file in version.files:
         suffix = Path(file.path).suffix
         with _readable(suffix, file.path):
-            frame = _lazy(blobs.local_path(file.digest), suffix).collect()
+            frame = _lazy(_checked(blobs, file.digest), suffix).collect()
         frames.append(frame.select(frames[0].columns) if frames else frame)
     return pl.concat(frames)
+
+
+def _checked(blobs: Blobs, digest: str) -> Path:
+    path = blobs.local_path(digest)
+    if digests.of_file(path) != digest:
+        raise BackendError(
+            "blob-damaged",
+            f"The stored bytes of {digests.short(digest)} no longer match their digest.",
+            hint="restore the .trueup/blobs folder from a backup",
+            context={"digest": digest},
+        )
+    return path
 
 
 def _chosen(place: Path) -> list[Path]:

@@ -226,7 +226,7 @@ def _answers(run: Run, predict: Predictor, holdout: pl.DataFrame, signature: Sig
         raise UserCodeError(
             "candidate-cannot-answer",
             f"The model of run {run.id} cannot answer its own holdout rows: "
-            f"{str(error).splitlines()[0]}",
+            f"{' '.join(str(error).split())[:300]}",
             hint="give trained_on and holdout the columns that the model was fitted on, in that "
             "order, and the label",
         ) from error
