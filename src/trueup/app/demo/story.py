@@ -286,13 +286,12 @@ class Story:
 
     def _send_last_labels(self, client: Client, unlabelled: deque[Batch]) -> None:
         """The year is over; the labels of its last days still come."""
-        if not unlabelled:
-            return
-        client.label(unlabelled, self._end + timedelta(days=3))
+        if unlabelled:
+            client.label(unlabelled, self._end + timedelta(days=3))
         at = self._last_look
         watch(self.workspace, AUTOMATION, DEPLOYMENT, at)
         self._automation.pump(at)
-        self._display.remark(f"the last {plural(len(unlabelled), 'hour')} got their labels")
+        self._display.remark(f"the last {plural(len(unlabelled), 'request')} got their labels")
 
     def _count_weeks(self) -> int:
         return -((START - self._end) // WEEK)

@@ -16,24 +16,21 @@ from trueup.lifecycle.pipeline.decorators import Step
 
 
 class Batch(NamedTuple):
-    """The flights of one scheduled hour.
+    """The flights of one scheduled hour; of a few hours where only a share of them is replayed.
 
     Attributes:
         key: Idempotency key: asking again after a crash gives the recorded answer.
-        at: The hour.
+        at: The (first) hour.
+        known_at: When all its labels are known.
         inputs: Column name to one value per flight, the model's columns and the entity.
         labels: What happened, one per flight; None for a flight that never arrived.
     """
 
     key: str
     at: datetime
+    known_at: datetime
     inputs: dict[str, list[Any]]
     labels: list[float | None]
-
-    @property
-    def known_at(self) -> datetime:
-        """When the labels of this hour are known."""
-        return self.at + LABEL_DELAY
 
 
 def chosen(flights: pl.DataFrame, share: float) -> pl.DataFrame:
@@ -59,7 +56,9 @@ def batches(
     The features come from the project's own step, called as the plain function that it is, on
     rows without any outcome.
     """
-    moment = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
+    hours = 1 if share > 0.5 else _HOURS_OF_A_SHARE
+    scheduled = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
+    moment = scheduled.dt.truncate(f"{hours}h")
     rows = chosen(source.flights, share).with_columns(moment.alias("moment"))
     rows = rows.filter(pl.col("moment").is_between(_plain(start), _plain(end), closed="left"))
     rows = rows.sort("moment", maintain_order=True)
@@ -75,12 +74,14 @@ def batches(
         yield Batch(
             key=f"{hour:%Y-%m-%dT%H}",
             at=hour.replace(tzinfo=UTC),
+            known_at=hour.replace(tzinfo=UTC) + timedelta(hours=hours) + LABEL_DELAY,
             inputs={name: values[part] for name, values in columns.items()},
             labels=late[part],
         )
 
 
 LATE_MINUTES = 15
+_HOURS_OF_A_SHARE = 6
 WEEK = timedelta(days=7)
 
 

@@ -11,7 +11,7 @@ from trueup.lifecycle.improvement.records import Proposal, ProposalState
 OPEN: Final[tuple[ProposalState, ...]] = ("proposed", "training", "requested")
 
 # After a candidate was refused there must be new evidence before the next one is tried.
-WAIT: Final = timedelta(days=14)
+WAIT: Final = timedelta(days=28)
 
 _NEXT: Final[Mapping[ProposalState, frozenset[ProposalState]]] = {
     "proposed": frozenset({"training", "failed"}),
