@@ -91,7 +91,13 @@ class Scheduler:
         if not serving:
             return False
         latest = self._workspace.monitors.evaluations(ACTOR, deployment, most=1)
-        return not latest or now - latest[0].as_of >= every
+        if not latest:
+            return True
+        # Nothing asked since the last look leaves its answer as it was: a replay of the past is
+        # not overwritten by the silence of today.
+        newest = self._workspace.predictions.query(ACTOR, deployment, limit=1)
+        is_new = bool(newest) and newest[0].received_at > latest[0].evaluated_at
+        return is_new and now - latest[0].as_of >= every
 
     def _run_pipelines(self, now: datetime) -> None:
         for name, pipeline in discovery.load(self._workspace.root).items():
