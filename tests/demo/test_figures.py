@@ -55,16 +55,22 @@ def test_the_traffic_is_every_real_flight_of_the_chosen_planes(
     journey: Any, flights: pl.DataFrame
 ) -> None:
     labels = journey.labels()
-    asked = Counter(
-        (f"{record['at']:%Y-%m-%dT%H:%M:%SZ}", entity, labels.get(f"{record['request']}-{row}"))
-        for record in journey.journal("predictions")
-        for row, entity in zip(record["rows"], record["entities"], strict=True)
-    )
+    asked: Counter[tuple[object, ...]] = Counter()
+    for record in journey.journal("predictions"):
+        seen = [
+            record["inputs"][name] for name in ("carrier", "origin", "dest", "weekday", "departs")
+        ]
+        outcomes = [labels.get(f"{record['request']}-{row}") for row in record["rows"]]
+        asked.update(zip(record["entities"], *seen, outcomes, strict=True))
     chosen = flights.filter(pl.col("tailnum").map_elements(_is_chosen, return_dtype=pl.Boolean))
-    flown = Counter(
-        (hour, tail, None if delay is None else float(delay > 15))
-        for hour, tail, delay in chosen.select("time_hour", "tailnum", "arr_delay").iter_rows()
+    departs = pl.col("sched_dep_time")
+    rows = chosen.select(
+        *("tailnum", "carrier", "origin", "dest"),
+        pl.date("year", "month", "day").dt.weekday().cast(pl.Float64),
+        (departs // 100 * 60 + departs % 100).cast(pl.Float64),
+        (pl.col("arr_delay") > 15).cast(pl.Float64),
     )
+    flown = Counter(rows.iter_rows())
     assert asked == flown
     assert asked.total() == journey.summary["overall"]["predictions"]
 

