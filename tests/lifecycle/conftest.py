@@ -71,7 +71,7 @@ model = "small"
 strategy = "all-at-once"
 """
 
-_WEIGHTS = ([1.0, 1.0], [2.0, 0.0], [-2.0, 0.0], [2.0, 0.01])
+_WEIGHTS = ([1.0, 0.2], [2.0, 0.0], [-2.0, 0.0], [2.0, 0.01])
 
 
 def sample(rows: int, seed: int) -> pl.DataFrame:

@@ -79,6 +79,20 @@ def may_become(release: Release, state: ReleaseState) -> None:
         )
 
 
+def may_start(release: Release) -> None:
+    """Refuse to start what has started or ended; a superseded release comes back by a rollback.
+
+    Raises:
+        ConflictError: Naming the state.
+    """
+    if release.state != "requested":
+        raise ConflictError(
+            "release-state",
+            f"{release.ref} is {release.state}; only what is requested can start.",
+            hint=f"trueup deployment show {release.deployment}",
+        )
+
+
 def approval_content(deployment: str, model_digest: str, verdict: Verdict) -> dict[str, str]:
     """What an approval is bound to: it dies when any of this changes.
 

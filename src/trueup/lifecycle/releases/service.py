@@ -119,6 +119,7 @@ class Releases:
         """
         with self._state.write(actor, "releases.operate") as unit:
             release = _found(unit.connection, deployment, number)
+            rules.may_start(release)
             plan = in_force(unit.connection).plan
             settings = _settings(plan.deployments, deployment)
             self._require_approval(unit, release, plan.process)
