@@ -41,6 +41,16 @@ class Source:
         return _read(io.BytesIO(raw)).sort("year", "month", "day", "sched_dep_time", "flight")
 
     @cached_property
+    def flights_by_month(self) -> dict[date, pl.DataFrame]:
+        """The flights of each month, by its first day."""
+        return _by_month(self.flights, "day", "sched_dep_time", "flight", "carrier", "origin")
+
+    @cached_property
+    def weather_by_month(self) -> dict[date, pl.DataFrame]:
+        """The weather of each month, by its first day."""
+        return _by_month(self.weather, "origin", "day", "hour")
+
+    @cached_property
     def weather(self) -> pl.DataFrame:
         """Hourly weather at the three airports."""
         return _read(self._folder / "weather.csv").sort("origin", "year", "month", "day", "hour")
@@ -61,24 +71,32 @@ class Warehouse:
     def land(self, until: datetime) -> None:
         """Write everything that is known at `until`; files that would not change stay untouched."""
         known = (until - LABEL_DELAY).date()
-        self._land_months("flights", self._source.flights, known)
-        self._land_months("weather", self._source.weather, until.date())
+        self._land_months("flights", self._source.flights_by_month, known)
+        self._land_months("weather", self._source.weather_by_month, until.date())
         planes = self._folder / "planes.parquet"
         if not planes.exists():
             _write(self._source.planes, planes)
 
-    def _land_months(self, name: str, rows: pl.DataFrame, before: date) -> None:
-        day = pl.date(pl.col("year"), pl.col("month"), pl.col("day"))
-        for (year, month), part in rows.filter(day < before).group_by("year", "month"):
-            target = self._folder / name / f"{year}-{month:02d}.parquet"
+    def _land_months(self, name: str, months: dict[date, pl.DataFrame], before: date) -> None:
+        for first, rows in months.items():
+            if first >= before:
+                continue
+            target = self._folder / name / f"{first:%Y-%m}.parquet"
+            is_over = (first + timedelta(days=31)).replace(day=1) <= before
+            if is_over and target.exists() and _height(target) == rows.height:
+                continue
+            part = rows if is_over else rows.filter(before > _DAY)
             if not target.exists() or _height(target) != part.height:
-                _write(part.sort(*_ORDER[name]), target)
+                _write(part, target)
 
 
-_ORDER: Final = {
-    "flights": ("year", "month", "day", "sched_dep_time", "flight", "carrier", "origin"),
-    "weather": ("origin", "year", "month", "day", "hour"),
-}
+_DAY: Final = pl.date(pl.col("year"), pl.col("month"), pl.col("day"))
+
+
+def _by_month(rows: pl.DataFrame, *order: str) -> dict[date, pl.DataFrame]:
+    """The rows of each month, by its first day; a dict keeps the order of months."""
+    months = rows.sort("year", "month", *order).partition_by("year", "month", as_dict=True)
+    return {date(int(year), int(month), 1): part for (year, month), part in months.items()}
 
 
 # Columns whose first rows look like whole numbers but are not.
