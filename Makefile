@@ -21,7 +21,7 @@ demo-quick: ## the same on a tenth of the traffic
 	@$(BIN)/trueup demo --quick
 
 test: check ## every check and every test
-	@$(BIN)/python -m pytest -q -n auto
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 check: environment ## style, types, imports and promises: before each commit
 	@$(BIN)/ruff check --quiet .
