@@ -116,6 +116,17 @@ def world(rows: int, seed: int, turned: bool) -> pl.DataFrame:
     return pl.DataFrame({"a": a, "b": b, "late": (random.random(rows) < chance).astype(int)})
 
 
+def truth(request: str, at: datetime, labels: pl.Series) -> Labels:
+    """What really happened, half a day later."""
+    return Labels(
+        deployment="desk",
+        received_at=at + DAY / 2,
+        predictions=[f"{request}-{row}" for row in range(labels.len())],
+        labels=[float(label) for label in labels],
+        at=at + DAY / 2,
+    )
+
+
 def git(root: Path, *arguments: str) -> None:
     """Run Git in the project."""
     subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)
@@ -191,15 +202,15 @@ class Desk:
                 scores=predict(inputs).tolist(),
                 seconds=0.002,
             )
-            labels = Labels(
-                deployment="desk",
-                received_at=at + DAY / 2,
-                predictions=[f"{request}-{row}" for row in range(rows)],
-                labels=[float(label) for label in asked["late"]],
-                at=at + DAY / 2,
-            )
             journal.write([answered])
-            journal.write([labels])
+            journal.write([truth(request, at, asked["late"])])
+        journal.close()
+
+    def label(self, release: int, day: int) -> None:
+        """Correct the label of one row."""
+        journal = Journal(self.workspace.settings.journal)
+        at = START + (day + 1) * DAY
+        journal.write([truth(f"{release:016x}{day:016x}", at, pl.Series([1]))])
         journal.close()
 
     def watch(self, at: datetime) -> Evaluation:

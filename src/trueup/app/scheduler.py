@@ -14,7 +14,7 @@ from cronsim import CronSim
 
 from trueup.app.automation import ACTOR, Automation
 from trueup.app.training import train
-from trueup.app.watching import watch
+from trueup.app.watching import has_news, watch
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError, TrueupError
@@ -73,11 +73,15 @@ class Scheduler:
             plan = self._workspace.plans.current(ACTOR).plan
         except NotFoundError:
             return
-        for name, deployment in plan.deployments.items():
-            if self._is_due(name, clock.parse_duration(deployment.monitor_every), now):
-                evaluation = watch(self._workspace, ACTOR, name, now)
-                self._tell(f"evaluated {name}: {len(evaluation.findings)} findings")
-                self._automation.retry_open_alerts(now)
+        due = [  # before the first look: it counts for all
+            name
+            for name, deployment in plan.deployments.items()
+            if self._is_due(name, clock.parse_duration(deployment.monitor_every), now)
+        ]
+        for name in due:
+            evaluation = watch(self._workspace, ACTOR, name, now)
+            self._tell(f"evaluated {name}: {len(evaluation.findings)} findings")
+            self._automation.retry_open_alerts(now)
         self._automation.pump(now)
         self._run_pipelines(now)
         self._since = now
@@ -93,11 +97,13 @@ class Scheduler:
         latest = self._workspace.monitors.evaluations(ACTOR, deployment, most=1)
         if not latest:
             return True
-        # Nothing asked since the last look leaves its answer as it was: a replay of the past is
-        # not overwritten by the silence of today.
+        if now - latest[0].as_of < every:
+            return False
+        # Nothing new since the last look leaves its answer as it was: a replay of the past is
+        # not overwritten by the silence of today. Late labels are new, too.
         newest = self._workspace.predictions.query(ACTOR, deployment, limit=1)
         is_new = bool(newest) and newest[0].received_at > latest[0].evaluated_at
-        return is_new and now - latest[0].as_of >= every
+        return is_new or has_news(self._workspace, ACTOR, deployment)
 
     def _run_pipelines(self, now: datetime) -> None:
         for name, pipeline in discovery.load(self._workspace.root).items():

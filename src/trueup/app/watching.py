@@ -36,6 +36,14 @@ def count(workspace: Workspace, actor: Actor) -> Ingested:
     return total
 
 
+def has_news(workspace: Workspace, actor: Actor, deployment: str) -> bool:
+    """Whether the journal holds a request or a label of a deployment that is not yet counted."""
+    known = workspace.monitors.cursor(actor)
+    place = msgspec.convert(known, Cursor) if known else None
+    news = reader.read(workspace.settings.journal, place)
+    return any(record.deployment == deployment for record, _ in news)
+
+
 def watch(workspace: Workspace, actor: Actor, deployment: str, at: datetime) -> Evaluation:
     """Count what is new, then evaluate all monitors of a deployment at a moment of its traffic."""
     count(workspace, actor)
