@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from trueup.foundation import toml
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError, NotFoundError, UsageError
 from trueup.lifecycle.plan import rules, table
-from trueup.lifecycle.plan.records import Plan
+from trueup.lifecycle.plan.records import Plan, Process
 from trueup.lifecycle.plan.service import Plans, read
 from trueup.state import eventlog
 from trueup.state.unit import State
@@ -252,6 +253,18 @@ def test_a_scientist_adopts_a_plan_but_does_not_change_the_team(
 def test_a_viewer_does_not_adopt(state: State, viewer: Actor) -> None:
     with pytest.raises(DeniedError):
         Plans(state).adopt(viewer, parsed())
+
+
+def test_only_an_owner_does_away_with_the_second_person(state: State, owner: Actor) -> None:
+    team = parsed()
+    alone = msgspec.structs.replace(team, process=Process(template="solo"))
+    plans, sam = Plans(state), Actor(name="sam")
+    first = plans.adopt(owner, team)
+    with pytest.raises(DeniedError):
+        plans.adopt(sam, alone)
+    assert plans.current(owner) == first
+    assert plans.adopt(owner, alone).version == 2
+    assert plans.adopt(sam, team).version == 3  # asking for more care needs no owner
 
 
 def test_before_the_first_plan_there_is_none(state: State, owner: Actor) -> None:

@@ -66,6 +66,11 @@ def limit(goal: Goal, part: str) -> tuple[float | None, float | None]:
     return goal.gate.at_least, goal.gate.at_most
 
 
+def drops_approval(before: Plan, after: Plan) -> bool:
+    """Whether releases would no longer need a second person."""
+    return before.process.template == "team" and after.process.template == "solo"
+
+
 def milestone_status(milestone: Milestone, holding: Collection[str]) -> MilestoneStatus:
     """Whether a milestone is reached, given the conditions that hold now."""
     missing = tuple(c for c in milestone.done_when if c not in holding)

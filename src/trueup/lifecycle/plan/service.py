@@ -12,6 +12,7 @@ from trueup.foundation.errors import NotFoundError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.plan import rules, table
 from trueup.lifecycle.plan.records import AdoptedPlan, Plan
+from trueup.people.access import guard
 from trueup.people.service import set_team
 from trueup.state.unit import State
 from trueup.statistics import metrics
@@ -56,6 +57,9 @@ class Plans:
             before = table.current(unit.connection)
             if before is not None and before.digest == digest:
                 return before
+            if before is not None and rules.drops_approval(before.plan, plan):
+                # Whoever needs a second person's yes must not do away with it by the plan.
+                guard(unit.connection, actor, "people.write")
             adopted = AdoptedPlan(
                 version=before.version + 1 if before else 1,
                 digest=digest,
