@@ -25,8 +25,8 @@ def moments(dice: random.Random) -> list[Progress]:
     They are places in the journey rather than times, so they are the same on a slow machine; the
     dice then let up to a third of a second pass.
     """
-    events = sorted(dice.sample(range(1, 22), 4))
-    answers = sorted(dice.sample(range(2, 72), 5))
+    events = sorted(dice.sample(range(1, 22), 6))
+    answers = sorted(dice.sample(range(2, 72), 3))
     return [
         lambda _process: True,
         *(lambda process, n=n: process.events() >= n for n in events),
