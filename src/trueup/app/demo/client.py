@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +53,7 @@ class Client:
         # The server is on this machine: a proxy that the environment names must not be asked.
         self._http = httpx.Client(base_url=url, timeout=60, trust_env=False)
         self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._labels: list[Future[dict[str, Any]]] = []
         self._deployment = deployment
         kinds = {column.name: column.kind for column in signature.inputs}
         self._datatypes = {name: _DATATYPES[kind] for name, kind in kinds.items()}
@@ -67,8 +68,8 @@ class Client:
             self._books.write(msgspec.json.encode(answer) + b"\n")
             self.answers[answer.key] = answer
 
-    def label(self, batches: Iterable[Batch], at: datetime) -> int:
-        """Send what really happened with these batches; flights that never arrived have none."""
+    def label(self, batches: Iterable[Batch], at: datetime) -> None:
+        """Begin to send what happened with these batches; flights that never arrived have none."""
         ids: list[str] = []
         labels: list[float] = []
         for batch in batches:
@@ -79,8 +80,12 @@ class Client:
                     labels.append(label)
         if ids:
             body = {"predictions": ids, "labels": labels, "at": at.isoformat()}
-            self._post("feedback", body, {})
-        return len(ids)
+            self._labels.append(self._pool.submit(self._post, "feedback", body, {}))
+
+    def settle(self) -> None:
+        """Wait until all labels that were sent are on record."""
+        while self._labels:
+            self._labels.pop().result()
 
     def versions(self) -> set[str]:
         """The model versions that the server says it serves now."""

@@ -209,6 +209,7 @@ class Story:
             client.predict(day)
             unlabelled.extend(day)
         self._send_labels(client, unlabelled, ends)
+        client.settle()
 
     def _send_labels(self, client: Client, unlabelled: deque[Batch], now: datetime) -> None:
         known = []
@@ -288,6 +289,7 @@ class Story:
         """The year is over; the labels of its last days still come."""
         if unlabelled:
             client.label(unlabelled, self._end + timedelta(days=3))
+            client.settle()
         at = self._last_look
         watch(self.workspace, AUTOMATION, DEPLOYMENT, at)
         self._automation.pump(at)
