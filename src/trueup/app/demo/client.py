@@ -7,6 +7,7 @@ at the end, so "nothing lost" is checked from both sides.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -53,7 +54,8 @@ class Client:
         # The server is on this machine: a proxy that the environment names must not be asked.
         self._http = httpx.Client(base_url=url, timeout=60, trust_env=False)
         self._pool = ThreadPoolExecutor(_AT_ONCE)
-        self._labels: list[Future[dict[str, Any]]] = []
+        self._asked: deque[Future[Acknowledged]] = deque()
+        self._labels: deque[Future[dict[str, Any]]] = deque()
         self._deployment = deployment
         kinds = {column.name: column.kind for column in signature.inputs}
         self._datatypes = {name: _DATATYPES[kind] for name, kind in kinds.items()}
@@ -62,18 +64,17 @@ class Client:
         self._log = books.with_name("server.log")
 
     def predict(self, batches: Iterable[Batch]) -> None:
-        """Ask about batches in their order, a few at a time; answered ones are not asked again."""
-        unanswered = [batch for batch in batches if batch.key not in self.answers]
-        for answer in self._pool.map(self._ask, unanswered):
-            self._books.write(msgspec.json.encode(answer) + b"\n")
-            self.answers[answer.key] = answer
+        """Begin to ask about batches in their order; answered ones are not asked again."""
+        for batch in batches:
+            if batch.key not in self.answers:
+                self._asked.append(self._pool.submit(self._ask, batch))
 
     def label(self, batches: Iterable[Batch], at: datetime) -> None:
         """Begin to send what happened with these batches; flights that never arrived have none."""
         ids: list[str] = []
         labels: list[float] = []
         for batch in batches:
-            request = self.answers[batch.key].request
+            request = self._answer(batch.key).request
             for row, label in enumerate(batch.labels):
                 if label is not None:
                     ids.append(f"{request}-{row}")
@@ -83,9 +84,11 @@ class Client:
             self._labels.append(self._pool.submit(self._post, "feedback", body, {}))
 
     def settle(self) -> None:
-        """Wait until all labels that were sent are on record."""
+        """Wait until everything that was sent is answered and on record."""
+        while self._asked:
+            self._receive()
         while self._labels:
-            self._labels.pop().result()
+            self._labels.popleft().result()
 
     def versions(self) -> set[str]:
         """The model versions that the server says it serves now."""
@@ -97,6 +100,17 @@ class Client:
         self._pool.shutdown(cancel_futures=True)
         self._http.close()
         self._books.close()
+
+    def _answer(self, key: str) -> Acknowledged:
+        while key not in self.answers:
+            self._receive()
+        return self.answers[key]
+
+    def _receive(self) -> None:
+        """Take the oldest answer that is still out, and write it into the books."""
+        answer = self._asked.popleft().result()
+        self._books.write(msgspec.json.encode(answer) + b"\n")
+        self.answers[answer.key] = answer
 
     def _ask(self, batch: Batch) -> Acknowledged:
         count = len(batch.labels)

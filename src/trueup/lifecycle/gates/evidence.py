@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ class Evidence:
         champion_scores: Its answers on the same rows, shape [n]; None without champion, or when
             it cannot answer them.
         champion_trouble: Why it cannot.
-        milliseconds: Time of single-row answers, shape [k].
+        predict: The candidate itself.
     """
 
     version: ModelVersion
@@ -46,7 +47,14 @@ class Evidence:
     champion: ModelVersion | None
     champion_scores: Scores | None
     champion_trouble: str
-    milliseconds: npt.NDArray[np.float64]
+    predict: Predictor
+
+    @cached_property
+    def milliseconds(self) -> npt.NDArray[np.float64]:
+        """Times of single-row answers, shape [k]; taken only when a goal asks for latency."""
+        return _timed(
+            self.predict, model_rules.conform(self.holdout, self.version.manifest.signature)
+        )
 
     def trouble(self) -> str:
         """Why nothing can be measured on these rows; empty when it can."""
@@ -75,7 +83,7 @@ def gather(blobs: Blobs, version: ModelVersion, champion: ModelVersion | None) -
         champion=champion,
         champion_scores=champion_scores,
         champion_trouble=champion_trouble,
-        milliseconds=_timed(predict, rows),
+        predict=predict,
     )
 
 
