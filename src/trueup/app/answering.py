@@ -9,7 +9,7 @@ from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.permissions import Permission
 from trueup.lifecycle.serving.application import Application
-from trueup.lifecycle.serving.follower import Follower
+from trueup.lifecycle.serving.follower import EVERY_S, Follower
 from trueup.lifecycle.serving.journal import Journal
 from trueup.lifecycle.serving.registry import Registry
 from trueup.people.access import guard
@@ -30,7 +30,7 @@ def open_answering(
     workspace: Workspace,
     *,
     on_failure: Callable[[str, Exception], None],
-    every_s: float = 0.2,
+    every_s: float = EVERY_S,
 ) -> Answering:
     """The prediction application of a project, already serving what is released.
 

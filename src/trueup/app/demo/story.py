@@ -276,7 +276,7 @@ class Story:
         return self._ana  # operators may not judge; ana does
 
     def _wait_for_server(self, client: Client) -> None:
-        """Traffic goes on when the server serves what the releases say (it looks every 0.2 s)."""
+        """Traffic goes on when the server serves what the releases say."""
         route = self.workspace.releases.routes(self._ana)[DEPLOYMENT]
         wanted = {arm.model_ref.partition("@")[2] for arm in route.arms}
         deadline = time.monotonic() + _FOLLOWS_WITHIN_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Final
 
 import msgspec
 import polars as pl
@@ -150,8 +151,21 @@ def load_predictor(blobs: Blobs, format_: str, file: str) -> Predictor:
         DeniedError: The file names types that are not known to be safe.
         BackendError: The file is damaged.
     """
-    backend = load_backend("formats", format_)()
     raw = blobs.get(file)
+    # A candidate is loaded to be registered, to be judged and to be beaten: it is built once.
+    known = _built.get((format_, file)) or _build(format_, file, raw)
+    _built[format_, file] = known
+    while len(_built) > _MOST_BUILT:
+        del _built[next(iter(_built))]
+    return known
+
+
+_MOST_BUILT: Final = 4
+_built: dict[tuple[str, str], Predictor] = {}
+
+
+def _build(format_: str, file: str, raw: bytes) -> Predictor:
+    backend = load_backend("formats", format_)()
     try:
         predictor: Predictor = backend.predictor(backend.load(raw))
     except TrueupError:

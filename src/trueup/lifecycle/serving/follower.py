@@ -10,7 +10,7 @@ from trueup.lifecycle.releases.records import Route
 from trueup.lifecycle.serving.application import Application
 from trueup.lifecycle.serving.source import ModelSource
 
-EVERY_S = 0.2
+EVERY_S = 0.1
 _AGAIN_S = 30.0  # a route that failed to load is tried again after this long
 
 OnFailure = Callable[[str, Exception], None]
