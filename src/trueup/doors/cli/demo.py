@@ -14,11 +14,11 @@ from trueup.doors.cli.output import emit_json, json_option
 
 @click.command(cls=Command, example="trueup demo --quick")
 @click.argument("folder", default="trueup-demo", type=click.Path(path_type=Path))
-@click.option("--quick", is_flag=True, help="A tenth of the traffic.")
+@click.option("--quick", is_flag=True, help="A tenth of the planes.")
 @click.option(
     "--traffic",
     type=click.FloatRange(0.001, 1),  # less would be no plane at all
-    help="Share of the traffic, from 0.001 to 1.",
+    help="Share of the planes whose flights are replayed, from 0.001 to 1.",
 )
 @click.option(
     "--months",

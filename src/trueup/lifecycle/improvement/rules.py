@@ -10,8 +10,9 @@ from trueup.lifecycle.improvement.records import Proposal, ProposalState
 
 OPEN: Final[tuple[ProposalState, ...]] = ("proposed", "training", "requested")
 
-# After a candidate was refused there must be new evidence before the next one is tried.
-WAIT: Final = timedelta(days=28)
+# After a candidate was refused the next one needs new evidence: a whole window of four weeks, and
+# the labels of its last days.
+WAIT: Final = timedelta(days=35)
 
 _NEXT: Final[Mapping[ProposalState, frozenset[ProposalState]]] = {
     "proposed": frozenset({"training", "failed"}),
