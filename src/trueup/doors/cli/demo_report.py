@@ -115,9 +115,9 @@ def _alerts(summary: Summary) -> Text:
     warnings = summary.findings.get("warning", 0)
     text = Text.assemble(
         ("Alerts", "bold"),
-        f"  {plural(len(judged), 'alert')} in {evaluated}; harm confirmed once all labels were "
-        f"there: {judged.count('true')}, false alarms: {judged.count('false')}, "
-        f"open to judgement: {judged.count('unknown')}.\n"
+        f"  {plural(len(judged), 'alert')} in {evaluated}. Once all labels of its window were "
+        f"there, the limit was still broken: {judged.count('true')}; it was not, a false alarm: "
+        f"{judged.count('false')}; not yet known: {judged.count('unknown')}.\n"
         f"  {plural(warnings, 'finding')} of drift or data quality warned and alerted nobody.\n",
     )
     for alert in summary.alerts[:_MOST_SHOWN]:
