@@ -122,7 +122,8 @@ def test_the_bad_candidate_is_refused_and_says_why(journey: Any) -> None:
     results = json.loads(bad["statement"])["results"]
     failed = [r for r in results if r["outcome"] not in ("passed", "not-applicable")]
     assert ("accurate", "limit") in [(r["goal"], r["check"]) for r in failed]
-    assert all(r["value"] < r["limit"] for r in failed if r["goal"] == "accurate")
+    # Among a tenth of the planes its value may reach the limit by chance; the gate asks for proof.
+    assert all(r["bound"] < r["limit"] for r in failed if r["goal"] == "accurate")
     assert bad["model_ref"] == "flights@2"
     assert journey.rows("SELECT * FROM releases WHERE version = 2") == []
     words = (journey.folder.parent / "words.txt").read_text()
