@@ -74,15 +74,7 @@ def test_the_version_is_that_of_the_package(root: Path) -> None:
     assert trueup.__version__ == project["version"]
 
 
-@pytest.fixture(params=["import trueup", "trueup --help"])
-def code(request: pytest.FixtureRequest, root: Path) -> str:
-    if request.param == "import trueup":
-        return IMPORT
-    if not (root / "src/trueup/doors/cli/main.py").exists():
-        pytest.skip("the command line is not built yet: src/trueup/doors/cli/main.py")
-    return HELP
-
-
+@pytest.mark.parametrize("code", [IMPORT, HELP], ids=["import trueup", "trueup --help"])
 def test_starting_loads_nothing_heavy(code: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", code + LOADED], capture_output=True, text=True, check=True
