@@ -74,7 +74,11 @@ def test_the_version_is_that_of_the_package(root: Path) -> None:
     assert trueup.__version__ == project["version"]
 
 
-@pytest.mark.parametrize("code", [IMPORT, HELP], ids=["import trueup", "trueup --help"])
+@pytest.fixture(params=[IMPORT, HELP], ids=["import trueup", "trueup --help"])
+def code(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def test_starting_loads_nothing_heavy(code: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", code + LOADED], capture_output=True, text=True, check=True
