@@ -50,7 +50,7 @@ def test_a_step_with_options_is_callable_too() -> None:
     def work(x: int) -> int:
         return x
 
-    assert (work(3), work.name, work.cache) == (3, "job", False)
+    assert (work(3), work.name, work.options.cache) == (3, "job", False)
 
 
 def test_a_pipeline_becomes_a_graph_and_runs_nothing() -> None:

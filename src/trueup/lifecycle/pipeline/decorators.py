@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 from trueup.foundation.errors import UsageError
 from trueup.foundation.references import check_name
 from trueup.lifecycle.pipeline import graph, origin, rules
-from trueup.lifecycle.pipeline.records import Parameter
+from trueup.lifecycle.pipeline.records import Parameter, StepOptions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,15 +31,17 @@ class Step(Generic[P, R]):
     Attributes:
         name: Name of the step.
         function: The plain function.
-        cache: Whether an equal call may reuse an earlier result.
+        options: What it asks for beside its arguments.
     """
 
-    def __init__(self, function: Callable[P, R], *, name: str = "", cache: bool = True) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, name: str = "", options: StepOptions | None = None
+    ) -> None:
         _check_function("step", function)
         functools.update_wrapper(self, function)
         self.function = function
         self.name = check_name(name or function.__name__, "step")
-        self.cache = cache
+        self.options = options or StepOptions()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function; inside a pipeline, record the call instead."""
@@ -157,7 +159,8 @@ def step(
     """
     if function is not None:
         return Step(function)
-    return lambda marked: Step(marked, name=name, cache=cache)
+    options = StepOptions(cache=cache)
+    return lambda marked: Step(marked, name=name, options=options)
 
 
 @overload

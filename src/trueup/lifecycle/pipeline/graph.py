@@ -17,14 +17,14 @@ from typing import Any, NoReturn, Protocol
 
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.pipeline import origin, rules
-from trueup.lifecycle.pipeline.records import Place
+from trueup.lifecycle.pipeline.records import Place, StepOptions
 
 
 class StepLike(Protocol):
     """What a graph needs to know of a step."""
 
     name: str
-    cache: bool
+    options: StepOptions
     function: Callable[..., Any]
 
     @property
@@ -96,14 +96,41 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What must be true before a step runs: the value of an output, or its opposite."""
+
+    output: Output
+    wanted: bool
+
+
+@dataclass(frozen=True)
 class Node:
-    """One step call: `arguments` by name, with `Output` wherever a value comes from elsewhere."""
+    """One step call, or one choice between two values.
+
+    Attributes:
+        index: Place in the graph's order.
+        name: Unique in the pipeline: the step's name, with `-2` for its second call.
+        step: The step; None for a choice.
+        arguments: By name, with `Output` wherever a value comes from elsewhere. A choice has
+            `condition`, `then` and `otherwise`.
+        at: Where it is called.
+        over: Arguments that are lists to be taken item by item, together; empty for one call.
+        conditions: All must hold, or the step is skipped.
+    """
 
     index: int
     name: str
-    step: StepLike
+    step: StepLike | None
     arguments: dict[str, Any]
     at: Place
+    over: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def called(self) -> StepLike:
+        """The step, for a node that is no choice."""
+        assert self.step is not None, f"{self.name} is a choice"
+        return self.step
 
 
 @dataclass

@@ -7,7 +7,41 @@ from typing import Any, Literal, NamedTuple
 
 from trueup.foundation.records import Record
 
-ValueKind = Literal["frame", "json", "array", "model", "parts"]
+ValueKind = Literal[
+    "frame", "json", "array", "tensors", "model", "text", "bytes", "file", "folder", "list", "parts"
+]
+
+
+class StepOptions(Record):
+    """What a step asks for beside its arguments.
+
+    Attributes:
+        cache: Whether an equal call may reuse an earlier result.
+        version: Text of the user's that belongs to the cache key.
+        depends_on: Files of the project, relative to its root, whose content belongs to the key.
+        environment: Names of environment variables whose values belong to the key.
+        secrets: Names of the secrets that the step may read.
+        retries: How often to try again after a failure.
+        backoff: Wait before the first retry (`2s`); each further one waits twice as long.
+        timeout: Longest time of one attempt (`10m`); empty for none.
+        cpus: Processor cores that one call occupies.
+        memory: Memory that one call may use (`2GB`); empty for no limit.
+        gpus: Graphics processors that one call occupies.
+        at_most: How many calls of this step may run at once; 0 for no limit of its own.
+    """
+
+    cache: bool = True
+    version: str = ""
+    depends_on: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    retries: int = 0
+    backoff: str = "1s"
+    timeout: str = ""
+    cpus: float = 1.0
+    memory: str = ""
+    gpus: float = 0.0
+    at_most: int = 0
 
 
 class Place(NamedTuple):
@@ -31,12 +65,14 @@ class StoredValue(Record):
     """A value between steps, as it lies in the blob store.
 
     Attributes:
-        kind: `frame`, `json`, `array`, `model`, or `parts` for a dict of such values.
-        digest: Address of the bytes; for `parts` the digest of the parts' digests by name.
-        format: `parquet`, `json`, `npy`, or the name of the model format.
+        kind: What it is; `parts` is a dict of such values, `list` a list of them.
+        digest: Address of the bytes; for `parts` and `list` the digest of the digests inside.
+        format: `parquet`, `json`, `npy`, `safetensors`, or the name of the model format; for a
+            `file` the suffix of its name.
         rows: Rows of a frame or array.
         columns: Column names of a frame.
         parts: The values of a dict, by key.
+        items: The values of a list, in order.
     """
 
     kind: ValueKind
@@ -45,6 +81,7 @@ class StoredValue(Record):
     rows: int | None = None
     columns: tuple[str, ...] = ()
     parts: dict[str, StoredValue] = {}
+    items: tuple[StoredValue, ...] = ()
 
 
 class CodeFingerprint(Record):

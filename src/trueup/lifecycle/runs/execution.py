@@ -5,7 +5,6 @@ After a kill the database says which steps had ended; running again reuses them.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,7 +30,7 @@ from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
-from trueup.lifecycle.runs import process, table
+from trueup.lifecycle.runs import addressing, process, table
 from trueup.lifecycle.runs.records import Candidate, Run, StepProgress, StepRun, StepState
 from trueup.lifecycle.runs.service import Runs
 from trueup.state.unit import State
@@ -155,12 +154,14 @@ class _Execution:
         return self._candidate()
 
     def _step(self, node: Node) -> None:
-        components, reasons = self._components(node)
+        components, reasons = addressing.components(
+            node.called, node.arguments, self._root, self._content
+        )
         key = keys.key(components) if components else ""
         if components is not None:
             with self._state.read(self._actor) as connection:
                 known = pipeline_table.entry(connection, key)
-                before = pipeline_table.latest(connection, node.step.name)
+                before = pipeline_table.latest(connection, node.called.name)
             if known is not None and values.is_present(self._blobs, known.outputs):
                 self._reuse(node, key, known)
                 return
@@ -224,7 +225,7 @@ class _Execution:
             if outputs is not None and components is not None:
                 keep = CacheEntry(
                     key=key,
-                    step=node.step.name,
+                    step=node.called.name,
                     run=self._run.id,
                     outputs=outputs,
                     components=components,
@@ -237,11 +238,11 @@ class _Execution:
         arguments = {
             name: graph.replaced(value, self._value) for name, value in node.arguments.items()
         }
-        bound = node.step.signature.bind_partial()
+        bound = node.called.signature.bind_partial()
         bound.arguments.update(arguments)
         what = f"Step '{node.name}'"
         with origin.user_code("step-failed", what, self._root, node.at):
-            return node.step.function(*bound.args, **bound.kwargs)
+            return node.called.function(*bound.args, **bound.kwargs)
 
     def _end(self, node: Node, done: StepRun, keep: CacheEntry | None = None) -> None:
         metrics = values.metrics(self._blobs, done.outputs) if done.outputs else {}
@@ -261,43 +262,11 @@ class _Execution:
             )
         )
 
-    def _components(self, node: Node) -> tuple[Components | None, tuple[str, ...]]:
-        """What the step's key is made of; or nothing, and why the step is not cached."""
-        if not node.step.cache:
-            return None, ("it is not cached (cache=False)",)
-        code = fingerprint.of_code(node.step, self._root)
-        if code.problem:
-            return None, (f"it is not cached: {code.problem}",)
-        parameters: dict[str, Any] = {}
-        inputs: dict[str, str] = {}
-        libraries: dict[str, str] = {}
-        for name, value in node.arguments.items():
-            found = list(graph.outputs_in(value, name))
-            for path, output in found:
-                digest, format_ = self._content(output)
-                inputs[path] = digest
-                libraries |= packages.of_distribution(format_)
-            if found and isinstance(value, Output):
-                continue
-            plain, problem = self._plain(graph.replaced(value, lambda _output: "<input>"))
-            if problem:
-                return None, (f"it is not cached: the argument '{name}' {problem}",)
-            parameters[name] = plain
-        return keys.components(node.step.name, code, parameters, inputs, libraries), ()
-
-    def _plain(self, value: Any) -> tuple[Any, str]:
-        """A plain argument as JSON data that tells different values apart."""
-        if _is_json(value):
-            return value, ""
-        described = fingerprint.of_code(value, self._root)
-        return {"content": described.digest}, described.problem
-
-    def _content(self, output: Output) -> tuple[str, str]:
+    def _content(self, output: Output) -> StoredValue:
         source = graph.source_of(output)
         if isinstance(source, str):
-            return self._run.data[source], "parquet"
-        stored = self._resolved(output)
-        return stored.digest, stored.format
+            return StoredValue(kind="frame", digest=self._run.data[source], format="parquet")
+        return self._resolved(output)
 
     def _resolved(self, output: Output) -> StoredValue:
         source = graph.source_of(output)
@@ -360,13 +329,3 @@ def _record_failure(runs: Runs, actor: Actor, run: Run, error: TrueupError) -> N
         runs.fail(actor, run.id, error)
     except TrueupError as second:
         error.add_note(f"The failure could not be recorded either: {second}")
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, float):
-        return type(value) is float and math.isfinite(value)
-    if type(value) is list:
-        return all(_is_json(item) for item in value)
-    if type(value) is dict:
-        return all(type(key) is str and _is_json(item) for key, item in value.items())
-    return value is None or type(value) in (str, int, bool)

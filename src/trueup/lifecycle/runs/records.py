@@ -12,6 +12,24 @@ RunState = Literal["running", "finished", "failed", "interrupted", "lost"]
 StepState = Literal["finished", "failed", "interrupted"]
 
 
+class RunOptions(Record):
+    """How a pipeline is to be run; none of it belongs to what is run.
+
+    Attributes:
+        engine: URL of the engine that runs the steps.
+        workers: How many steps may run at once; 0 for as many as there are cores.
+        from_step: Run this step and all that follow from it again, whatever the cache holds.
+        only_step: Run this step alone; what it takes must be in the cache.
+        verify_cache: Share of the reused results to compute again and compare, 0 to 1.
+    """
+
+    engine: str = "processes://"
+    workers: int = 0
+    from_step: str = ""
+    only_step: str = ""
+    verify_cache: float = 0.0
+
+
 class RunError(Record):
     """Why a run did not finish."""
 
