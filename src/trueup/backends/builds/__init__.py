@@ -1,0 +1,1 @@
+"""Servers that build, one file each."""

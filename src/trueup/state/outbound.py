@@ -1,0 +1,161 @@
+"""The one hardened client for services of others: Jenkins, Git hosting, lineage, web hooks.
+
+Bounded in time and size, certificates checked, no redirects, and secrets leave only over TLS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+from trueup.foundation.errors import BackendError, UsageError
+from trueup.ports.http import Response
+
+if TYPE_CHECKING:
+    import httpx
+
+_SECONDS: Final = 20.0
+_MOST_BYTES: Final = 32 << 20
+_ATTEMPTS: Final = 3
+_SECRET_HEADERS: Final = frozenset({"authorization", "private-token", "cookie"})
+
+
+class Outbound:
+    """Asks other services.
+
+    Args:
+        plain: Hosts that may be sent secrets over plain HTTP, beside this machine itself.
+        seconds: Longest time of one request.
+    """
+
+    def __init__(self, plain: frozenset[str] = frozenset(), seconds: float = _SECONDS) -> None:
+        self._plain = plain
+        self._seconds = seconds
+        self._client: httpx.Client | None = None
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        login: tuple[str, str] | None = None,
+    ) -> Response:
+        """Ask once; a GET that finds nobody is tried three times. See `ports.http.Http`."""
+        names = {name.lower() for name in headers or ()}
+        self._check(url, has_secret=login is not None or bool(names & _SECRET_HEADERS))
+        import httpx
+
+        attempts = _ATTEMPTS if method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                return self._ask(
+                    method,
+                    url,
+                    headers=dict(headers or {}),
+                    params=dict(query) if query else None,
+                    data=dict(form) if form is not None else None,
+                    json=json,
+                    auth=login,
+                )
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if attempt == attempts:
+                    raise self._failed(url, error) from error
+                time.sleep(0.2 * 2**attempt)
+            except httpx.HTTPError as error:
+                raise self._failed(url, error) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, method: str, url: str, **parts: Any) -> Response:
+        if self._client is None:
+            import httpx
+
+            # No proxy, certificate or password from the surroundings: what is asked is what is
+            # written in the project. Cookies belong to one client, as sessions of Jenkins need.
+            self._client = httpx.Client(
+                timeout=self._seconds, follow_redirects=False, trust_env=False
+            )
+        deadline = time.monotonic() + 3 * self._seconds
+        with self._client.stream(method, url, **parts) as answer:
+            body = bytearray()
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > _MOST_BYTES or time.monotonic() > deadline:
+                    raise BackendError(
+                        "service-answer-too-long",
+                        f"{shown(url)} answers with more than {_MOST_BYTES >> 20} MiB, "
+                        f"or for longer than {3 * self._seconds:.0f} s.",
+                        hint="check the address of the service in trueup.toml",
+                    )
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(
+                status=answer.status_code, headers=headers, body=bytes(body), url=shown(url)
+            )
+
+    def _check(self, url: str, *, has_secret: bool) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(
+                "service-address",
+                f"'{shown(url)}' is no address of a service: it must begin with https://.",
+                hint='url = "https://ci.example.org"',
+            )
+        if parts.username or parts.password:
+            raise UsageError(
+                "service-address",
+                f"The address {shown(url)} holds a user or password; "
+                "they would stand in logs and errors.",
+                hint='user = "name" and token = "secret:NAME", beside the url in trueup.toml',
+            )
+        allowed = is_loopback(parts.hostname) or parts.hostname in self._plain
+        if has_secret and parts.scheme == "http" and not allowed:
+            raise UsageError(
+                "service-without-tls",
+                f"The token for {parts.hostname} would travel in the open over plain HTTP.",
+                hint="use https, or allow this host: plain_http = true beside its url",
+            )
+
+    def _failed(self, url: str, error: Exception) -> BackendError:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return BackendError(
+            "service-unreachable",
+            f"{shown(url)} cannot be reached: {reason}.",
+            hint=f"curl -I '{shown(url)}'",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def shown(url: str) -> str:
+    """An address as a message may show it: without user, password, query and fragment."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
