@@ -50,7 +50,7 @@ class Buildable:
 class Build:
     """One build, waiting or running: its times say which."""
 
-    job: Job
+    job: Buildable
     queue: int
     given: dict[str, str]
     leaves_at: float
