@@ -5,15 +5,21 @@ Records are hashed as sorted JSON, so equal records have equal digests on every 
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import blake3
 
+from trueup.foundation.errors import UsageError
 from trueup.foundation.records import encode
 
 PREFIX = "b3:"
 _MMAP_FROM = 1 << 20
+# Never blake3's AUTO: its pool of threads is lost in a forked process, which would wait forever.
+_THREADS = max(1, min(8, os.cpu_count() or 1))
+_FORM = re.compile(r"b3:[0-9a-f]{64}\Z")
 
 
 def of_bytes(raw: bytes) -> str:
@@ -28,7 +34,7 @@ def of_bytes(raw: bytes) -> str:
 
 def of_file(path: Path) -> str:
     """The digest of a file's bytes, read through a memory map when it is large."""
-    hasher = blake3.blake3()
+    hasher = blake3.blake3(max_threads=_THREADS)
     if path.stat().st_size >= _MMAP_FROM:
         hasher.update_mmap(path)
     else:
@@ -39,6 +45,31 @@ def of_file(path: Path) -> str:
 def of_record(value: Any) -> str:
     """The digest of a record or of plain JSON data."""
     return of_bytes(encode(value))
+
+
+def key(digest: str) -> bytes:
+    """The 32 bytes of a digest, as indexes and packs hold it.
+
+    Raises:
+        UsageError: The text is no digest.
+    """
+    if not _FORM.match(digest):
+        raise UsageError(
+            "digest-malformed",
+            f"'{digest[:80]}' is no digest: 'b3:' and 64 hexadecimal digits.",
+            hint="copy the digest from the output of a trueup command",
+        )
+    return bytes.fromhex(digest[len(PREFIX) :])
+
+
+def key_of(raw: bytes) -> bytes:
+    """The 32 bytes of the digest of some bytes."""
+    return blake3.blake3(raw).digest()
+
+
+def of_key(key: bytes) -> str:
+    """The digest of which these are the 32 bytes."""
+    return PREFIX + key.hex()
 
 
 def short(digest: str, length: int = 12) -> str:
