@@ -33,6 +33,7 @@ from trueup.foundation.references import parse
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.releases import rules as release_rules
 from trueup.lifecycle.releases.records import Release
+from trueup.lifecycle.runs.records import Cause
 from trueup.state.cursors import Reader
 from trueup.state.eventlog import Event
 
@@ -203,7 +204,13 @@ class Automation:
             if run.state == "finished":
                 version = self._workspace.models.register(ACTOR, run.id) if run.candidate else None
                 return Trained(run, version)
-        return train(self._workspace, ACTOR, model, {}, caused_by=cause)
+        return train(
+            self._workspace,
+            ACTOR,
+            model,
+            {},
+            cause=Cause(by=cause, reason="a retraining was proposed"),
+        )
 
     def _request_release(self, proposal: Proposal, at: datetime) -> None:
         try:

@@ -102,7 +102,7 @@ def of_run(run: Run) -> dict[str, str]:
         "state": run.state,
         "parameters": ", ".join(f"{k}={v}" for k, v in run.parameters.items()),
         "started": f"{run.started_at:%Y-%m-%d %H:%M} by {run.started_by}",
-        "because of": run.caused_by,
+        "because of": run.reason or run.caused_by,
         "code": run.code,
         "environment": run.environment,
     }

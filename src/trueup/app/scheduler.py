@@ -19,6 +19,7 @@ from trueup.app.wiring import Workspace
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError, TrueupError
 from trueup.lifecycle.pipeline import discovery
+from trueup.lifecycle.runs.records import Cause
 from trueup.state.leases import Lease
 
 EVERY_S = 5.0
@@ -114,4 +115,10 @@ class Scheduler:
             # The cause is unique to the slot: after a crash the same slot is not run twice.
             if due <= now and not self._workspace.runs.caused_by(ACTOR, cause):
                 self._tell(f"pipeline {name} is due")
-                train(self._workspace, ACTOR, name, {}, caused_by=cause)
+                train(
+                    self._workspace,
+                    ACTOR,
+                    name,
+                    {},
+                    cause=Cause(by=cause, reason=f"schedule {pipeline.schedule}"),
+                )

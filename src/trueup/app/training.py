@@ -16,7 +16,7 @@ from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.pipeline import discovery, rules, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
-from trueup.lifecycle.runs.records import Run, StepProgress
+from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, StepProgress
 
 
 class Trained(NamedTuple):
@@ -32,7 +32,7 @@ def train(
     name: str,
     parameters: Mapping[str, Any],
     *,
-    caused_by: str = "",
+    cause: Cause = BY_HAND,
     allow_dirty: bool = False,
     progress: Callable[[StepProgress], None] = nothing,
 ) -> Trained:
@@ -43,7 +43,7 @@ def train(
         actor: Who runs it.
         name: Pipeline or model; may be empty when the project has one pipeline.
         parameters: Values of the pipeline's parameters, typed.
-        caused_by: What asked for it, when no person did.
+        cause: What the run is made for.
         allow_dirty: Run although files differ from the commit; the run says so.
         progress: Called as steps start and end.
 
@@ -71,7 +71,7 @@ def train(
         data_digests={dataset: version.digest for dataset, version in snapshots.items()},
         commit=origin.commit,
         dirty=origin.is_dirty,
-        caused_by=caused_by,
+        cause=cause,
         progress=progress,
     )
     version = workspace.models.register(actor, run.id) if run.candidate else None

@@ -15,7 +15,7 @@ from trueup.state.schema import metadata
 cursors = sa.Table(
     "cursors",
     metadata,
-    sa.Column("reader", sa.String(100), primary_key=True),
+    sa.Column("reader", sa.String(200), primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
 

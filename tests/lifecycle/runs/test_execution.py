@@ -12,6 +12,7 @@ from trueup.foundation.errors import ConflictError, DeniedError, UsageError, Use
 from trueup.foundation.records import decode
 from trueup.lifecycle.pipeline import values
 from trueup.lifecycle.pipeline.packages import Environment
+from trueup.lifecycle.runs.records import Cause
 from trueup.lifecycle.runs.service import Runs
 from trueup.state import eventlog
 from trueup.state.unit import State
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def test_a_run_records_its_inputs_its_steps_and_its_metrics(
     project: Project, state: State, scientist: Actor
 ) -> None:
-    run = project.run({"at": 3}, commit="c0ffee", dirty=True, caused_by="event-1")
+    run = project.run({"at": 3}, commit="c0ffee", dirty=True, cause=Cause(by="event-1"))
 
     shown = Runs(state).show(scientist, run.id)
     assert shown.run == run
@@ -246,7 +247,7 @@ def test_a_run_that_was_declared_lost_cannot_finish(
 
 
 def test_start_and_end_are_events_with_the_cause(project: Project, state: State) -> None:
-    run = project.run(caused_by="event-1")
+    run = project.run(cause=Cause(by="event-1"))
     with state.database.reading() as connection:
         started, finished = eventlog.about(connection, run.ref)
     assert (started.type, started.data["caused_by"]) == ("run.started", "event-1")

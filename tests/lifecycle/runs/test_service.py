@@ -16,7 +16,7 @@ import pytest
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.lifecycle.runs import table
-from trueup.lifecycle.runs.records import Run
+from trueup.lifecycle.runs.records import Cause, Run
 from trueup.lifecycle.runs.service import Runs
 from trueup.state import eventlog
 from trueup.state.unit import State
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 def start(state: State, actor: Actor, pipeline: str = "flights", caused_by: str = "") -> Run:
     return Runs(state).start(
-        actor, pipeline, parameters={}, data={}, code="", environment="", caused_by=caused_by
+        actor,
+        pipeline,
+        parameters={},
+        data={},
+        code="",
+        environment="",
+        cause=Cause(by=caused_by),
     )
 
 

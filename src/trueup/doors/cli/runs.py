@@ -84,6 +84,9 @@ def _print(detail: RunDetail) -> None:
             "code": short(run.code) if run.code else "",
             "commit": run.commit[:7] + (" and files that differ from it" if run.dirty else ""),
             "caused by": run.caused_by,
+            "because": run.reason,
+            "partition": run.partition,
+            "sweep": run.sweep,
             "started": f"{words.moment(run.started_at)} by {run.started_by}",
             "took": _took(run),
         }

@@ -31,7 +31,15 @@ from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
 from trueup.lifecycle.runs import addressing, process, table
-from trueup.lifecycle.runs.records import Candidate, Run, StepProgress, StepRun, StepState
+from trueup.lifecycle.runs.records import (
+    BY_HAND,
+    Candidate,
+    Cause,
+    Run,
+    StepProgress,
+    StepRun,
+    StepState,
+)
 from trueup.lifecycle.runs.service import Runs
 from trueup.state.unit import State
 
@@ -51,7 +59,7 @@ def execute(
     data_digests: Mapping[str, str],
     commit: str = "",
     dirty: bool = False,
-    caused_by: str = "",
+    cause: Cause = BY_HAND,
     progress: Callable[[StepProgress], None] = nothing,
 ) -> Run:
     """Run a pipeline to its end and record everything about it.
@@ -66,7 +74,7 @@ def execute(
         data_digests: The snapshot digest of every dataset of the project.
         commit: Git commit of the project.
         dirty: Whether files differ from it.
-        caused_by: Event that caused this run.
+        cause: What the run is made for.
         progress: Called as steps start and end.
 
     Returns:
@@ -94,7 +102,7 @@ def execute(
             environment=packages.capture(state.blobs),
             commit=commit,
             dirty=dirty,
-            caused_by=caused_by,
+            cause=cause,
         )
         execution = _Execution(state, actor, root, drawn, run, load_data, progress)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.records import StoredValue
@@ -28,6 +28,27 @@ class RunOptions(Record):
     from_step: str = ""
     only_step: str = ""
     verify_cache: float = 0.0
+
+
+class Cause(Record):
+    """What a run is made for.
+
+    Attributes:
+        by: What asked for it: a slot of a schedule, an event, a proposal; empty for a person.
+        reason: The same in words.
+        run: The identifier kept free for the run; empty for a new one.
+        sweep: Identifier of the sweep or back-fill that it belongs to.
+        partition: The part of the data that it covers.
+    """
+
+    by: str = ""
+    reason: str = ""
+    run: str = ""
+    sweep: str = ""
+    partition: str = ""
+
+
+BY_HAND: Final = Cause()
 
 
 class RunError(Record):
@@ -68,7 +89,10 @@ class Run(Record):
         code: Fingerprint of the pipeline and all steps; empty when it could not be taken.
         data: Dataset name to snapshot digest, for the datasets it reads.
         environment: Digest of the environment (an `Environment` as JSON).
-        caused_by: Event that caused it; empty when a person started it.
+        caused_by: What asked for it; empty when a person started it.
+        reason: The same in words.
+        sweep: Identifier of the sweep or back-fill that it belongs to.
+        partition: The part of the data that it covers.
         started_by: Who.
         started_at: When.
         ended_at: When it ended, or was found lost.
@@ -92,6 +116,9 @@ class Run(Record):
     ended_at: datetime | None = None
     error: RunError | None = None
     candidate: Candidate | None = None
+    reason: str = ""
+    sweep: str = ""
+    partition: str = ""
 
     @property
     def ref(self) -> str:

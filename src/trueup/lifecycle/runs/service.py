@@ -18,7 +18,9 @@ from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.records import CacheEntry
 from trueup.lifecycle.runs import process, rules, table
 from trueup.lifecycle.runs.records import (
+    BY_HAND,
     Candidate,
+    Cause,
     Metric,
     Run,
     RunDetail,
@@ -48,12 +50,12 @@ class Runs:
         environment: str,
         commit: str = "",
         dirty: bool = False,
-        caused_by: str = "",
+        cause: Cause = BY_HAND,
     ) -> Run:
         """Record that this process starts a run; the arguments are those of `Run`."""
         with self._state.write(actor, "runs.write") as unit:
             run = Run(
-                id=short_id(),
+                id=cause.run or short_id(),
                 pipeline=pipeline,
                 model=model,
                 state="running",
@@ -63,13 +65,17 @@ class Runs:
                 code=code,
                 data=dict(data),
                 environment=environment,
-                caused_by=caused_by,
+                caused_by=cause.by,
+                reason=cause.reason,
+                sweep=cause.sweep,
+                partition=cause.partition,
                 started_by=actor.name,
                 started_at=unit.at,
             )
             table.add(unit.connection, run, process.this_process())
             facts = ("pipeline", "parameters", "data", "code", "commit", "dirty", "caused_by")
-            unit.emit("run.started", run.ref, data={name: getattr(run, name) for name in facts})
+            data = {name: getattr(run, name) for name in facts}
+            unit.emit("run.started", run.ref, why=run.reason, data=data)
             return run
 
     def end_step(

@@ -73,7 +73,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "cursors",
-        sa.Column("reader", sa.String(length=100), nullable=False),
+        sa.Column("reader", sa.String(length=200), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("reader", name=op.f("pk_cursors")),
     )
@@ -275,7 +275,10 @@ def upgrade() -> None:
         sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("environment", sa.String(length=80), nullable=False),
-        sa.Column("caused_by", sa.String(length=36), nullable=False),
+        sa.Column("caused_by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("sweep", sa.String(length=20), server_default="", nullable=False),
+        sa.Column("partition", sa.String(length=100), server_default="", nullable=False),
         sa.Column("started_by", sa.String(length=200), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
@@ -289,6 +292,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_runs_pipeline"), "runs", ["pipeline"], unique=False)
     op.create_index(op.f("ix_runs_started_at"), "runs", ["started_at"], unique=False)
     op.create_index(op.f("ix_runs_state"), "runs", ["state"], unique=False)
+    op.create_index(op.f("ix_runs_sweep"), "runs", ["sweep"], unique=False)
     op.create_table(
         "step_cache",
         sa.Column("key", sa.String(length=80), nullable=False),
@@ -361,6 +365,7 @@ def downgrade() -> None:
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")
+    op.drop_index(op.f("ix_runs_sweep"), table_name="runs")
     op.drop_index(op.f("ix_runs_state"), table_name="runs")
     op.drop_index(op.f("ix_runs_started_at"), table_name="runs")
     op.drop_index(op.f("ix_runs_pipeline"), table_name="runs")
