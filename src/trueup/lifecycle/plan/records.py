@@ -180,6 +180,69 @@ class Plan(Record):
         return next(goal for goal in self.goals if goal.id == goal_id)
 
 
+class RemoteStore(Record):
+    """A store elsewhere that data and results are pushed to and pulled from."""
+
+    url: str
+
+
+class Connection(Record):
+    """A service of somebody else's that Trueup speaks to, such as Jenkins or GitHub.
+
+    Attributes:
+        url: Its address.
+        user: Who logs in; empty where a token is enough.
+        token: Name of the secret that holds token or password: `secret:NAME`.
+        repository: The repository there, `owner/name`, for Git hosting.
+        plain_http: Whether the token may travel without TLS.
+    """
+
+    url: str
+    user: str = ""
+    token: str = ""
+    repository: str = ""
+    plain_http: bool = False
+
+
+class Costs(Record):
+    """What computing costs here; 0 leaves a resource out of the figure.
+
+    Attributes:
+        cpu_hour: One processor core for one hour.
+        gb_hour: One gigabyte of memory for one hour.
+        gpu_hour: One graphics processor for one hour.
+        currency: The unit of all three.
+    """
+
+    cpu_hour: float = 0.0
+    gb_hour: float = 0.0
+    gpu_hour: float = 0.0
+    currency: str = ""
+
+
+class SharedCache(Record):
+    """Where results of steps are shared: the name of a remote; empty for nowhere."""
+
+    remote: str = ""
+
+
+class Surroundings(Record):
+    """What a project works with. It stands in `trueup.toml`, but belongs to no plan: no verdict
+    and no approval depends on it, and it counts as soon as it is written.
+
+    Attributes:
+        remotes: Stores elsewhere, by name.
+        connections: Services of others, by name.
+        costs: What computing costs.
+        cache: Where results of steps are shared.
+    """
+
+    remotes: dict[str, RemoteStore] = {}
+    connections: dict[str, Connection] = {}
+    costs: Costs = Costs()
+    cache: SharedCache = SharedCache()
+
+
 class AdoptedPlan(Record):
     """A plan that was put in force.
 

@@ -10,7 +10,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.plan.records import Goal, Milestone, MilestoneStatus, Plan
+from trueup.lifecycle.plan.records import Goal, Milestone, MilestoneStatus, Plan, Surroundings
 from trueup.statistics.metrics import Metric
 
 
@@ -47,6 +47,36 @@ def check(plan: Plan, metrics: Mapping[str, Metric]) -> None:
         if not milestone.done_when:
             raise _wrong(f"milestone '{milestone.id}' has no condition, so nothing could reach it")
     _check_deployments(plan)
+
+
+def check_surroundings(around: Surroundings) -> None:
+    """Refuse surroundings that could not be used.
+
+    Raises:
+        UsageError: Naming the first thing that is wrong.
+    """
+    for name, remote in around.remotes.items():
+        check_name(name, "remote")
+        if "://" not in remote.url:
+            raise _wrong(f"remote '{name}' has the url '{remote.url}'; write s3://bucket/folder")
+    for name, connection in around.connections.items():
+        check_name(name, "connection")
+        if connection.token and not connection.token.startswith("secret:"):
+            raise _wrong(
+                f"connection '{name}' holds its token in the open; keep it with "
+                f"'trueup secret set' and write token = \"secret:{name.upper()}_TOKEN\""
+            )
+    costs = around.costs
+    for key in ("cpu_hour", "gb_hour", "gpu_hour"):
+        if getattr(costs, key) < 0:
+            raise _wrong(f"costs.{key} is {getattr(costs, key)}; it must not be negative")
+    if around.cache.remote and around.cache.remote not in around.remotes:
+        raise UsageError(
+            "plan-dangling",
+            f"cache.remote points at '{around.cache.remote}', which is no remote."
+            f"{did_you_mean(around.cache.remote, around.remotes)}",
+            hint=f'add to trueup.toml:  [remotes.{around.cache.remote}]  url = "s3://bucket/folder"',
+        )
 
 
 def plan_digest(plan: Plan, fingerprints: Mapping[str, str]) -> str:

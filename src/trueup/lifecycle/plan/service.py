@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -11,11 +12,30 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.plan import rules, table
-from trueup.lifecycle.plan.records import AdoptedPlan, Plan
+from trueup.lifecycle.plan.records import (
+    AdoptedPlan,
+    Connection,
+    Costs,
+    Plan,
+    RemoteStore,
+    SharedCache,
+    Surroundings,
+)
 from trueup.people.access import guard
 from trueup.people.service import set_team
 from trueup.state.unit import State
 from trueup.statistics import metrics
+
+_Part = TypeVar("_Part", Plan, Surroundings)
+
+
+class _File(Plan):
+    """The whole of `trueup.toml`: the plan, and its surroundings."""
+
+    remotes: dict[str, RemoteStore] = {}
+    connections: dict[str, Connection] = {}
+    costs: Costs = Costs()
+    cache: SharedCache = SharedCache()
 
 
 def read(root: Path) -> Plan:
@@ -24,9 +44,26 @@ def read(root: Path) -> Plan:
     Raises:
         UsageError: It is no TOML, has unknown keys or wrong values, or is not sound.
     """
-    plan = toml.read(root / configuration.FILE, Plan)
+    file = toml.read(root / configuration.FILE, _File)
+    rules.check_surroundings(_part(file, Surroundings))
+    plan = _part(file, Plan)
     rules.check(plan, metrics.METRICS)
     return plan
+
+
+def surroundings(root: Path) -> Surroundings:
+    """What the project in `root` works with, as `trueup.toml` says now.
+
+    Raises:
+        UsageError: The file is no TOML, has unknown keys, or a value is of no use.
+    """
+    around = _part(toml.read(root / configuration.FILE, _File), Surroundings)
+    rules.check_surroundings(around)
+    return around
+
+
+def _part(file: _File, kind: type[_Part]) -> _Part:
+    return kind(**{name: getattr(file, name) for name in kind.__struct_fields__})
 
 
 def address(plan: Plan) -> tuple[str, dict[str, str]]:
