@@ -128,3 +128,19 @@ class MissingExtraError(BackendError, ImportError):
 
 class InternalError(TrueupError):
     """A bug in Trueup itself."""
+
+
+def of_problem(problem: Mapping[str, Any]) -> TrueupError:
+    """The error that `as_problem` described, for example in another process."""
+    kinds: dict[str, type[TrueupError]] = {
+        kind.__name__: kind
+        for kind in (
+            *(UsageError, NotFoundError, ConflictError, DeniedError, GateFailedError),
+            *(UserCodeError, BackendError),
+        )
+    }
+    kind = kinds.get(problem["title"], InternalError)
+    if problem["title"] == MissingExtraError.__name__:
+        kind = BackendError
+    code, message = problem["code"], problem["detail"]
+    return kind(code, message, hint=problem.get("hint", ""), context=problem.get("context"))

@@ -18,7 +18,8 @@ from trueup.foundation.text import did_you_mean
 def names(port: str) -> list[str]:
     """The names of all back ends of a port, Trueup's own and installed ones."""
     package = importlib.import_module(f"trueup.backends.{port}")
-    own = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    modules = pkgutil.iter_modules(package.__path__)
+    own = {module.name for module in modules if not module.name.startswith("_")}
     return sorted(own | {point.name for point in metadata.entry_points(group=f"trueup.{port}")})
 
 

@@ -1,0 +1,361 @@
+"""The process that starts attempts: it imports the project once, then forks a child for each.
+
+It runs on its own, told what to do through a socket by `processes.py`. It has no threads. When
+the project started threads that a fork would lose, each attempt gets a fresh interpreter instead.
+When the socket closes, because the run ended or was killed, everything below it is killed.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from trueup.backends.engines import _child, _system
+from trueup.backends.engines._frames import Unpacker, packed
+from trueup.backends.engines._log import BoundedLog
+from trueup.foundation.errors import InternalError, TrueupError
+from trueup.ports.engine import Ending, Perform
+
+_READ = 1 << 18
+_LOOK_AT_MEMORY = 0.05
+_AFTER_TIMEOUT = 0.1  # for the attempt to say where it hangs
+_LAST_OUTPUT = 1.0
+_FRESH = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from trueup.backends.engines import _server; _server.fresh()"
+)
+
+
+class _Running:
+    """One attempt under way."""
+
+    def __init__(self, attempt: dict[str, Any], pid: int, results: int, output: int) -> None:
+        self.attempt = attempt
+        self.id: str = attempt["id"]
+        self.pid = pid
+        self.results = results
+        self.output = output
+        self.open_ends = {results, output}
+        self.unpacker = Unpacker()
+        self.log = BoundedLog(Path(attempt["log"]))
+        self.result: list[Any] = []
+        self.ending: Ending | None = None
+        self.started = time.monotonic()
+        self.kernel_kills = _system.kernel_kills()
+        self.peak_memory = 0
+        limit = attempt["timeout"]
+        self.deadline = self.started + limit + _AFTER_TIMEOUT if limit else 0.0
+
+    def read_results(self) -> None:
+        """Take in what the attempt has sent so far."""
+        while raw := self._read(self.results):
+            for message in self.unpacker.feed(raw):
+                if "hide" in message:
+                    self.log.hide(message["hide"])
+                else:
+                    self.result = [message["result"]]
+
+    def read_output(self, *, to_the_end: bool = False) -> None:
+        """Take in what it has printed; what must be hidden is read first."""
+        until = time.monotonic() + _LAST_OUTPUT
+        while True:
+            raw = self._read(self.output)
+            if raw:
+                self.read_results()
+                self.log.write(raw)
+            if raw == b"" or (not to_the_end and (raw is None or len(raw) < _READ)):
+                return
+            if raw is None:
+                if time.monotonic() > until:  # somebody who got away holds the other end
+                    return
+                time.sleep(0.001)
+
+    def _read(self, end: int) -> bytes | None:
+        raw = _read(end)
+        if raw == b"":
+            self.open_ends.discard(end)
+        return raw
+
+    def kill(self, ending: Ending) -> None:
+        """End it and all that it started."""
+        if self.ending is None:
+            self.ending = ending
+            _system.kill_family(self.pid)
+
+
+class Server:
+    """Starts attempts and tells how they end."""
+
+    def __init__(self, channel: socket.socket, program: dict[str, Any], perform: Perform) -> None:
+        self._channel = channel
+        self._program = program
+        self._perform = perform
+        self._lost = _system.threads_lost_in_a_fork()
+        self._messages = Unpacker()
+        self._running: dict[str, _Running] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(channel, selectors.EVENT_READ, None)
+        self._died, wake = os.pipe()
+        os.set_blocking(self._died, False)
+        os.set_blocking(wake, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self._selector.register(self._died, selectors.EVENT_READ, None)
+        gc.collect()
+        gc.freeze()  # what was imported is shared with the children; counting it would copy it
+
+    def serve(self) -> None:
+        """Until the socket closes."""
+        notice = ""
+        if self._lost:
+            names = ", ".join(dict.fromkeys(self._lost))
+            notice = (
+                f"importing the project started threads that a fork would lose ({names}), "
+                "so each step starts a fresh interpreter"
+            )
+        self._tell({"ready": {"notice": notice}})
+        while True:
+            ready = self._selector.select(self._patience())
+            for key, _ in ready:
+                if isinstance(key.data, _Running):
+                    self._take_in(key.data)
+                elif key.fileobj == self._died:
+                    _read(self._died)
+                elif not self._obey():
+                    return
+            self._watch()
+            self._reap()
+
+    def _take_in(self, running: _Running) -> None:
+        running.read_results()
+        running.read_output()
+        for end in {running.results, running.output} - running.open_ends:
+            with suppress(KeyError):  # it was the other end that closed
+                self._selector.unregister(end)
+
+    def end_all(self) -> None:
+        """Kill every attempt and whatever is left of it."""
+        for running in self._running.values():
+            _system.kill_family(running.pid)
+        _system.kill_orphans(())
+
+    def _patience(self) -> float | None:
+        limited = any(running.attempt["memory"] for running in self._running.values())
+        deadlines = [r.deadline for r in self._running.values() if r.deadline and not r.ending]
+        waits = [max(0.0, deadline - time.monotonic()) for deadline in deadlines]
+        if limited:
+            waits.append(_LOOK_AT_MEMORY)
+        return min(waits, default=None)
+
+    def _obey(self) -> bool:
+        try:
+            raw = self._channel.recv(_READ)
+        except (ConnectionError, InterruptedError):
+            raw = b""
+        for message in self._messages.feed(raw):
+            if "start" in message:
+                self._start(message["start"])
+            elif message["cancel"] in self._running:
+                self._running[message["cancel"]].kill("cancelled")
+        return bool(raw)
+
+    def _start(self, attempt: dict[str, Any]) -> None:
+        results, results_end = os.pipe()
+        output, output_end = os.pipe()
+        try:
+            if self._lost:
+                pid = self._spawned(attempt, results_end, output_end)
+            else:
+                pid = os.fork()
+                if pid == 0:
+                    os.close(results)
+                    os.close(output)
+                    self._in_child(attempt, results_end, output_end)
+        finally:
+            os.close(results_end)
+            os.close(output_end)
+        os.set_blocking(results, False)
+        os.set_blocking(output, False)
+        running = self._running[attempt["id"]] = _Running(attempt, pid, results, output)
+        self._selector.register(output, selectors.EVENT_READ, running)
+        self._selector.register(results, selectors.EVENT_READ, running)
+
+    def _in_child(self, attempt: dict[str, Any], results: int, output: int) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            _child.settle(_SERVER, output)
+            self._close_inherited()
+            code = _child.carry_out(self._perform, attempt, results)
+        finally:
+            os._exit(code)
+
+    def _close_inherited(self) -> None:
+        self._channel.close()
+        self._selector.close()
+        for running in self._running.values():
+            os.close(running.results)
+            os.close(running.output)
+
+    def _spawned(self, attempt: dict[str, Any], results: int, output: int) -> int:
+        order = {"program": self._program, "attempt": attempt, "results": results}
+        path = json.dumps(sys.path)
+        child = subprocess.Popen(  # noqa: S603 (this interpreter, our own code)
+            [sys.executable, "-P", "-c", _FRESH, path, str(_SERVER)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            pass_fds=(results,),
+            start_new_session=True,
+        )
+        assert child.stdin is not None
+        with suppress(BrokenPipeError):
+            child.stdin.write(packed(order))
+            child.stdin.close()
+        child.returncode = 0  # it is reaped below, with all others
+        return child.pid
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for running in self._running.values():
+            if running.deadline and now >= running.deadline:
+                running.kill("timed-out")
+            limit = running.attempt["memory"]
+            if limit and running.ending is None:
+                memory = _system.memory_of(running.pid)
+                running.peak_memory = max(running.peak_memory, memory)
+                if memory > limit:
+                    running.kill("out-of-memory")
+
+    def _reap(self) -> None:
+        for running in list(self._running.values()):
+            if os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                # It is not reaped yet, so that its number is still its own.
+                _system.kill_family(running.pid)
+                _, status, usage = os.wait4(running.pid, 0)
+                del self._running[running.id]
+                self._ended(running, os.waitstatus_to_exitcode(status), usage)
+
+    def _ended(self, running: _Running, code: int, usage: Any) -> None:
+        seconds = time.monotonic() - running.started
+        _system.kill_orphans({other.pid for other in self._running.values()})
+        for end in (running.results, running.output):
+            with suppress(KeyError):
+                self._selector.unregister(end)
+        running.read_results()
+        running.read_output(to_the_end=True)
+        running.log.close()
+        os.close(running.results)
+        os.close(running.output)
+        gave = bool(running.result) and code == 0
+        ending: Ending = running.ending or ("returned" if gave else "crashed")
+        if ending == "crashed" and code == -signal.SIGKILL:
+            out_of_memory = _system.kernel_kills() > running.kernel_kills
+            ending = "out-of-memory" if out_of_memory else ending
+        unit = 1 if sys.platform == "darwin" else 1024
+        outcome = {
+            "id": running.id,
+            "ending": ending,
+            "result": running.result[0] if ending == "returned" else None,
+            "exit": "" if ending == "returned" else _words(code),
+            "seconds": seconds,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "peak_memory": max(usage.ru_maxrss * unit, running.peak_memory),
+            "worker": f"{os.uname().nodename}/{running.pid}",
+        }
+        self._tell({"ended": outcome})
+
+    def _tell(self, message: Any) -> None:
+        self._channel.sendall(packed(message))
+
+
+_SERVER = os.getpid()
+
+
+def main() -> None:
+    """The server: arguments are the number of its socket and of the process that wants it."""
+    channel = socket.socket(fileno=int(sys.argv[2]))
+    channel.set_inheritable(False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _system.die_with_parent(int(sys.argv[3]), signal.SIGKILL)
+    _system.name_process("trueup-steps")
+    _system.adopt_orphans()
+    messages = Unpacker()
+    program: list[dict[str, Any]] = []
+    while not program:
+        raw = channel.recv(4)  # no more than this message: what follows is the server's
+        if not raw:
+            return
+        size = int.from_bytes(raw, "big")
+        program = messages.feed(raw + channel.recv(size, socket.MSG_WAITALL))
+    try:
+        perform = _prepared(program[0])
+    except Exception as error:
+        _refuse(channel, error)
+        return
+    # From here on there may be children: when its parent is killed the socket closes, and it ends
+    # them first.
+    _system.outlive_parent()
+    server = Server(channel, program[0], perform)
+    try:
+        with suppress(ConnectionError):
+            server.serve()
+    finally:
+        if os.getpid() == _SERVER:
+            server.end_all()
+
+
+def fresh() -> NoReturn:
+    """A worker in an interpreter of its own: it reads its order, prepares, and carries it out."""
+    code = 1
+    try:
+        order = Unpacker().feed(sys.stdin.buffer.read())[0]
+        os.set_inheritable(order["results"], False)
+        _child.settle(int(sys.argv[2]), 1)
+        perform = _prepared(order["program"])
+        code = _child.carry_out(perform, order["attempt"], order["results"])
+    finally:
+        os._exit(code)
+
+
+def _prepared(program: dict[str, Any]) -> Perform:
+    module, _, name = program["entry"].partition(":")
+    perform: Perform = getattr(importlib.import_module(module), name)(program["setup"])
+    return perform
+
+
+def _refuse(channel: socket.socket, error: Exception) -> None:
+    if not isinstance(error, TrueupError):
+        import traceback
+
+        traceback.print_exception(error)
+        error = InternalError("internal", f"{type(error).__name__}: {error}")
+    channel.sendall(packed({"failed": error.as_problem()}))
+
+
+def _read(end: int) -> bytes | None:
+    """What can be read now: nothing yet is None, nothing ever again is empty."""
+    try:
+        return os.read(end, _READ)
+    except (BlockingIOError, InterruptedError):
+        return None
+
+
+def _words(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
