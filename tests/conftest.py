@@ -23,6 +23,7 @@ from trueup.people.access import guard
 from trueup.people.service import People, set_team
 from trueup.state.database import Database
 from trueup.state.unit import State
+from trueup.testing.s3_server import S3Server
 
 # Examples are the same in every run, so that a failure here is a failure everywhere.
 settings.register_profile("trueup", deadline=None, derandomize=True, database=None)
@@ -85,6 +86,21 @@ def new_state(tmp_path: Path) -> Iterator[Callable[[], State]]:
     yield opener
     for each in opened:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server in this process."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty bucket, and an environment in which it can be reached."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.new_bucket()
 
 
 @pytest.fixture
