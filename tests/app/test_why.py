@@ -13,7 +13,6 @@ from trueup.app.why import explain
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError, NotFoundError, UsageError
-from trueup.lifecycle.data import rules as data_rules
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.plan.rules import plan_digest
 
@@ -183,8 +182,9 @@ def test_the_digests_of_a_chain_can_be_recomputed_from_what_is_stored(
     holdout = facts[ids["verdict"]]["holdout"]
     assert digests.of_bytes(workspace.state.blobs.get(holdout)) == holdout
     snapshot = workspace.datasets.show(ACTOR, "rows", "2")
-    assert facts["data:rows@2"]["digest"] == data_rules.content_digest(snapshot.files)
-    for file in snapshot.files:
+    assert facts["data:rows@2"]["digest"] == snapshot.digest
+    assert digests.of_bytes(workspace.state.blobs.get(snapshot.digest)) == snapshot.digest
+    for file in workspace.datasets.files(ACTOR, snapshot):
         assert digests.of_bytes((lived.root / "data/rows.csv").read_bytes()) == file.digest
     plan = workspace.plans.current(ACTOR)
     assert facts["plan:1"]["digest"] == plan_digest(plan.plan, plan.metrics)

@@ -112,8 +112,8 @@ def of_dataset(version: DatasetVersion) -> dict[str, str]:
     """The facts of a data snapshot."""
     return {
         "digest": version.digest,
-        "rows": f"{version.rows:,}",
-        "files": f"{len(version.files):,}",
+        "rows": "" if version.rows is None else f"{version.rows:,}",
+        "files": f"{version.files:,}",
         "taken": f"{version.taken_at:%Y-%m-%d %H:%M} by {version.taken_by}",
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import click
 
 from trueup.doors.cli import output
@@ -9,7 +11,10 @@ from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
 from trueup.foundation.text import plural, size
+from trueup.lifecycle.data.records import DatasetVersion
 from trueup.rendering import words
+
+_MOST_FILES = 200
 
 
 @click.group(cls=Group)
@@ -28,7 +33,7 @@ def list_(as_json: bool) -> None:
         output.emit_json(found)
         return
     missing = [name for name in declared if name not in {version.name for version in found}]
-    rows = [(v.ref, v.rows, len(v.files), short(v.digest), v.taken_at, v.taken_by) for v in found]
+    rows = [(v.ref, v.rows, v.files, short(v.digest), v.taken_at, v.taken_by) for v in found]
     if rows:
         output.table(("snapshot", "rows", "files", "digest", "taken at", "by"), rows)
     if missing:
@@ -55,7 +60,7 @@ def snapshot(name: str, speaker: str, as_json: bool) -> None:
     if as_json:
         output.emit_json(taken)
         return
-    note = "as before" if taken.ref in known else plural(taken.rows, "row")
+    note = "as before" if taken.ref in known else _held(taken)
     output.show(f"{taken.ref}  {short(taken.digest)}  {note}")
     output.next_step(f"trueup data show {taken.ref}", "trueup run")
 
@@ -68,20 +73,37 @@ def show(reference: str, as_json: bool) -> None:
     wanted = of_kind(reference, "data")
     with output.here() as workspace:
         found = workspace.datasets.show(workspace.owner, wanted.name, wanted.selector)
+        files = list(islice(workspace.datasets.files(workspace.owner, found), _MOST_FILES))
     if as_json:
         output.emit_json(found)
         return
     output.heading(found.ref)
     output.facts(
         {
+            "files": found.files,
+            "size": size(found.size),
             "rows": found.rows,
+            "path": found.path,
+            "branch": found.branch,
+            "made from": ", ".join(f"data:{found.name}@{number}" for number in found.parents),
+            "message": found.message,
             "digest": found.digest,
             "taken": f"{words.moment(found.taken_at)} by {found.taken_by}",
         }
     )
     output.blank()
-    files = [(f.path, f.rows, size(f.size), short(f.digest)) for f in found.files]
-    output.table(("file", "rows", "size", "digest"), files)
-    output.blank()
-    output.table(("column", "type"), found.columns.items())
+    output.table(
+        ("file", "size", "digest"), [(f.path, size(f.size), short(f.digest)) for f in files]
+    )
+    if found.files > len(files):
+        output.say("And {} more.", plural(found.files - len(files), "file"))
+    if found.columns:
+        output.blank()
+        output.table(("column", "type"), found.columns.items())
     output.next_step(f"trueup why {found.ref}")
+
+
+def _held(version: DatasetVersion) -> str:
+    if version.rows is not None:
+        return plural(version.rows, "row")
+    return f"{plural(version.files, 'file')}, {size(version.size)}"

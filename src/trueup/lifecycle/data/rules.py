@@ -1,34 +1,126 @@
-"""What belongs to a dataset. Pure functions."""
+"""What may belong to a dataset, and what a change is. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import errno
+import posixpath
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
-from trueup.foundation import digests
-from trueup.foundation.errors import NotFoundError, UsageError
-from trueup.foundation.records import builtins
+from trueup.foundation.errors import (
+    BackendError,
+    ConflictError,
+    NotFoundError,
+    TrueupError,
+    UsageError,
+)
 from trueup.foundation.text import did_you_mean, listing
-from trueup.lifecycle.data.records import DataFile, DatasetVersion
+from trueup.lifecycle.data.records import Change, DatasetVersion
 
-SUFFIXES = (".parquet", ".csv")
-
-
-def content_digest(files: Sequence[DataFile]) -> str:
-    """The address of a snapshot: what its files are called and hold."""
-    return digests.of_record([builtins(file) for file in files])
+SUFFIXES: Final = (".parquet", ".csv")
+# The state of Trueup and of Git: never kept, never written.
+RESERVED: Final = frozenset({".trueup", ".git"})
+_MOST_NAMED: Final = 20
 
 
-def declared(name: str, known: Mapping[str, object]) -> None:
-    """Refuse a dataset that the plan does not declare.
+def declared(name: str, known: Iterable[str]) -> None:
+    """Refuse a dataset that neither the plan declares nor anybody added.
 
     Raises:
-        NotFoundError: With the nearest declared name.
+        NotFoundError: With the nearest known name.
     """
-    if name not in known:
+    if name not in set(known):
         raise NotFoundError(
             "dataset-not-found",
-            f"The plan declares no dataset '{name}'.{did_you_mean(name, known)}",
-            hint=f'add to trueup.toml: [datasets.{name}] path = "data/{name}.parquet"',
+            f"There is no dataset '{name}'.{did_you_mean(name, known)}",
+            hint="trueup data list",
+        )
+
+
+def check_name(name: str, shown: str) -> None:
+    """Refuse a file name that cannot be written down everywhere.
+
+    Raises:
+        UsageError: It is not UTF-8 text.
+    """
+    if name.isascii():
+        return
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = name.encode("utf-8", "surrogateescape")
+        printable = repr(raw)[2:-1]
+        raise UsageError(
+            "dataset-name-not-text",
+            f"{shown} holds a file whose name is no UTF-8 text: {printable}.",
+            hint=f"mv \"$(printf '{printable}')\" a-name-of-letters",
+        ) from None
+
+
+def check_clashes(names: Sequence[str], shown: str) -> None:
+    """Refuse names of one folder that some file systems cannot tell apart.
+
+    Raises:
+        UsageError: Naming the pair.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = name.lower() if name.isascii() else _folded(name)
+        other = seen.setdefault(folded, name)
+        if other is not name:
+            first, second = sorted((other, name))
+            raise UsageError(
+                "dataset-case-clash",
+                f"{shown} holds '{first}' and '{second}', which macOS and Windows "
+                "cannot tell apart.",
+                hint=f"mv '{shown}/{second}' '{shown}/{second}-2'   (or: --allow-clashes)",
+            )
+
+
+def check_path(path: str) -> None:
+    """Refuse a path of a manifest that may not be written below a dataset's place.
+
+    A manifest may come from elsewhere: nothing in it is trusted.
+
+    Raises:
+        BackendError: It leads out, or into the state of Trueup or Git.
+    """
+    parts = path.split("/")
+    if not all(parts) or "\0" in path or not {".", "..", *RESERVED}.isdisjoint(parts):
+        raise BackendError(
+            "manifest-unsafe",
+            f"The file list of the data names the path {path!r}, which may not be written.",
+            hint="trueup doctor",
+        )
+
+
+def check_link(path: str, target: str) -> None:
+    """Refuse a symbolic link that leads out of its dataset.
+
+    Only leading `..` parts are allowed: after a link of the dataset, `..` could lead anywhere.
+
+    Raises:
+        UsageError: It is absolute or leads out.
+    """
+    parts = target.split("/")
+    ups = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
+    joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if (
+        not target
+        or target.startswith("/")
+        or ".." in parts[ups:]
+        or joined == ".."
+        or joined.startswith("../")
+        or not RESERVED.isdisjoint(joined.split("/"))
+    ):
+        raise UsageError(
+            "dataset-link-leads-out",
+            f"The link {path} points to '{target}', which leads out of its dataset.",
+            hint=f"replace the link by the file itself: cp --remove-destination '{target}' "
+            f"'{path}'",
         )
 
 
@@ -47,14 +139,71 @@ def same_columns(path: str, columns: Mapping[str, str], first: Mapping[str, str]
         )
 
 
-def change(before: DatasetVersion | None, after: DatasetVersion) -> dict[str, object]:
-    """What a new snapshot changes, for the event log."""
-    old = {file.path: file.digest for file in before.files} if before else {}
-    new = {file.path: file.digest for file in after.files}
-    return {
-        "rows": after.rows,
-        "rows_before": before.rows if before else 0,
-        "added": sorted(new.keys() - old.keys())[:20],
-        "removed": sorted(old.keys() - new.keys())[:20],
-        "changed": sorted(p for p in new.keys() & old.keys() if new[p] != old[p])[:20],
-    }
+def change(
+    before: DatasetVersion | None, after: DatasetVersion, changes: Iterable[Change]
+) -> dict[str, object]:
+    """What a new version changes, for the event log: at most 20 files of each kind by name."""
+    named: dict[str, list[str]] = {"added": [], "removed": [], "changed": []}
+    for each in changes:
+        if len(named[each.kind]) < _MOST_NAMED:
+            named[each.kind].append(each.path)
+        elif all(len(paths) == _MOST_NAMED for paths in named.values()):
+            break
+    return {"rows": after.rows, "rows_before": before.rows if before else 0, **named}
+
+
+def unreadable(error: OSError, shown: str) -> TrueupError:
+    """The error for a file or folder that cannot be read, by what the system says."""
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR | errno.ESTALE:
+            return ConflictError(
+                "dataset-changing",
+                f"{shown} went away while it was being read.",
+                hint="wait until nothing writes there, then run this again",
+            )
+        case errno.EACCES | errno.EPERM:
+            return UsageError(
+                "dataset-file-unreadable",
+                f"{shown} may not be read: {error.strerror}.",
+                hint=f"chmod u+rX '{shown}'",
+            )
+        case errno.ENAMETOOLONG:
+            return UsageError(
+                "dataset-path-too-long",
+                f"{shown[:200]}… is longer than the system can open.",
+                hint="shorten the names of its folders",
+            )
+    return BackendError(
+        "dataset-file-unreadable",
+        f"{shown} cannot be read: {error.strerror or error}.",
+        hint=f"cat '{shown}' > /dev/null",
+    )
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def first(items: Iterable[str], most: int = 5) -> str:
+    """The first few of many, and that there are more."""
+    some = list(islice(items, most + 1))
+    return listing(some[:most]) + (" and more" if len(some) > most else "")
+
+
+_BRANCH: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
+
+
+def check_branch(name: str) -> str:
+    """Return `name` if it may name a branch: it must not look like a version or a digest.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if not _BRANCH.fullmatch(name):
+        raise UsageError(
+            "name-malformed",
+            f"The branch name '{name[:100]}' may hold letters, digits, '.', '_' and '-', begins "
+            "with a letter, and has at most 100 of them.",
+            hint="name it, for example: fewer-outliers",
+        )
+    return name

@@ -1,10 +1,13 @@
-"""The SQL of dataset versions."""
+"""The SQL of dataset versions and branches."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
-from trueup.lifecycle.data.records import DatasetVersion
+from trueup.foundation.records import builtins
+from trueup.lifecycle.data.records import Branch, DatasetVersion
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 dataset_versions = sa.Table(
@@ -13,46 +16,127 @@ dataset_versions = sa.Table(
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("digest", sa.String(80), nullable=False, index=True),
-    sa.Column("files", Json, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("is_file", sa.Boolean, nullable=False),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger),
     sa.Column("columns", Json, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("branch", sa.String(100), nullable=False),
+    sa.Column("parents", Json, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
     sa.Column("taken_by", sa.String(100), nullable=False),
     sa.Column("taken_at", Moment, nullable=False),
 )
+
+dataset_branches = sa.Table(
+    "dataset_branches",
+    metadata,
+    sa.Column("dataset", sa.String(100), primary_key=True),
+    sa.Column("branch", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+)
 _t = dataset_versions.c
+_b = dataset_branches.c
+
+
+def insert(connection: sa.Connection, new: DatasetVersion) -> None:
+    """Keep a version."""
+    values = builtins(new) | {"taken_at": new.taken_at}
+    connection.execute(dataset_versions.insert().values(**values))
+
+
+def point(connection: sa.Connection, dataset: str, branch: str, version: int) -> None:
+    """Make a version the newest of a branch; the branch is made if there is none."""
+    where = (_b.dataset == dataset, _b.branch == branch)
+    moved = connection.execute(dataset_branches.update().where(*where).values(version=version))
+    if moved.rowcount == 0:
+        connection.execute(
+            dataset_branches.insert().values(dataset=dataset, branch=branch, version=version)
+        )
+
+
+def drop_branch(connection: sa.Connection, dataset: str, branch: str) -> None:
+    """Forget a branch; its versions stay."""
+    connection.execute(dataset_branches.delete().where(_b.dataset == dataset, _b.branch == branch))
+
+
+def branches(connection: sa.Connection, dataset: str) -> list[Branch]:
+    """The branches of a dataset, by name."""
+    query = sa.select(dataset_branches).where(_b.dataset == dataset).order_by(_b.branch)
+    return [row_as(Branch, row) for row in connection.execute(query)]
+
+
+def head(connection: sa.Connection, dataset: str, branch: str) -> DatasetVersion | None:
+    """The newest version on a branch."""
+    query = sa.select(dataset_versions).join(
+        dataset_branches, sa.and_(_b.dataset == _t.name, _b.version == _t.version)
+    )
+    return _one(connection, query.where(_b.dataset == dataset, _b.branch == branch))
 
 
 def latest(connection: sa.Connection, name: str) -> DatasetVersion | None:
-    """The newest snapshot of a dataset."""
+    """The newest version of a dataset, on any branch."""
     query = sa.select(dataset_versions).where(_t.name == name).order_by(_t.version.desc()).limit(1)
     return _one(connection, query)
 
 
 def version(connection: sa.Connection, name: str, number: int) -> DatasetVersion | None:
-    """One snapshot by number."""
+    """One version by number."""
     return _one(
         connection, sa.select(dataset_versions).where(_t.name == name, _t.version == number)
     )
 
 
 def with_digest(connection: sa.Connection, name: str, digest: str) -> DatasetVersion | None:
-    """The newest snapshot of a dataset whose digest starts so."""
+    """The newest version of a dataset whose digest starts so."""
     query = sa.select(dataset_versions).where(
         _t.name == name, _t.digest.startswith(digest, autoescape=True)
     )
     return _one(connection, query.order_by(_t.version.desc()).limit(1))
 
 
+def versions(connection: sa.Connection, name: str) -> list[DatasetVersion]:
+    """All versions of a dataset, newest first."""
+    query = sa.select(dataset_versions).where(_t.name == name).order_by(_t.version.desc())
+    return _all(connection, query)
+
+
+def parents(connection: sa.Connection, name: str) -> dict[int, tuple[int, ...]]:
+    """The parents of every version of a dataset."""
+    query = sa.select(_t.version, _t.parents).where(_t.name == name)
+    return {number: tuple(found) for number, found in connection.execute(query)}
+
+
+def names(connection: sa.Connection) -> list[str]:
+    """The datasets that have a version."""
+    return list(connection.scalars(sa.select(_t.name).distinct().order_by(_t.name)))
+
+
+def roots(connection: sa.Connection) -> list[str]:
+    """The manifests of all versions of all datasets."""
+    return list(connection.scalars(sa.select(_t.digest).distinct()))
+
+
 def newest_of_each(connection: sa.Connection) -> list[DatasetVersion]:
-    """The newest snapshot of every dataset, by name."""
+    """The newest version of every dataset, by name."""
     newest = sa.select(_t.name, sa.func.max(_t.version).label("version")).group_by(_t.name)
     top = newest.subquery()
     query = sa.select(dataset_versions).join(
         top, sa.and_(_t.name == top.c.name, _t.version == top.c.version)
     )
-    return [row_as(DatasetVersion, row) for row in connection.execute(query.order_by(_t.name))]
+    return _all(connection, query.order_by(_t.name))
+
+
+def with_digests(connection: sa.Connection, wanted: Iterable[str]) -> list[DatasetVersion]:
+    """All versions with one of these addresses."""
+    return _all(connection, sa.select(dataset_versions).where(_t.digest.in_(list(wanted))))
 
 
 def _one(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> DatasetVersion | None:
     row = connection.execute(query).first()
     return None if row is None else row_as(DatasetVersion, row)
+
+
+def _all(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[DatasetVersion]:
+    return [row_as(DatasetVersion, row) for row in connection.execute(query)]

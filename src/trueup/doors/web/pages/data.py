@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from litestar import Response
@@ -11,18 +12,31 @@ from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
-from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.records import DatasetVersion, Entry
+
+_MOST_FILES = 200
 
 
 class DataPage(Record):
-    """Everything that the data page says."""
+    """Everything that the data page says.
+
+    Attributes:
+        datasets: The newest version of every dataset.
+        files: The first files of each, by name of the dataset.
+    """
 
     datasets: tuple[DatasetVersion, ...]
+    files: dict[str, tuple[Entry, ...]]
 
 
 def load(workspace: Workspace, actor: Actor) -> DataPage:
     """Gather the page."""
-    return DataPage(datasets=tuple(workspace.datasets.newest(actor)))
+    found = tuple(workspace.datasets.newest(actor))
+    files = {
+        version.name: tuple(islice(workspace.datasets.files(actor, version), _MOST_FILES))
+        for version in found
+    }
+    return DataPage(datasets=found, files=files)
 
 
 @shell.page("/data")

@@ -78,13 +78,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reader", name=op.f("pk_cursors")),
     )
     op.create_table(
+        "dataset_branches",
+        sa.Column("dataset", sa.String(length=100), nullable=False),
+        sa.Column("branch", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "branch", name=op.f("pk_dataset_branches")),
+    )
+    op.create_table(
         "dataset_versions",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.String(length=80), nullable=False),
-        sa.Column("files", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("is_file", sa.Boolean(), nullable=False),
+        sa.Column("files", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=True),
         sa.Column("columns", sa.Text(), nullable=False),
-        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("branch", sa.String(length=100), nullable=False),
+        sa.Column("parents", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
         sa.Column("taken_by", sa.String(length=100), nullable=False),
         sa.Column("taken_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_dataset_versions")),
@@ -405,6 +418,7 @@ def downgrade() -> None:
     op.drop_table("evaluations")
     op.drop_index(op.f("ix_dataset_versions_digest"), table_name="dataset_versions")
     op.drop_table("dataset_versions")
+    op.drop_table("dataset_branches")
     op.drop_table("cursors")
     op.drop_table("checkpoints")
     op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")

@@ -1,0 +1,149 @@
+"""Digests of files that have not changed since they were last read, by what `stat` says of them.
+
+A cache: losing it costs time alone, so no trouble with it stops anybody. `keeping.py` uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from trueup.foundation import clock, digests
+from trueup.foundation.configuration import make_private
+from trueup.lifecycle.data.tree import Found
+
+# A file touched less than this before it was read may be written again within the same tick of
+# the file system's clock, and `stat` would not tell. Kernels tick every 10 ms or faster; file
+# systems that keep whole milliseconds, or coarser, may be 2 s behind.
+_FINE: Final = 20_000_000
+_COARSE: Final = 2_000_000_000
+_AT_ONCE: Final = 10_000
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, dev INTEGER, ino INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER,
+    digest BLOB, recorded INTEGER
+) WITHOUT ROWID"""
+_INSERT: Final = "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)"
+_RANGE: Final = "SELECT * FROM files WHERE path >= ? AND path < ? ORDER BY path"
+
+
+_Row = tuple[str, int, int, int, int, int, bytes, int]
+
+
+class Known(NamedTuple):
+    """A file, and its digest if it has not changed since it was recorded; else nothing."""
+
+    found: Found
+    digest: str
+
+
+class StatCache:
+    """The cache of one project, for one walk over one place of it."""
+
+    def __init__(self, folder: Path, place: str) -> None:
+        self._file = make_private(folder) / "stat.db"
+        # Paths are relative to the project, so a project may be moved or copied with its cache.
+        self._prefix = "" if place in ("", ".") else place + "/"
+        self._since = int(clock.now().timestamp() * 1_000_000_000)
+        self._fresh: list[tuple[object, ...]] = []
+        self._gone: list[tuple[str]] = []
+
+    def recall(self, walked: Iterable[Found]) -> Iterator[Known]:
+        """Each file of a walk with the digest it had, if nothing says that it changed since."""
+        prefix = self._prefix
+        with closing(self._open()) as connection:
+            rows = iter(self._below(connection))
+            row = next(rows, None)
+            for found in walked:
+                path = prefix + found.path
+                while row is not None and row[0] < path:
+                    self._gone.append((row[0],))
+                    row = next(rows, None)
+                if row is not None and row[0] == path:
+                    same = row[1:6] == (
+                        found.dev,
+                        found.ino,
+                        found.size,
+                        found.mtime_ns,
+                        found.ctime_ns,
+                    )
+                    trusted = same and _is_settled(found, row[7])
+                    yield Known(found, digests.of_key(row[6]) if trusted else "")
+                    row = next(rows, None)
+                else:
+                    yield Known(found, "")
+
+    def record(self, found: Found, digest: str) -> None:
+        """Remember the digest of a file that was read after this object was made."""
+        self._fresh.append(
+            (
+                self._prefix + found.path,
+                found.dev,
+                found.ino,
+                found.size,
+                found.mtime_ns,
+                found.ctime_ns,
+                digests.key(digest),
+                self._since,
+            )
+        )
+        if len(self._fresh) >= _AT_ONCE:
+            self.save()
+
+    def save(self) -> None:
+        """Write what was recorded, and forget the files that are gone."""
+        fresh, gone, self._fresh, self._gone = self._fresh, self._gone, [], []
+        if not fresh and not gone:
+            return
+        # A full disk or a foreign lock: the next walk reads these files again, that is all.
+        with suppress(sqlite3.Error), closing(self._open()) as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM files WHERE path = ?", gone)
+            connection.executemany(_INSERT, fresh)
+
+    def _below(self, connection: sqlite3.Connection) -> Iterator[_Row]:
+        # '0' follows '/', so this range is what lies below the place, in the order of a walk.
+        upper = self._prefix[:-1] + "0" if self._prefix else "\U0010ffff"
+        try:
+            yield from connection.execute(_RANGE, (self._prefix, upper))
+        except sqlite3.Error:
+            return
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return _connect(self._file)
+        except sqlite3.Error:
+            self._file.unlink(missing_ok=True)
+        try:
+            return _connect(self._file)
+        except sqlite3.Error:
+            return _prepared(sqlite3.connect(":memory:"))
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    if not file.exists():
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(file, timeout=5, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").close()
+        connection.execute("PRAGMA synchronous=NORMAL").close()
+        return _prepared(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute(_TABLE).close()
+    return connection
+
+
+def _is_settled(found: Found, recorded: int) -> bool:
+    """Whether a change after the recording would show in the times."""
+    slack = _FINE if found.ctime_ns % 1_000_000 else _COARSE
+    return max(found.ctime_ns, found.mtime_ns) < recorded - slack
