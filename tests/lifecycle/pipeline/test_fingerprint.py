@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _heapq
+import linecache
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -376,3 +379,43 @@ def test_a_line_added_above_after_the_import_is_refused_too(
     loaded = sys.modules["pipelines.work"].work
     (tmp_path / "pipelines/work.py").write_text("\n\ndef work(): return 1")
     assert of_code(loaded, tmp_path).digest == ""
+
+
+def cell(text: str, number: int) -> dict[str, Any]:
+    """What a notebook does with a cell: its text is known to `linecache` alone."""
+    name = f"<ipython-input-{number}-0123>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(text, name, "exec", dont_inherit=True), scope)
+    return scope
+
+
+def test_a_function_of_a_notebook_counts_by_its_cell(tmp_path: Path) -> None:
+    first = of_code(cell("def f(x): return x\n", 1)["f"], tmp_path)
+    again = of_code(cell("def f(x): return x  # same\n", 2)["f"], tmp_path)
+    other = of_code(cell("def f(x): return -x\n", 3)["f"], tmp_path)
+    assert (first.problem, first.parts.keys()) == ("", {"notebook:f"})
+    assert again == first
+    assert other.digest != first.digest
+
+
+def test_a_function_typed_at_a_prompt_has_no_source(tmp_path: Path) -> None:
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("def f(x): return x\n", "<stdin>", "exec", dont_inherit=True), scope)
+    found = of_code(scope["f"], tmp_path)
+    assert "was made at run time and has no source" in found.problem
+
+
+def test_a_compiled_module_of_the_users_own_counts_by_its_file(
+    fingerprint: Any, tmp_path: Path
+) -> None:
+    compiled = Path(str(_heapq.__file__))
+    (tmp_path / "fast").mkdir()
+    copied = tmp_path / "fast" / compiled.name
+    shutil.copyfile(compiled, copied)
+    text = "from fast import _heapq\ndef work(x): return _heapq.heappop(x)"
+    before = fingerprint({"pipelines/work.py": text, "fast/__init__.py": ""})
+    assert (before.problem, f"fast/{compiled.name} (compiled)" in before.parts) == ("", True)
+    with copied.open("ab") as file:
+        file.write(b"0")
+    assert fingerprint({}).digest != before.digest

@@ -8,12 +8,17 @@ partial fingerprint, because a partial one gives wrong results silently.
 from __future__ import annotations
 
 import ast
+import copyreg
 import functools
 import importlib
+import importlib.machinery
 import importlib.util
 import math
+import os
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,10 @@ from trueup.lifecycle.pipeline.syntax import Unclear
 
 # Code made at run time can be anything.
 _OPAQUE = frozenset({"eval", "exec", "compile", "__import__", "globals"})
-_OPAQUE_MODULES = frozenset({"importlib", "importlib.util", "importlib.machinery", "runpy"})
+_OPAQUE_MODULES = frozenset(
+    {"ctypes", "importlib", "importlib.machinery", "importlib.util", "pkgutil", "runpy"}
+)
+_COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _MODULE_FACTS = frozenset({"__name__", "__package__", "__spec__", "__loader__", "__builtins__"})
 _ATOMS = (type(None), bool, int, str, complex, type(...), type(NotImplemented))
 
@@ -48,7 +56,8 @@ def of_code(function: Any, root: Path) -> CodeFingerprint:
     return CodeFingerprint(
         digest=digests.of_record([entry, walk.parts]),
         parts=walk.parts,
-        packages=packages.of_modules(walk.modules),
+        packages=packages.of_modules(walk.modules, root),
+        reads_environment=walk.reads_environment,
     )
 
 
@@ -59,6 +68,7 @@ class _Walk:
         self._root = root
         self.parts: dict[str, str] = {}
         self.modules: set[str] = set()
+        self.reads_environment = False
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []  # an id is only unique while its object lives
         self._open: dict[int, int] = {}
@@ -85,11 +95,16 @@ class _Walk:
 
     def _refer_deep(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
         kind = type(value)
+        if value is os.environ or value is getattr(os, "environb", os.environ):
+            self.reads_environment = True
+            return ["environment"]
+        if value is sys.modules:
+            raise Unclear("it uses sys.modules, which can be any code")
         if kind in (list, tuple):
             return [kind.__name__, *(self.refer(item) for item in value)]
         if kind in (set, frozenset):
             return [kind.__name__, *sorted((self.refer(item) for item in value), key=encode)]
-        if kind is dict:
+        if kind in (dict, types.MappingProxyType):
             return ["dict", *([self.refer(k), self.refer(v)] for k, v in value.items())]
         if isinstance(value, types.ModuleType):
             return self._module(value)
@@ -123,7 +138,8 @@ class _Walk:
         """Any other object by the parts that `copy` and `pickle` would rebuild it from."""
         where = type(value)
         try:
-            reduced = value.__reduce_ex__(4)
+            reduce = copyreg.dispatch_table.get(where)
+            reduced = reduce(value) if reduce else value.__reduce_ex__(4)
         except Exception as error:
             raise Unclear(
                 f"it uses an object of type {where.__module__}.{where.__qualname__}, "
@@ -148,7 +164,21 @@ class _Walk:
         self.modules.add(module)
         if module in _OPAQUE_MODULES or (module == "builtins" and name in _OPAQUE):
             raise Unclear(f"it uses {f'{module}.{name}'.rstrip('.')}, which can run any code")
+        if module == "os" and name in ("getenv", "getenvb"):
+            self.reads_environment = True
+        if module == "__main__":
+            raise Unclear(f"'{name}' was typed at a prompt and has no source")
+        if not packages.is_known(module, self._root):
+            self._stray(module)
         return ["installed", module, name]
+
+    def _stray(self, module: str) -> None:
+        """A module of no distribution has no version: its compiled file counts as a whole."""
+        file = str(getattr(sys.modules.get(module), "__file__", None) or "")
+        if file.endswith(_COMPILED):
+            self.parts[f"{self._file(file)} (compiled)"] = digests.of_file(Path(file))
+        elif file:
+            raise Unclear(f"it uses '{module}', which belongs to no installed distribution")
 
     def _module(self, module: types.ModuleType) -> Any:
         file = getattr(module, "__file__", None) or ""
@@ -156,11 +186,17 @@ class _Walk:
             if not file and hasattr(module, "__path__"):
                 raise Unclear(f"it uses the folder '{module.__name__}' as a value")
             return self._foreign(module.__name__, "")
-        name = self._new_part(module, f"{self._file(file)} (whole file)")
-        tree = syntax.of_module(file)
+        if file.endswith(_COMPILED):
+            return self._foreign(module.__name__, "")
+        label = f"{self._file(file)} (whole file)"
+        name = self._new_part(module, label)
         scope = vars(module)
-        uses = self._resolved(set(syntax.chains([tree])), scope)
-        self._close_part(name, tree, scope, uses)
+        # Whatever the module holds can be asked for by name, also what it only imports.
+        held = {name for name in scope if not (name.startswith("__") and name.endswith("__"))}
+        with _inside(label):
+            self._close_part(
+                name, syntax.of_module(file), scope, self._resolved({(n,) for n in held}, scope)
+            )
         return ["code", name]
 
     def _class(self, cls: type) -> Any:
@@ -177,9 +213,8 @@ class _Walk:
         uses["bases"] = [self.refer(base) for base in cls.__bases__]
         if type(cls) is not type:
             uses["metaclass"] = self.refer(type(cls))
-        for member, value in sorted(vars(cls).items()):
-            if scopes.is_own_code(value) or member in scopes.assigned(node):
-                uses[f".{member}"] = self.refer(value)
+        for member, value in sorted(scopes.members(cls, node)):
+            uses[f".{member}"] = self.refer(value)
         self._close_part(name, node, scope, uses)
         return ["code", name]
 
@@ -189,11 +224,8 @@ class _Walk:
             return self._foreign_function(function)
         label = f"{self._file(code.co_filename)}:{function.__qualname__}"
         name = self._new_part(function, label)
-        try:
+        with _inside(label):
             self._walk_function(name, function)
-        except Unclear as error:
-            text = str(error)
-            raise Unclear(text if " (in " in text else f"{text} (in {label})") from error
         return ["code", name]
 
     def _walk_function(self, name: str, function: types.FunctionType) -> None:
@@ -211,17 +243,25 @@ class _Walk:
         uses["imports"] = [self._local_import(*found, scope) for found in syntax.imports(node)]
         if hasattr(function, "__wrapped__"):
             uses["wrapped"] = self.refer(function.__wrapped__)
+        kept = {n: v for n, v in vars(function).items() if n != "__wrapped__"}
+        if kept:  # attributes that somebody hung on the function
+            uses["attributes"] = [[n, self.refer(v)] for n, v in sorted(kept.items())]
         self._close_part(name, node, scope, uses)
 
     def _foreign_function(self, function: types.FunctionType) -> Any:
         """An installed function; one made at run time may hold the user's code in its closure."""
         module = str(function.__globals__.get("__name__") or function.__module__)
         file = str(function.__globals__.get("__file__") or "")
-        if function.__code__.co_filename == "<string>" and (
-            not file or origin.is_first_party(file)
+        made = function.__code__.co_filename
+        if (
+            made.startswith("<")
+            and not made.startswith("<frozen")
+            and (not file or origin.is_first_party(file))
         ):
             raise Unclear(f"'{function.__qualname__}' was made at run time and has no source")
         known = self._foreign(module, function.__qualname__)
+        if module == "functools" and hasattr(function, "registry"):  # made by singledispatch
+            return [*known, *([self.refer(k), self.refer(v)] for k, v in function.registry.items())]
         if scopes.is_defined(function, module):
             return known
         self._names[id(function)] = f"wrapper {len(self._names)} of {module}"
@@ -253,7 +293,7 @@ class _Walk:
         if level:
             package = str(scope.get("__package__") or "")
             module = importlib.util.resolve_name("." * level + module, package)
-        elif packages.is_standard(module) or packages.of_modules([module]):
+        elif packages.is_known(module, self._root):
             return self._foreign(module, ",".join(names))
         try:
             loaded = importlib.import_module(module)
@@ -284,7 +324,19 @@ class _Walk:
         self.parts[name] = digests.of_record([digests.of_bytes(tree), uses])
 
     def _file(self, file: str) -> str:
+        if origin.is_cell(file):
+            return "notebook"  # its name changes with every execution of the cell
         path = Path(file).resolve()
         if path.is_relative_to(self._root.resolve()):
             return path.relative_to(self._root.resolve()).as_posix()
         return path.name
+
+
+@contextmanager
+def _inside(label: str) -> Iterator[None]:
+    """Say where it was that something could not be followed; the innermost place is said."""
+    try:
+        yield
+    except Unclear as error:
+        text = str(error)
+        raise Unclear(text if " (in " in text else f"{text} (in {label})") from error

@@ -8,7 +8,7 @@ from typing import Any
 from trueup.foundation import digests
 from trueup.foundation.records import encode
 from trueup.lifecycle.pipeline import packages
-from trueup.lifecycle.pipeline.records import CodeFingerprint, Components
+from trueup.lifecycle.pipeline.records import CodeFingerprint, Components, Declared
 
 
 def components(
@@ -17,6 +17,7 @@ def components(
     parameters: Mapping[str, Any],
     inputs: Mapping[str, str],
     extra_packages: Mapping[str, str],
+    declared: Declared | None = None,
 ) -> Components:
     """All that a step's key is made of.
 
@@ -26,7 +27,9 @@ def components(
         parameters: Plain arguments by name.
         inputs: Content digests of the other arguments by name.
         extra_packages: Distributions that the inputs need, such as a model's library.
+        declared: What the step declares beside its arguments.
     """
+    declared = declared or Declared()
     return Components(
         step=step,
         code=code.digest,
@@ -35,6 +38,10 @@ def components(
         inputs=dict(inputs),
         python=packages.python(),
         packages={**code.packages, **extra_packages},
+        version=declared.version,
+        files=dict(declared.files),
+        environment=dict(declared.environment),
+        secrets=declared.secrets,
     )
 
 
@@ -57,8 +64,14 @@ def explain(previous: Components | None, current: Components) -> list[str]:
         *_changes("code of ", previous.parts, current.parts, show=False),
         *_changes("", previous.parameters, current.parameters, show=True),
         *_changes("input ", previous.inputs, current.inputs, show=False),
+        *_changes("file ", previous.files, current.files, show=False),
+        *_changes("environment variable ", previous.environment, current.environment, show=False),
         *_changes("package ", previous.packages, current.packages, show=True),
     ]
+    if previous.version != current.version:
+        reasons.append(f"version was {_shown(previous.version)}, is {_shown(current.version)}")
+    if previous.secrets != current.secrets:
+        reasons.append("it names other secrets")
     if previous.python != current.python:
         reasons.append(f"Python was {previous.python}, is {current.python}")
     if previous.layout != current.layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,12 +24,20 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 @lru_cache(maxsize=4096)
 def is_first_party(file: str) -> bool:
     """Whether a file is the user's: neither Python's, nor Trueup's, nor an installed package's."""
+    if is_cell(file):
+        return True
     if not file or file.startswith("<"):
         return False
     path = Path(file).resolve()
     if _INSTALLED & set(path.parts) or path.is_relative_to(_TRUEUP):
         return False
     return not any(path.is_relative_to(folder) for folder in _PYTHON)
+
+
+def is_cell(file: str) -> bool:
+    """Whether a file name stands for a notebook cell, whose text Python keeps in memory."""
+    known = file.startswith("<ipython-input-") or "ipykernel_" in file
+    return known and file in linecache.cache
 
 
 def place(file: str, line: int, root: Path | None = None) -> Place:

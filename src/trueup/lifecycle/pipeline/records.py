@@ -91,13 +91,31 @@ class CodeFingerprint(Record):
         digest: Address of all first-party code and values reached; empty when `problem` is set.
         parts: Each function, class or file reached, with its own digest.
         packages: Installed distributions reached, with their versions.
+        reads_environment: Whether it reads environment variables, whose values are not in here.
         problem: Why the function cannot be fingerprinted; empty when it can.
     """
 
     digest: str = ""
     parts: dict[str, str] = {}
     packages: dict[str, str] = {}
+    reads_environment: bool = False
     problem: str = ""
+
+
+class Declared(Record):
+    """What a step declares to depend on beside its code and arguments, as it is now.
+
+    Attributes:
+        version: Text of the user's.
+        files: Digests of files, by path.
+        environment: Digests of environment variables' values, by name.
+        secrets: Names of secrets; a value has no place in a key.
+    """
+
+    version: str = ""
+    files: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
 
 
 class Components(Record):
@@ -111,6 +129,10 @@ class Components(Record):
         inputs: Content digests of the other arguments by name.
         python: Version of Python.
         packages: Versions of the distributions that the code reaches.
+        version: Text of the user's that belongs to the key.
+        files: Digests of the declared files, by path.
+        environment: Digests of the declared environment variables' values, by name.
+        secrets: Names of the secrets that the step may read; never their values.
         layout: Rises when Trueup changes how values are stored.
     """
 
@@ -121,6 +143,10 @@ class Components(Record):
     inputs: dict[str, str]
     python: str
     packages: dict[str, str]
+    version: str = ""
+    files: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
     layout: int = 1
 
 

@@ -48,6 +48,8 @@ def globals_read(code: types.CodeType) -> set[str]:
     """The global names that a function and the functions inside it read."""
     found: set[str] = set()
     for inner in _nested(code):
+        if "__subclasses__" in inner.co_names:
+            raise Unclear("it looks for subclasses, which any module can add")
         for instruction in dis.get_instructions(inner):
             if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 raise Unclear(
@@ -84,15 +86,36 @@ def is_own_code(value: Any) -> bool:
     )
 
 
-def assigned(node: ast.ClassDef) -> set[str]:
-    """The attributes that a class body assigns."""
-    names: set[str] = set()
-    for statement in node.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if isinstance(statement, ast.AnnAssign):
-            targets = [statement.target]
-        names |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return names
+_BOOKKEEPING = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+
+def members(cls: type, node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
+    """The attributes of a class that count by value: its functions, and all data it holds.
+
+    Data counts wherever it was assigned, in the body or after it. What a `def` or `class` in
+    the body made is in the body's tree; what Python or a decorator added follows from it.
+    """
+    defined = {
+        statement.name
+        for statement in node.body
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    for name, value in vars(cls).items():
+        if is_own_code(value):
+            yield name, value
+        elif name in defined or name.startswith("_abc_") or isinstance(value, _BOOKKEEPING):
+            continue
+        elif not _is_hidden(name) and not _is_generated(value):
+            yield name, value
+
+
+def _is_hidden(name: str) -> bool:
+    return len(name) > 1 and name[0] == "_" == name[-1]  # __module__, _member_map_
+
+
+def _is_generated(value: Any) -> bool:
+    inner = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+    return isinstance(inner, types.FunctionType) and inner.__code__.co_filename.startswith("<")
 
 
 def _methods(cls: type) -> Iterator[types.FunctionType]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from trueup.foundation.records import encode
+from trueup.lifecycle.pipeline import origin
 
 
 class Unclear(Exception):
@@ -42,6 +44,8 @@ def parsed(file: str) -> Parsed:
         Unclear: It cannot be read or compiled.
     """
     try:
+        if origin.is_cell(file):
+            return _parsed_text(file, "".join(linecache.getlines(file)))
         status = Path(file).stat()
         return _parsed(file, status.st_mtime_ns, status.st_size)
     except (OSError, SyntaxError, ValueError) as error:
@@ -124,7 +128,15 @@ def signature_nodes(node: Function) -> list[ast.AST]:
 
 @lru_cache(maxsize=512)
 def _parsed(file: str, _mtime_ns: int, _size: int) -> Parsed:
-    raw = Path(file).read_bytes()
+    return _indexed(file, Path(file).read_bytes())
+
+
+@lru_cache(maxsize=512)
+def _parsed_text(file: str, text: str) -> Parsed:
+    return _indexed(file, text.encode())
+
+
+def _indexed(file: str, raw: bytes) -> Parsed:
     tree = ast.parse(raw, file)
     result = Parsed(tree, {}, {}, {})
     _index(tree, "", result)

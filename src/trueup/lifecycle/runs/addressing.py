@@ -10,9 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trueup.lifecycle.pipeline import fingerprint, graph, keys, packages
+from trueup.foundation import digests
+from trueup.lifecycle.pipeline import declared, fingerprint, graph, keys, packages
 from trueup.lifecycle.pipeline.graph import Output, StepLike
 from trueup.lifecycle.pipeline.records import Components, StoredValue
+from trueup.lifecycle.pipeline.syntax import Unclear
+
+# Kinds whose bytes may equal those of a value of another kind: `b"1"`, `"1"` and 1.
+_AMBIGUOUS = frozenset({"text", "bytes", "file", "folder"})
+# Formats that no distribution stands behind.
+_OWN_FORMATS = frozenset({"", "json"})
 
 
 def components(
@@ -34,6 +41,10 @@ def components(
     code = fingerprint.of_code(step, root)
     if code.problem:
         return None, (f"it is not cached: {code.problem}",)
+    if code.reads_environment and not step.options.environment:
+        return None, (
+            "it is not cached: it reads environment variables; name them: @step(environment=(…))",
+        )
     parameters: dict[str, Any] = {}
     inputs: dict[str, str] = {}
     libraries: dict[str, str] = {}
@@ -41,23 +52,35 @@ def components(
         found = list(graph.outputs_in(value, name))
         for path, output in found:
             content = stored(output)
-            inputs[path] = content.digest
-            libraries |= packages.of_distribution(content.format)
+            inputs[path] = identity(content)
+            if content.format not in _OWN_FORMATS:
+                libraries |= packages.of_distribution(content.format, root)
         if found and isinstance(value, Output):
             continue
-        plain, problem = _plain(graph.replaced(value, lambda _output: "<input>"), root)
-        if problem:
-            return None, (f"it is not cached: the argument '{name}' {problem}",)
+        plain = graph.replaced(value, lambda _output: "<input>")
+        if not _is_json(plain):
+            held = fingerprint.of_code(plain, root)
+            if held.problem:
+                return None, (f"it is not cached: the argument '{name}': {held.problem}",)
+            plain = {"content": held.digest}
+            libraries |= held.packages
         parameters[name] = plain
-    return keys.components(step.name, code, parameters, inputs, libraries), ()
+    try:
+        beside = declared.of_options(step.options, root)
+    except Unclear as error:
+        return None, (f"it is not cached: {error}",)
+    return keys.components(step.name, code, parameters, inputs, libraries, beside), ()
 
 
-def _plain(value: Any, root: Path) -> tuple[Any, str]:
-    """A plain argument as JSON data that tells different values apart."""
-    if _is_json(value):
-        return value, ""
-    described = fingerprint.of_code(value, root)
-    return {"content": described.digest}, described.problem
+def identity(stored: StoredValue) -> str:
+    """The digest of a value, told apart from a value of another kind with the same bytes."""
+    inner = [*stored.items, *stored.parts.values()]
+    if any(identity(item) != item.digest for item in inner):
+        within = {name: identity(item) for name, item in stored.parts.items()}
+        return digests.of_record([stored.kind, within, [identity(i) for i in stored.items]])
+    if stored.kind == "file":
+        return f"{stored.digest} file {stored.format}".strip()
+    return f"{stored.digest} {stored.kind}" if stored.kind in _AMBIGUOUS else stored.digest
 
 
 def _is_json(value: Any) -> bool:
