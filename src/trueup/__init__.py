@@ -1,6 +1,7 @@
 """Trueup: plan, ship and keep machine-learning models true.
 
-A project's pipeline files need four names: `step`, `pipeline`, `data` and `candidate`.
+A project's pipeline files are written with `step`, `pipeline`, `data` and `candidate`; `each`
+and `choose` serve fan-out and conditions.
 The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
 pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
 `trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
         UsageError,
         UserCodeError,
     )
+    from trueup.lifecycle.pipeline.choosing import choose
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
+    from trueup.lifecycle.pipeline.mapping import each
 
 __all__ = [
     "BackendError",
@@ -39,7 +42,9 @@ __all__ = [
     "UserCodeError",
     "__version__",
     "candidate",
+    "choose",
     "data",
+    "each",
     "pipeline",
     "step",
 ]
@@ -59,7 +64,9 @@ _PUBLIC = {
     "UsageError": "trueup.foundation.errors",
     "UserCodeError": "trueup.foundation.errors",
     "candidate": "trueup.lifecycle.pipeline.decorators",
+    "choose": "trueup.lifecycle.pipeline.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
+    "each": "trueup.lifecycle.pipeline.mapping",
     "pipeline": "trueup.lifecycle.pipeline.decorators",
     "step": "trueup.lifecycle.pipeline.decorators",
 }

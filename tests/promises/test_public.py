@@ -26,7 +26,9 @@ PUBLIC = {
     "UserCodeError",
     "__version__",
     "candidate",
+    "choose",
     "data",
+    "each",
     "pipeline",
     "step",
 }

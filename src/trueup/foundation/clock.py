@@ -41,20 +41,21 @@ def parse_moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def parse_duration(text: str) -> timedelta:
-    """A length of time such as `30m`, `12h`, `7d` or `2w`.
+    """A length of time such as `500ms`, `30m`, `12h`, `7d` or `2w`.
 
     Raises:
-        ValueError: The text is not a whole positive number and one of s, m, h, d, w.
+        ValueError: The text is not a whole positive number and one of ms, s, m, h, d, w.
 
     Example:
         >>> parse_duration("7d").days
         7
     """
-    number, unit = text[:-1], text[-1:]
+    number = text.rstrip("".join(_UNITS))
+    unit = text[len(number) :]
     if unit not in _UNITS or not number.isdecimal() or int(number) == 0:
-        raise ValueError(f"'{text}' is no duration: write a whole number and s, m, h, d or w")
+        raise ValueError(f"'{text}' is no duration: write a whole number and ms, s, m, h, d or w")
     return timedelta(seconds=int(number) * _UNITS[unit])

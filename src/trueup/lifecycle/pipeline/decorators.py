@@ -1,4 +1,4 @@
-"""What users write: `@step`, `@pipeline`, `data`, `candidate`.
+"""What users write: `@step`, `@pipeline`, `data`, `candidate`; `choosing.py` and `shell.py` go on.
 
 Outside a pipeline a step is the plain function. Inside, its call is recorded and nothing runs.
 """
@@ -8,15 +8,25 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from trueup.foundation.errors import UsageError
 from trueup.foundation.references import check_name
-from trueup.lifecycle.pipeline import graph, origin, rules
-from trueup.lifecycle.pipeline.records import Parameter, StepOptions
+from trueup.lifecycle.pipeline import (
+    graph,
+    mapping,
+    matching,
+    options,
+    origin,
+    partitioning,
+    rules,
+    tracing,
+    triggering,
+)
+from trueup.lifecycle.pipeline.records import Parameter, Partitions, StepOptions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,15 +55,46 @@ class Step(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function; inside a pipeline, record the call instead."""
-        trace = graph.tracing()
+        trace = tracing.tracing()
         if trace is None:
             return self.function(*args, **kwargs)
         return cast(R, trace.call(self, args, kwargs))
+
+    def map(self, *items: Iterable[Any], **same: Any) -> list[R]:
+        """Call the step once for each item of its positional arguments, which are lists.
+
+        Several lists are taken together and must be of one length. Keyword arguments are the same
+        for all calls, unless marked with `each(…)`. The results are a list, in the order of the
+        items; it can be an argument of a later step or of another `map`.
+
+        Args:
+            *items: Lists, or results that will be lists when the pipeline runs.
+            **same: Arguments of all calls.
+
+        Raises:
+            UsageError: An argument is no list, or the lists differ in length.
+
+        Example:
+            >>> @step
+            ... def scaled(number: int, by: int) -> int:
+            ...     return number * by
+            >>> scaled.map([1, 2, 3], by=10)
+            [10, 20, 30]
+        """
+        trace = tracing.tracing()
+        if trace is None:
+            return mapping.run_now(self, items, same, origin.caller(sys._getframe(1)))
+        return cast("list[R]", trace.map(self, items, same))
 
     @cached_property
     def signature(self) -> inspect.Signature:
         """The parameters of the function."""
         return inspect.signature(self.function)
+
+    @cached_property
+    def types(self) -> dict[str, Any]:
+        """The annotated types of the parameters, and of the result under `return`."""
+        return matching.hints(self.function)
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
@@ -66,24 +107,46 @@ class Pipeline(Generic[P, R]):
         name: Name of the pipeline.
         function: The plain function.
         model: The model that its candidate becomes a version of; empty when it makes none.
-        schedule: Cron expression in UTC; empty when it runs on demand only.
+        schedule: Cron expression in the zone `timezone`; empty when it runs on demand only.
+        timezone: IANA name of the zone of schedule and partitions.
+        catch_up: What to do about scheduled moments that were missed.
+        on: What else it runs for: `commit`, `data:NAME`, or the name of an event.
+        partitions: The parts of its data it runs for, one by one; None when it has none.
     """
 
     def __init__(
-        self, function: Callable[P, R], *, name: str = "", model: str = "", schedule: str = ""
+        self,
+        function: Callable[P, R],
+        *,
+        name: str = "",
+        model: str = "",
+        schedule: str = "",
+        timezone: str = "UTC",
+        catch_up: str = "latest",
+        on: str | Sequence[str] = (),
+        partitions: str | Sequence[str] = "",
+        start: str = "",
     ) -> None:
         _check_function("pipeline", function)
         functools.update_wrapper(self, function)
         self.function = function
         self.name = check_name(name or function.__name__, "pipeline")
         self.model = check_name(model, "model") if model else ""
+        at = origin.caller(sys._getframe(1))
+        self.timezone = triggering.timezone(timezone, at)
         self.schedule = schedule
         if schedule:
-            rules.check_schedule(schedule, origin.caller(sys._getframe(1)))
+            rules.check_schedule(schedule, at)
+        self.catch_up = triggering.catch_up(catch_up, at)
+        self.on = triggering.on(on, at)
+        takes = inspect.signature(function).parameters
+        self.partitions: Partitions | None = partitioning.read(
+            partitions, start, takes, self.timezone, at
+        )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Inside another pipeline, add this one's calls to it."""
-        trace = graph.tracing()
+        trace = tracing.tracing()
         if trace is None:
             at = origin.caller(sys._getframe(1))
             raise UsageError(
@@ -126,11 +189,21 @@ class Pipeline(Generic[P, R]):
         """The graph for these parameters, checked; no step runs.
 
         Raises:
-            UsageError: A parameter, a call or the candidate is wrong, or it calls itself.
+            UsageError: A parameter, calls or the candidate are wrong, or it calls itself.
             UserCodeError: The pipeline function raised.
         """
         values = self.bind(parameters)
-        return graph.draw(self.name, self.function, values, model=self.model, root=root)
+        return tracing.draw(self.name, self.function, values, model=self.model, root=root)
+
+    def trace(self, parameters: Mapping[str, Any], root: Path | None = None) -> graph.Graph:
+        """The graph as far as it can be drawn, with the problems found: what `checking` looks at.
+
+        Raises:
+            UsageError: A parameter is wrong, or nothing can be drawn.
+            UserCodeError: The pipeline function raised.
+        """
+        values = self.bind(parameters)
+        return tracing.trace(self.name, self.function, values, model=self.model, root=root)
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"
@@ -139,16 +212,39 @@ class Pipeline(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(*, name: str = "", cache: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
-    function: Callable[P, R] | None = None, /, *, name: str = "", cache: bool = True
+    *,
+    name: str = ...,
+    cache: bool = ...,
+    version: str = ...,
+    depends_on: str | Sequence[str] = ...,
+    environment: str | Sequence[str] = ...,
+    secrets: str | Sequence[str] = ...,
+    retries: int = ...,
+    backoff: str = ...,
+    timeout: str = ...,
+    cpus: float = ...,
+    memory: str = ...,
+    gpus: float = ...,
+    at_most: int = ...,
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(
+    function: Callable[P, R] | None = None, /, *, name: str = "", **asked: Any
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Mark a function as a step of pipelines.
 
     Args:
         function: The function; left out when the decorator has options.
         name: Another name than the function's.
-        cache: False runs the step every time.
+        **asked: `cache=False` runs the step every time. `version="2"` and the content of the files
+            in `depends_on=["sql/rows.sql"]` and of the variables in `environment=["REGION"]` belong
+            to its cache key. `secrets=["TOKEN"]` lets it read them with `secret("TOKEN")`.
+            `retries=3, backoff="2s"` tries again after a failure, `timeout="10m"` ends an attempt.
+            `cpus=2, memory="4GB", gpus=1` is what one call occupies, and `at_most=2` calls run at
+            once.
+
+    Raises:
+        UsageError: An option is unknown or of no use, with the place where it is written.
 
     Example:
         >>> @step
@@ -156,41 +252,59 @@ def step(
         ...     return 2 * number
         >>> double(4)
         8
+        >>> @step(retries=3, backoff="2s", timeout="10m", memory="2GB")
+        ... def fetch(url: str) -> bytes: ...
+        >>> fetch.options.retries
+        3
     """
     if function is not None:
         return Step(function)
-    options = StepOptions(cache=cache)
-    return lambda marked: Step(marked, name=name, options=options)
+    wanted = options.read(asked, "@step(…)", origin.caller(sys._getframe(1)))
+    return lambda marked: Step(marked, name=name, options=wanted)
 
 
 @overload
 def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
 @overload
 def pipeline(
-    *, model: str = "", schedule: str = "", name: str = ""
-) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
-def pipeline(
-    function: Callable[P, R] | None = None,
-    /,
     *,
     model: str = "",
     schedule: str = "",
+    timezone: str = "UTC",
+    catch_up: Literal["latest", "all", "none"] = "latest",
+    on: str | Sequence[str] = (),
+    partitions: str | Sequence[str] = "",
+    start: str = "",
     name: str = "",
+) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(
+    function: Callable[P, R] | None = None, /, **asked: Any
 ) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
-    """Mark a function as a pipeline: it calls steps and returns a `candidate`.
+    """Mark a function as a pipeline: it calls steps, and may return a `candidate`.
 
     Args:
         function: The function; left out when the decorator has options.
-        model: The model that the candidate becomes a version of.
-        schedule: When to run by itself: a cron expression in UTC.
-        name: Another name than the function's.
+        **asked: `model="flights"` names the model that the candidate becomes a version of.
+            `schedule="0 3 * * 1", timezone="Europe/Paris"` runs it by itself, and
+            `catch_up="latest"` says what happens to missed moments: the latest one runs, `all` or
+            `none` do. `on=("data:flights", "commit", "alert.raised")` runs it when that happens.
+            `partitions="monthly", start="2013-01"` lets it run for one month at a time, given as
+            the parameter `partition`; a list of names gives partitions of your own. `name` is
+            another name than the function's.
 
     Raises:
-        UsageError: The schedule is no cron expression.
+        UsageError: An option is unknown or of no use, with the place where it is written.
+
+    Example:
+        >>> @pipeline(partitions="monthly", start="2013-01")
+        ... def monthly(partition: str) -> None: ...
+        >>> monthly.partitions.kind
+        'monthly'
     """
     if function is not None:
         return Pipeline(function)
-    return lambda marked: Pipeline(marked, name=name, model=model, schedule=schedule)
+    triggering.check_options(asked, origin.caller(sys._getframe(1)))
+    return lambda marked: Pipeline(marked, **asked)
 
 
 def data(name: str) -> pl.DataFrame:
@@ -217,8 +331,8 @@ def candidate(model: Any, *, trained_on: Any, holdout: Any, label: str) -> graph
     return _trace("candidate").propose(model, trained_on, holdout, label)
 
 
-def _trace(word: str) -> graph.Trace:
-    trace = graph.tracing()
+def _trace(word: str) -> tracing.Trace:
+    trace = tracing.tracing()
     if trace is None:
         at = origin.caller(sys._getframe(1))
         raise UsageError(

@@ -1,22 +1,18 @@
-"""Tracing: a pipeline function is called once with placeholders, and its calls become a graph.
+"""The graph of a pipeline: its calls in order, and the values that pass between them.
 
-Nothing of the user's steps runs here. The graph's order is the order of the calls, which is
-already a valid order of execution, because a result can only be used after its call.
+`tracing.py` draws it; nothing of the user's steps runs there. The order of the calls is already a
+valid order of execution, because a result can only be used after its call.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.pipeline import origin, rules
+from trueup.lifecycle.pipeline import matching
 from trueup.lifecycle.pipeline.records import Place, StepOptions
 
 
@@ -32,6 +28,23 @@ class StepLike(Protocol):
         """The parameters of the function."""
         ...
 
+    @property
+    def types(self) -> Mapping[str, Any]:
+        """The annotated types of its parameters, and of its result under `return`."""
+        ...
+
+
+class Drawing(Protocol):
+    """The drawing that a value belongs to."""
+
+    def here(self) -> Place:
+        """The user's line that is being executed."""
+        ...
+
+    def words(self, output: Output) -> str:
+        """An output as people call it."""
+        ...
+
 
 class Output:
     """A value that will exist when the pipeline runs: a dataset, a step's result, or a part of it.
@@ -39,18 +52,24 @@ class Output:
     Only `[...]` works on it while the pipeline is drawn; all else belongs into a step.
     """
 
-    __slots__ = ("_at", "_path", "_source", "_trace")
+    __slots__ = ("_at", "_path", "_source", "_trace", "_type")
 
-    def __init__(self, trace: Trace, source: str | int, path: tuple[str, ...], at: Place) -> None:
+    def __init__(
+        self, trace: Drawing, source: str | int, path: tuple[str, ...], at: Place, type_: Any = Any
+    ) -> None:
         self._trace = trace
         self._source = source
         self._path = path
         self._at = at
+        self._type = type_
 
     def __getitem__(self, key: str) -> Output:
         if not isinstance(key, str) or isinstance(self._source, str):
             self._refuse(f"[{key!r}]")
-        return Output(self._trace, self._source, (*self._path, key), self._trace.here())
+        if matching.item(self._type) not in (None, Any):
+            self._refuse(f"[{key!r}], and is a list")
+        part = matching.part(self._type, key)
+        return Output(self._trace, self._source, (*self._path, key), self._trace.here(), part)
 
     def __repr__(self) -> str:
         return f"<{self._trace.words(self)}>"
@@ -105,7 +124,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Node:
-    """One step call, or one choice between two values.
+    """One step call, one call for each item of lists, or one choice between two values.
+
+    A node runs when all its conditions hold, looked at in their order; it is skipped as soon as one
+    does not. They include those of every value that it takes, except for the two values of a
+    choice, of which it takes the one it needs. The value of a choice without `otherwise` is None.
 
     Attributes:
         index: Place in the graph's order.
@@ -135,171 +158,26 @@ class Node:
 
 @dataclass
 class Graph:
-    """A traced pipeline: its step calls in order, the datasets it reads, its candidate."""
+    """A traced pipeline: its step calls in order, the datasets it reads, its candidate.
+
+    `problems` are the wrong calls found on the way; a graph that has any is never run.
+    """
 
     pipeline: str
     parameters: dict[str, Any]
     nodes: list[Node] = field(default_factory=list)
     datasets: dict[str, Place] = field(default_factory=dict)
     candidate: Candidate | None = None
+    problems: list[UsageError] = field(default_factory=list)
 
     def last_use(self) -> dict[str | int, int]:
         """For each dataset and node, the last node that reads it."""
-        return {
-            source_of(output): node.index
-            for node in self.nodes
-            for _, output in outputs_in(node.arguments)
-        }
-
-
-_current: ContextVar[Trace | None] = ContextVar("trueup_trace", default=None)
-
-
-def tracing() -> Trace | None:
-    """The trace under way, if a pipeline is being drawn."""
-    return _current.get()
-
-
-class Trace:
-    """A pipeline being drawn."""
-
-    def __init__(self, pipeline: str, parameters: dict[str, Any], root: Path | None) -> None:
-        self.graph = Graph(pipeline, parameters)
-        self.root = root
-        self._inside: list[tuple[str, Any, Place]] = []
-        self._names: dict[str, int] = {}
-
-    def here(self) -> Place:
-        """The user's line that is being executed."""
-        return origin.caller(sys._getframe(1), self.root)
-
-    def words(self, output: Output) -> str:
-        """An output as people call it."""
-        source = source_of(output)
-        what = (
-            f"dataset '{source}'"
-            if isinstance(source, str)
-            else f"the result of step '{self.graph.nodes[source].name}'"
-        )
-        return what + "".join(f"[{key!r}]" for key in path_of(output))
-
-    def read(self, dataset: str) -> Output:
-        """A placeholder for a dataset."""
-        at = self.here()
-        self.graph.datasets.setdefault(dataset, at)
-        return Output(self, dataset, (), at)
-
-    def call(self, step: StepLike, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Output:
-        """Record a step call."""
-        at = self.here()
-        arguments = rules.bind(step.name, step.signature, args, kwargs, at)
-        for _, output in outputs_in(arguments):
-            self._own(output, at)
-        count = self._names[step.name] = self._names.get(step.name, 0) + 1
-        name = step.name if count == 1 else f"{step.name}-{count}"
-        node = Node(len(self.graph.nodes), name, step, arguments, at)
-        self.graph.nodes.append(node)
-        return Output(self, node.index, (), at)
-
-    def propose(self, model: Any, trained_on: Any, holdout: Any, label: Any) -> Candidate:
-        """Record what makes a model version."""
-        at = self.here()
-        parts = {"model": model, "trained_on": trained_on, "holdout": holdout}
-        for name, value in parts.items():
-            if not isinstance(value, Output):
-                raise candidate_wrong(at, f"{name} is {value!r}, which is no result of a step")
-            self._own(value, at)
-        if not isinstance(label, str) or not label:
-            raise candidate_wrong(at, f"label is {label!r}, which is no column name")
-        return Candidate(model, trained_on, holdout, label, at)
-
-    @contextmanager
-    def inside(self, name: str, function: Any) -> Iterator[None]:
-        """Enter a pipeline function; one that is already entered would never end."""
-        at = self.here()
-        entered = [known for _, known, _ in self._inside]
-        if function in entered:
-            first = entered.index(function) + 1
-            calls = [(called, place) for called, _, place in self._inside[first:]]
-            raise rules.cycle([*calls, (name, at)])
-        self._inside.append((name, function, at))
-        try:
-            yield
-        finally:
-            self._inside.pop()
-
-    def _own(self, output: Output, at: Place) -> None:
-        if output._trace is not self:
-            foreign = output._trace
-            raise UsageError(
-                "pipeline-foreign-value",
-                f"{at}: {foreign.words(output)} was made while pipeline "
-                f"'{foreign.graph.pipeline}' was drawn at {output._at}; "
-                "it means nothing in this one.",
-                hint="call the step again inside this pipeline function",
-                context={"file": at.file, "line": at.line},
-            )
-
-
-def draw(
-    pipeline: str,
-    function: Callable[..., Any],
-    parameters: dict[str, Any],
-    *,
-    model: str,
-    root: Path | None,
-) -> Graph:
-    """The graph of a pipeline for these parameter values.
-
-    Raises:
-        UsageError: A call is wrong, a pipeline calls itself, or the candidate is not one.
-        UserCodeError: The pipeline function itself raised.
-    """
-    trace = Trace(pipeline, parameters, root)
-    code = inspect.unwrap(function).__code__
-    at = origin.place(code.co_filename, code.co_firstlineno, root)
-    token = _current.set(trace)
-    try:
-        with (
-            origin.user_code("pipeline-failed", f"Pipeline '{pipeline}'", root or Path(), at),
-            trace.inside(pipeline, function),
-        ):
-            result = function(**parameters)
-    finally:
-        _current.reset(token)
-    if not trace.graph.nodes:
-        raise UsageError(
-            "pipeline-empty",
-            f"{at}: pipeline '{pipeline}' calls no step.",
-            hint="mark the functions it calls with @step",
-        )
-    if isinstance(result, Candidate):
-        trace.graph.candidate = result
-    _check_candidate(trace.graph, model, at)
-    return trace.graph
-
-
-def _check_candidate(graph: Graph, model: str, at: Place) -> None:
-    if model and graph.candidate is None:
-        raise candidate_wrong(
-            at, f"pipeline '{graph.pipeline}' makes model '{model}', but returns no candidate"
-        )
-    if graph.candidate is not None and not model:
-        raise UsageError(
-            "pipeline-candidate",
-            f"{at}: pipeline '{graph.pipeline}' returns a candidate, but names no model.",
-            hint='write @pipeline(model="NAME")',
-        )
-
-
-def candidate_wrong(at: Place, what: str) -> UsageError:
-    """The error for a candidate that could not become a model version."""
-    return UsageError(
-        "pipeline-candidate",
-        f"{at}: {what}.",
-        hint='return candidate(model, trained_on=rows, holdout=later_rows, label="late")',
-        context={"file": at.file, "line": at.line},
-    )
+        read: dict[str | int, int] = {}
+        for node in self.nodes:
+            taken = [output for _, output in outputs_in(node.arguments)]
+            taken += [condition.output for condition in node.conditions]
+            read |= {source_of(output): node.index for output in taken}
+        return read
 
 
 def source_of(output: Output) -> str | int:
@@ -315,6 +193,16 @@ def path_of(output: Output) -> tuple[str, ...]:
 def place_of(output: Output) -> Place:
     """Where a value was named."""
     return output._at
+
+
+def type_of(output: Output) -> Any:
+    """The annotated type of a value; Any where nothing says."""
+    return output._type
+
+
+def drawing_of(output: Output) -> Any:
+    """The drawing that a value belongs to."""
+    return output._trace
 
 
 def outputs_in(value: Any, path: str = "") -> Iterator[tuple[str, Output]]:

@@ -44,6 +44,22 @@ class StepOptions(Record):
     at_most: int = 0
 
 
+class Partitions(Record):
+    """The parts of its data that a pipeline runs for, one by one.
+
+    Attributes:
+        kind: How they are cut; `named` for names of the user's own.
+        start: The first one, for those cut by time.
+        names: The names, for those that are named.
+        timezone: IANA name of the zone in which days begin; hours are those of UTC.
+    """
+
+    kind: Literal["monthly", "weekly", "daily", "hourly", "named"]
+    start: str = ""
+    names: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+
 class Place(NamedTuple):
     """A line in a file of the project, printed as `pipelines/flights.py:31`."""
 

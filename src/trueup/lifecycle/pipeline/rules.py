@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from cronsim import CronSim, CronSimError
 
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import did_you_mean, listing
+from trueup.lifecycle.pipeline import matching
 from trueup.lifecycle.pipeline.records import Parameter, Place
 
 REQUIRED: Final = inspect.Parameter.empty
@@ -51,6 +52,70 @@ def bind(
         ) from error
     bound.apply_defaults()
     return dict(bound.arguments)
+
+
+def check_unmarked(step: str, marked: Iterable[str], at: Place) -> None:
+    """Refuse `each(…)` in a plain call.
+
+    Raises:
+        UsageError: Naming the first argument that is marked.
+    """
+    for name in marked:
+        raise UsageError(
+            "map-malformed",
+            f"{at}: '{name}' of step '{step}' is marked with each(…), which means something "
+            f"in {step}.map(…) only.",
+            hint=f"write: {step}.map({name}=each(…))",
+            context={"file": at.file, "line": at.line, "step": step},
+        )
+
+
+def type_wrong(
+    step: str, name: str, value: Any, given: Any, wanted: Any, at: Place, mapped: bool
+) -> UsageError:
+    """The error for an argument that can never be of the type that the step asks for."""
+    is_plain = type(value) is given
+    what = f"{value!r:.60}" if is_plain else repr(value).strip("<>")
+    has = "" if is_plain else f", which is {matching.shown(given)}"
+    asked = f"a list of {matching.shown(wanted)}" if mapped else matching.shown(wanted)
+    hint = f"give '{name}' a value of that type, or correct the annotations"
+    if mapped:
+        hint = f"pass what is the same for all calls by keyword: {step}.map(…, {name}=value)"
+    return UsageError(
+        "pipeline-type",
+        f"{at}: step '{step}' takes {asked} as '{name}', but is given {what}{has}.",
+        hint=hint,
+        context={"file": at.file, "line": at.line, "step": step, "argument": name},
+    )
+
+
+def condition_wrong(what: str, given: Any, at: Place) -> UsageError:
+    """The error for a choice whose condition can never be true or false."""
+    return UsageError(
+        "choice-condition",
+        f"{at}: choose(…) needs a condition that is True or False, but {what.strip('<>')} "
+        f"is {matching.shown(given)}.",
+        hint="let a step return the condition: def is_better(…) -> bool: …",
+        context={"file": at.file, "line": at.line},
+    )
+
+
+def together(problems: Sequence[UsageError]) -> UsageError:
+    """One error for all that is wrong with a pipeline; a single problem stays as it is."""
+    if len(problems) == 1:
+        return problems[0]
+    said = "\n".join(f"  {problem.message}" for problem in problems)
+    return UsageError(
+        "pipeline-problems",
+        f"{len(problems)} things are wrong, and nothing was run:\n{said}",
+        hint="trueup explain " + problems[0].code,
+        context={
+            "problems": [
+                {"code": p.code, "message": p.message, "hint": p.hint, **p.context}
+                for p in problems
+            ]
+        },
+    )
 
 
 def cycle(circle: Iterable[tuple[str, Place]]) -> UsageError:
