@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Command
+from trueup.foundation.actor import Actor
 from trueup.foundation.errors import GateFailedError
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.gates.records import CheckResult, Verdict
 from trueup.lifecycle.gates.service import failing
 
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+
 
 @click.command(cls=Command, example="trueup check lumps@1")
 @click.argument("reference", metavar="MODEL@VERSION")
+@click.option("--junit", default="", metavar="FILE", help="Write the checks as JUnit XML.")
+@click.option("--html", default="", metavar="FILE", help="Write a self-contained report.")
 @output.as_option
 @output.json_option
-def command(reference: str, speaker: str, as_json: bool) -> int:
+def command(reference: str, junit: str, html: str, speaker: str, as_json: bool) -> int:
     """Judge a model version by the plan's gates, and sign the verdict.
 
     MODEL alone means its newest version. The exit code is 0 when every check passed and 6 when
@@ -27,6 +35,7 @@ def command(reference: str, speaker: str, as_json: bool) -> int:
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
         verdict = workspace.gates.judge(actor, wanted.name, wanted.selector)
+        _write_reports(workspace, actor, verdict, junit, html)
         plan = workspace.plans.current(actor)
         places = [
             name
@@ -48,6 +57,22 @@ def command(reference: str, speaker: str, as_json: bool) -> int:
         output.say("{} kept {} from passing; it cannot be released.", names, said.model_ref)
         output.next_step(f"trueup why {said.model_ref}", "trueup plan show")
     return exit_code
+
+
+def _write_reports(
+    workspace: Workspace, actor: Actor, verdict: Verdict, junit: str, html: str
+) -> None:
+    from trueup.app.ci import reports
+    from trueup.rendering import junit as as_junit
+
+    said = verdict.statement
+    if junit:
+        title = f"gate of {said.model_ref}"
+        output.write_file(junit, as_junit.xml(title, reports.cases(verdict), verdict.given_at))
+    if html:
+        model, _, version = said.model_ref.partition("@")
+        compared = reports.compare(workspace, actor, model, version, "")
+        output.write_file(html, reports.page(verdict, compared))
 
 
 def show(verdict: Verdict) -> None:

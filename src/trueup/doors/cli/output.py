@@ -56,6 +56,28 @@ def emit_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode() + "\n")
 
 
+def write_file(path: str, text: str) -> None:
+    """Write a report to where the user said, whole or not at all.
+
+    Raises:
+        BackendError: It cannot be written there.
+    """
+    from trueup.foundation.errors import BackendError
+
+    place = Path(path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = place.with_name(place.name + ".incoming")
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(place)
+    except OSError as error:
+        raise BackendError(
+            "report-not-written",
+            f"The report {path} could not be written: {error.strerror or error}.",
+            hint="name a file in a folder that you may write",
+        ) from error
+
+
 def show(renderable: Any) -> None:
     """Print data: tables, trees, text."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ

@@ -1,0 +1,1 @@
+"""Continuous integration: files for the servers that build, hooks for Git, reports for reviews."""

@@ -1,0 +1,5 @@
+        stage('Data') {
+            steps {
+                sh 'trueup data pull'
+            }
+        }

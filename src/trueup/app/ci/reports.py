@@ -1,0 +1,191 @@
+"""A verdict for others: JUnit cases, an HTML report, Markdown for a review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from trueup.app.wiring import Workspace
+from trueup.foundation.actor import Actor
+from trueup.foundation.text import plural
+from trueup.lifecycle.gates.records import CheckResult, Verdict
+from trueup.lifecycle.gates.service import failing
+from trueup.lifecycle.models.records import ModelVersion
+from trueup.ports.hosting import Status
+from trueup.rendering import junit, report, words
+
+_OUTCOMES: Final[dict[str, junit.Outcome]] = {
+    "passed": "passed",
+    "failed": "failed",
+    "not-enough-data": "failed",  # only passed passes
+    "error": "error",
+    "not-applicable": "skipped",
+}
+_CHECKS: Final = ("check", "value", "bound", "limit", "rows", "outcome")
+
+
+class MetricChange(NamedTuple):
+    """A number of a run, and the same number of the run it is compared with."""
+
+    name: str
+    value: float | None
+    before: float | None
+
+
+class Compared(NamedTuple):
+    """A version, what it is compared with, and how their runs' numbers differ."""
+
+    version: ModelVersion
+    before: ModelVersion | None
+    metrics: tuple[MetricChange, ...]
+
+
+def compare(
+    workspace: Workspace, actor: Actor, model: str, selector: str, against: str
+) -> Compared:
+    """The metrics of a version's run beside those of another version's.
+
+    Args:
+        workspace: The project.
+        actor: Who asks.
+        model: Name of the model.
+        selector: Which version; empty for the newest.
+        against: Commit whose version is the other one; empty for the champion.
+
+    Raises:
+        NotFoundError: There is no such version.
+    """
+    version = workspace.models.show(actor, model, selector)
+    before = _other(workspace, actor, version, against)
+    new = _metrics(workspace, actor, version)
+    old = _metrics(workspace, actor, before) if before else {}
+    names = sorted({*new, *old})
+    changes = tuple(MetricChange(name, new.get(name), old.get(name)) for name in names)
+    return Compared(version, before, changes)
+
+
+def cases(verdict: Verdict) -> list[junit.Case]:
+    """Each check as a test case: only `passed` passes."""
+    return [
+        junit.Case(
+            suite=f"gate.{result.goal}" if result.goal else "gate",
+            name=result.check,
+            outcome=_OUTCOMES[result.outcome],
+            words=result.words,
+        )
+        for result in verdict.statement.results
+    ]
+
+
+def page(verdict: Verdict, compared: Compared) -> str:
+    """The verdict as one self-contained HTML file; it holds no rows."""
+    said = verdict.statement
+    sections = [
+        report.Section(
+            title="Checks",
+            words="Every check must pass; not enough data does not pass.",
+            columns=(*_CHECKS, "finding"),
+            rows=tuple((*_row(result), result.words) for result in said.results),
+            states=5,
+        ),
+        report.Section(
+            title=f"Metrics beside {compared.before.ref}" if compared.before else "Metrics",
+            columns=("metric", said.model_ref, "before", "difference"),
+            rows=tuple(_metric_row(change) for change in compared.metrics),
+        ),
+        report.Section(
+            title="What it rests on",
+            facts={
+                "model": said.model,
+                "plan": said.plan,
+                "holdout rows": said.data,
+                "champion": said.champion or "there was none",
+                "digest": verdict.digest,
+                "signed by key": verdict.key,
+            },
+        ),
+    ]
+    note = f"verdict:{verdict.id}, given {words.moment(verdict.given_at)} to {verdict.given_by}"
+    return report.html(f"Verdict on {said.model_ref}", sections, state=said.outcome, note=note)
+
+
+def markdown(verdict: Verdict, compared: Compared) -> str:
+    """The verdict as a comment under a review."""
+    said = verdict.statement
+    state = words.state(said.outcome)
+    lines = [f"### {state.mark} {said.model_ref}: {summary(verdict)}", ""]
+    lines += _table(_CHECKS, [_row(result) for result in said.results])
+    bad = [result for result in said.results if result.outcome != "passed"]
+    lines += ["", *(f"- **{_name(result)}**: {result.words}" for result in bad)]
+    if compared.metrics:
+        beside = compared.before.ref if compared.before else "before"
+        rows = [_metric_row(change) for change in compared.metrics]
+        lines += ["", *_table(("metric", said.model_ref, beside, "difference"), rows)]
+    lines += ["", f"<sub>verdict:{verdict.id}, plan {said.plan[:15]}, data {said.data[:15]}</sub>"]
+    return "\n".join(lines) + "\n"
+
+
+def status(verdict: Verdict, model: str, url: str = "") -> Status:
+    """The verdict as what is said about a commit."""
+    return Status(
+        state="success" if verdict.passed else "failure",
+        context=f"trueup/{model}",
+        description=f"{verdict.statement.model_ref}: {summary(verdict)}",
+        url=url,
+    )
+
+
+def summary(verdict: Verdict) -> str:
+    """The outcome in a few words.
+
+    Example: `all 6 checks passed`, or `2 of 6 checks kept it from passing`.
+    """
+    count = len(verdict.statement.results)
+    bad = len(failing(verdict))
+    if not bad:
+        return f"all {plural(count, 'check')} passed or did not apply"
+    return f"{bad} of {plural(count, 'check')} kept it from passing"
+
+
+def _other(
+    workspace: Workspace, actor: Actor, version: ModelVersion, against: str
+) -> ModelVersion | None:
+    known = [
+        v for v in workspace.models.versions(actor, version.model) if v.version < version.version
+    ]
+    if against:
+        return next((v for v in known if v.manifest.commit == against), None)
+    champion = workspace.models.aliases(actor, version.model).get("champion")
+    return next((v for v in known if v.version == champion), None)
+
+
+def _metrics(workspace: Workspace, actor: Actor, version: ModelVersion) -> Mapping[str, float]:
+    found = workspace.runs.metrics(actor, version.manifest.run)
+    return {f"{metric.step}.{metric.name}": metric.value for metric in found}
+
+
+def _name(result: CheckResult) -> str:
+    return f"{result.goal}.{result.check}" if result.goal else result.check
+
+
+def _row(result: CheckResult) -> tuple[str, ...]:
+    return (
+        _name(result),
+        words.number(result.value),
+        words.number(result.bound),
+        words.number(result.limit),
+        f"{result.rows:,}" if result.rows else words.NOTHING,
+        result.outcome,
+    )
+
+
+def _metric_row(change: MetricChange) -> tuple[str, ...]:
+    both = change.value is not None and change.before is not None
+    difference = words.difference(change.value - change.before) if both else words.NOTHING  # type: ignore[operator]
+    return change.name, words.number(change.value), words.number(change.before), difference
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    # A bar would end its cell.
+    return lines + ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]

@@ -1,0 +1,82 @@
+"""Which server builds this: what Jenkins, GitHub and GitLab tell their builds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from trueup.foundation.records import Record
+
+
+class Built(Record):
+    """The build that a command runs in; all empty outside of one.
+
+    Attributes:
+        server: `jenkins`, `github` or `gitlab`.
+        name: Name of what is built.
+        number: Its number.
+        url: Its page.
+        commit: The commit that is built.
+        branch: The branch.
+        review: Number of the review that is built, if it is one.
+    """
+
+    server: str = ""
+    name: str = ""
+    number: str = ""
+    url: str = ""
+    commit: str = ""
+    branch: str = ""
+    review: int = 0
+
+
+_NAMES: Final[dict[str, dict[str, str]]] = {
+    "jenkins": {
+        "name": "JOB_NAME",
+        "number": "BUILD_NUMBER",
+        "url": "BUILD_URL",
+        "commit": "GIT_COMMIT",
+        "branch": "CHANGE_BRANCH|BRANCH_NAME|GIT_BRANCH",
+        "review": "CHANGE_ID",
+    },
+    "github": {
+        "name": "GITHUB_WORKFLOW",
+        "number": "GITHUB_RUN_NUMBER",
+        "commit": "GITHUB_SHA",
+        "branch": "GITHUB_HEAD_REF|GITHUB_REF_NAME",
+    },
+    "gitlab": {
+        "name": "CI_JOB_NAME",
+        "number": "CI_PIPELINE_IID",
+        "url": "CI_PIPELINE_URL",
+        "commit": "CI_COMMIT_SHA",
+        "branch": "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME|CI_COMMIT_REF_NAME",
+        "review": "CI_MERGE_REQUEST_IID",
+    },
+}
+_SIGNS: Final = {"JENKINS_URL": "jenkins", "GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab"}
+
+
+def read(environment: Mapping[str, str]) -> Built:
+    """The build that these environment variables describe.
+
+    Example:
+        >>> read({"JENKINS_URL": "https://ci/", "JOB_NAME": "train", "BUILD_NUMBER": "7"}).number
+        '7'
+    """
+    server = next((name for sign, name in _SIGNS.items() if environment.get(sign)), "")
+    if not server:
+        return Built()
+    facts = {
+        field: next((environment[v] for v in variables.split("|") if environment.get(v)), "")
+        for field, variables in _NAMES[server].items()
+    }
+    review = facts.pop("review", "")
+    if server == "github":
+        base = environment.get("GITHUB_SERVER_URL", "https://github.com")
+        place = environment.get("GITHUB_REPOSITORY", "")
+        facts["url"] = f"{base}/{place}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}"
+        reference = environment.get("GITHUB_REF", "").split("/")  # refs/pull/7/merge
+        review = reference[2] if reference[1:2] == ["pull"] and len(reference) > 2 else ""
+    facts["branch"] = facts["branch"].removeprefix("origin/")
+    return Built(server=server, review=int(review) if review.isdecimal() else 0, **facts)

@@ -1,0 +1,1 @@
+"""Services that host Git repositories, one file each."""

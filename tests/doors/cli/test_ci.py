@@ -1,0 +1,149 @@
+"""Builds, reviews and hooks, from the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from trueup.testing.hosting import FakeHosting
+from trueup.testing.jenkins import Buildable, FakeJenkins
+
+SOURCES = str(Path(__file__).parents[3] / "src")
+
+
+def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        env=os.environ | {"PYTHONPATH": SOURCES},
+    )
+
+
+def test_a_verdict_is_written_for_servers_and_for_people(lived: Path, trueup: Any) -> None:
+    ran = trueup("check", "lumps@1", "--junit", "reports/gate.xml", "--html", "reports/gate.html")
+    assert ran.code == 0
+    (suite,) = Xml.parse(lived / "reports/gate.xml").getroot()
+    assert suite.attrib["failures"] == "0" and int(suite.attrib["tests"]) > 3
+    page = (lived / "reports/gate.html").read_text()
+    assert "Verdict on lumps@1" in page and "verdict:" in page
+    assert len(page) < 500_000 and "<script" not in page
+
+
+def test_a_report_that_cannot_be_written_is_an_error_with_a_cure(lived: Path, trueup: Any) -> None:
+    ran = trueup("check", "lumps@1", "--html", "trueup.toml/gate.html")
+    assert ran.code == 8 and "could not be written" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("server", "file"),
+    [
+        ("jenkins", "Jenkinsfile"),
+        ("github", ".github/workflows/trueup.yml"),
+        ("gitlab", ".gitlab-ci.yml"),
+    ],
+)
+def test_a_file_for_a_server_is_written_once(
+    server: str, file: str, lived: Path, trueup: Any
+) -> None:
+    assert "trueup check lumps" in trueup("ci", server, "--print").out
+    assert not (lived / file).exists()
+    ran = trueup("ci", server)
+    assert ran.code == 0 and "trueup check lumps" in (lived / file).read_text()
+    assert "pip freeze > requirements.txt" in ran.err
+    assert "as before" in trueup("ci", server).out
+    (lived / file).write_text("mine\n")
+    assert trueup("ci", server).code == 4 and (lived / file).read_text() == "mine\n"
+
+
+def test_a_build_elsewhere_is_followed_to_its_end(
+    fresh: Path, trueup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = Buildable("Team/train", ("TRUEUP_RUN_ID", "DEPTH"), lambda given: f"{given['DEPTH']}\n")
+    with FakeJenkins(train, Buildable("bad", result="UNSTABLE")) as server:
+        with (fresh / "trueup.toml").open("a") as file:
+            file.write(
+                f'[connections.jenkins]\nurl = "{server.url}"\n'
+                'user = "ci"\ntoken = "secret:JENKINS"\n'
+            )
+        ran = trueup("ci", "build", "Team/train", "-p", "DEPTH=6")
+        assert ran.code == 3 and "TRUEUP_SECRET_JENKINS" in ran.err
+        monkeypatch.setenv("TRUEUP_SECRET_JENKINS", server.token)
+        ran = trueup("ci", "build", "Team/train", "-p", "DEPTH=6")
+        assert (ran.code, ran.out) == (0, "6\n")
+        assert "Team/train #1: success" in ran.err
+        assert trueup("ci", "build", "bad").code == 6
+        assert trueup("ci", "build", "bed").code == 3
+        assert trueup("ci", "build", "bad", "--key", "x", "--json").data["result"] == "unstable"
+
+
+def test_without_a_connection_the_lines_to_add_are_shown(fresh: Path, trueup: Any) -> None:
+    ran = trueup("ci", "build", "train")
+    assert ran.code == 3 and "[connections.jenkins]" in ran.err
+
+
+def test_a_verdict_is_said_about_a_commit_and_once_under_its_review(
+    lived: Path, trueup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = git(lived, "rev-parse", "HEAD").stdout.strip()
+    with FakeHosting(commits=(commit,), branch="better") as server:
+        with (lived / "trueup.toml").open("a") as file:
+            file.write(
+                f'[connections.github]\nurl = "{server.url}"\nrepository = "ann/flights"\n'
+                'token = "secret:GITHUB_TOKEN"\n'
+            )
+        monkeypatch.setenv("TRUEUP_SECRET_GITHUB_TOKEN", server.token)
+        for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"):
+            monkeypatch.delenv(name, raising=False)
+        assert "### ✓ lumps@1" in trueup("git", "report", "lumps", "--dry-run").out
+        assert not server.requests
+        assert "No open review" in trueup("git", "report", "lumps").err
+        git(lived, "checkout", "--quiet", "-b", "better")
+        for _ in range(2):
+            assert trueup("git", "report", "lumps").code == 0
+        (said,) = server.statuses[commit]
+        assert (said["state"], said["context"]) == ("success", "trueup/lumps")
+        (comment,) = server.comments.values()
+        assert "| check |" in comment["body"] and "verdict:" in comment["body"]
+
+
+def test_hooks_stop_a_broken_plan_and_data_that_went_astray(fresh: Path, trueup: Any) -> None:
+    assert trueup("git", "install").code == 0
+    (fresh / "notes.md").write_text("fine\n")
+    git(fresh, "add", "notes.md")
+    assert git(fresh, "commit", "-m", "fine").returncode == 0
+    (fresh / "data/more.csv").write_text("value,label\n1,0\n")
+    plan = fresh / "trueup.toml"
+    plan.write_text(plan.read_text().replace("data/rows.csv", "data"))
+    git(fresh, "add", ".")
+    refused = git(fresh, "commit", "-m", "data")
+    assert refused.returncode != 0 and "data/more.csv belongs to a dataset" in refused.stderr
+    git(fresh, "rm", "--cached", "--quiet", "data/more.csv")
+    plan.write_text('[project]\nname = "small"\n')
+    git(fresh, "add", "trueup.toml")
+    broken = git(fresh, "commit", "-m", "broken")
+    assert broken.returncode != 0 and "objective" in broken.stderr
+
+
+def test_hooks_of_others_are_kept_and_come_back(fresh: Path, trueup: Any) -> None:
+    other = fresh / ".git/hooks/pre-commit"
+    other.parent.mkdir(exist_ok=True)
+    other.write_text("#!/bin/sh\necho other >&2\n")
+    other.chmod(0o755)
+    refused = trueup("git", "install")
+    assert refused.code == 4 and "echo other" in other.read_text()
+    for _ in range(2):  # a second installation does not take our own hook for the other one
+        assert trueup("git", "install", "--chain").code == 0
+    (fresh / "notes.md").write_text("fine\n")
+    git(fresh, "add", "notes.md")
+    done = git(fresh, "commit", "-m", "fine")
+    assert done.returncode == 0 and "other" in done.stderr
+    assert "2 hooks" in trueup("git", "uninstall").err
+    assert "echo other" in other.read_text()
+    assert not (fresh / ".git/hooks/pre-push").exists()
