@@ -12,7 +12,7 @@ from typing import Any
 
 import blake3
 
-from trueup.foundation.errors import UsageError
+from trueup.foundation.errors import BackendError, UsageError
 from trueup.foundation.records import encode
 
 PREFIX = "b3:"
@@ -34,12 +34,17 @@ def of_bytes(raw: bytes) -> str:
 
 def of_file(path: Path) -> str:
     """The digest of a file's bytes, read through a memory map when it is large."""
+    return of_key(key_of_file(path))
+
+
+def key_of_file(path: Path) -> bytes:
+    """The 32 bytes of the digest of a file's bytes."""
     hasher = blake3.blake3(max_threads=_THREADS)
     if path.stat().st_size >= _MMAP_FROM:
         hasher.update_mmap(path)
     else:
         hasher.update(path.read_bytes())
-    return PREFIX + hasher.hexdigest()
+    return hasher.digest()
 
 
 def of_record(value: Any) -> str:
@@ -75,3 +80,13 @@ def of_key(key: bytes) -> str:
 def short(digest: str, length: int = 12) -> str:
     """The digest cut for people: prefix and first characters."""
     return digest[: len(PREFIX) + length]
+
+
+def mismatch(digest: str) -> BackendError:
+    """The error that bytes kept under a digest no longer match it."""
+    return BackendError(
+        "blob-damaged",
+        f"The stored bytes of {short(digest)} no longer match their digest.",
+        hint="trueup doctor",
+        context={"digest": digest},
+    )

@@ -1,6 +1,6 @@
 """The pack: many small blobs in one immutable file, the same locally and in a remote.
 
-    header    "TRUEPACK", version, zero                            16 bytes
+    header    "TRUEPACK", version, salt                            16 bytes
     records   the stored bytes of each blob, one after another
     footer    digest, offset, stored length, raw length            48 bytes a record
     trailer   offset of the footer, records, CRC-32 of the footer,
@@ -8,7 +8,8 @@
 
 Numbers are little-endian. A record is a zstd frame where that saves a tenth, else the raw bytes; it
 is a frame exactly when it is shorter than the raw length. A digest is always that of the raw bytes.
-A pack is named by the BLAKE3 digest of the whole file, so nothing in it can change unnoticed.
+A pack is named by the BLAKE3 digest of the whole file, so nothing in it can change unnoticed. A
+remote writes salt 0; a local store salts its packs: one being removed is never one being written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import blake3
 
@@ -66,8 +67,20 @@ class Entry(NamedTuple):
         return digests.of_key(self.key)
 
 
+class Sink(Protocol):
+    """Where a pack is written to: a binary file, or anything that takes all it is given."""
+
+    def write(self, raw: bytes, /) -> object:
+        """Append all the bytes."""
+        ...
+
+
 class Writer:
     """Writes one pack to an open binary file; syncing and naming the file is the caller's.
+
+    Args:
+        file: Where to write.
+        salt: Another salt gives equal records another name; 0 gives them the same one each time.
 
     Example:
         >>> import io
@@ -78,12 +91,12 @@ class Writer:
         b'hello'
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Sink, salt: int = 0) -> None:
         self._file = file
         self._hasher = blake3.blake3()
         self.entries: list[Entry] = []
         self.length = 0
-        self._write(_HEADER.pack(_MAGIC, _VERSION, 0))
+        self._write(_HEADER.pack(_MAGIC, _VERSION, salt))
 
     @property
     def is_full(self) -> bool:
@@ -144,12 +157,7 @@ def unpack(stored: bytes, entry: Entry) -> bytes:
     """
     raw = _raw(stored, entry)
     if raw is None or digests.key_of(raw) != entry.key:
-        raise BackendError(
-            "blob-damaged",
-            f"The stored bytes of {digests.short(entry.digest)} no longer match their digest.",
-            hint="trueup doctor",
-            context={"digest": entry.digest},
-        )
+        raise digests.mismatch(entry.digest)
     return raw
 
 

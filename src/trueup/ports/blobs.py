@@ -59,13 +59,8 @@ class Batch(Protocol):
         """Take the bytes and return their digest."""
         ...
 
-    def put_file(self, path: Path, *, move: bool = False) -> str:
-        """Take a file's bytes and return their digest.
-
-        Args:
-            path: A regular file.
-            move: The file may be renamed into the store instead of copied; nobody writes to it any
-                more. Afterwards it is gone.
+    def put_file(self, path: Path) -> str:
+        """Take a regular file's bytes and return their digest; one from `aside` is taken away.
 
         Raises:
             UsageError: The file cannot be read.
@@ -74,7 +69,10 @@ class Batch(Protocol):
         ...
 
     def aside(self) -> Path:
-        """A new empty file inside the store, to be filled and given to `put_file(move=True)`."""
+        """A new empty file inside the store, to be filled, closed and given to `put_file`.
+
+        It then becomes the blob without being copied. If it is never given, it is removed.
+        """
         ...
 
 
@@ -116,7 +114,7 @@ class Blobs(Protocol):
         """The bytes of many small blobs, in the order in which they lie in the store.
 
         Raises:
-            NotFoundError: One is not here; nothing was given out.
+            NotFoundError: One is not here.
             BackendError: What is stored does not match its digest.
         """
         ...
@@ -125,8 +123,14 @@ class Blobs(Protocol):
         """Whether the bytes are here."""
         ...
 
-    def missing(self, digests: Iterable[str]) -> set[str]:
-        """Which of these are not here."""
+    def missing(self, digests: Iterable[str], *, renew: bool = False) -> set[str]:
+        """Which of these are not here.
+
+        Args:
+            digests: What to ask for.
+            renew: The caller is about to rely on those that are here: they become young again, so
+                that a collector spares them.
+        """
         ...
 
     def size(self, digest: str) -> int:
