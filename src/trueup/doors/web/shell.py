@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from markupsafe import Markup
 
 from trueup import __version__
 from trueup.app.wiring import Workspace
@@ -22,7 +23,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.permissions import Permission
 from trueup.foundation.records import Record
-from trueup.rendering import words
+from trueup.rendering import sparks, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -183,8 +184,13 @@ def _environment() -> Environment:
         "limit": words.limit,
         "stylesheet": static.url("style.css"),
         "icon": static.url("icon.svg"),
+        "spark": _spark,
     }
     return environment
+
+
+def _spark(before: Sequence[float], after: Sequence[float], title: str) -> Markup:
+    return Markup(sparks.svg(before, after, title))  # noqa: S704 - its one text is escaped there
 
 
 def _plural(items: Sequence[Any] | int, noun: str, many: str = "") -> str:

@@ -347,10 +347,10 @@ def test_rows_are_shown_only_when_asked_for() -> None:
     after = frame(id=[2, 1, 4], v=[2.0, math.nan, 5.0], d=[date(2026, 1, 1)] * 3)
     assert tables.compare(before, after, ["id"]).samples == ()
     shown = tables.compare(before, after, ["id"], rows=5).samples
-    assert [(row.state, row.values) for row in shown] == [
-        ("removed", {"id": 3, "v": 5.0, "d": "2026-01-01"}),
-        ("added", {"id": 4, "v": 5.0, "d": "2026-01-01"}),
-        ("changed", {"id": 2, "v": [1.0, 2.0], "d": "2026-01-01"}),
+    assert [(row.state, row.values, row.was) for row in shown] == [
+        ("removed", {"id": 3, "v": 5.0, "d": "2026-01-01"}, {}),
+        ("added", {"id": 4, "v": 5.0, "d": "2026-01-01"}, {}),
+        ("changed", {"id": 2, "v": 2.0, "d": "2026-01-01"}, {"v": 1.0}),
     ]
 
 

@@ -156,11 +156,13 @@ class RowSample(Record):
 
     Attributes:
         state: What became of it.
-        values: Its values; a changed one has `[before, after]` where they differ.
+        values: Its values; of a changed row those of the second table.
+        was: Of a changed row, what the first table has where they differ.
     """
 
     state: Literal["added", "removed", "changed"]
     values: dict[str, Any]
+    was: dict[str, Any] = {}
 
 
 class TableDifference(Record):

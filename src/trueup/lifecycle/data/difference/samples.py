@@ -43,13 +43,12 @@ def take(
     old = _rows(before, chosen["before"])
     new = _rows(after, chosen["after"])
     for was, now in zip(old, new, strict=True):
-        values = {
-            each.after: now[each.after]
-            if was[each.before] == now[each.after]
-            else [was[each.before], now[each.after]]
+        moved = {
+            each.after: was[each.before]
             for each in pairs
+            if was[each.before] != now[each.after]
         }
-        taken.append(RowSample(state="changed", values=values))
+        taken.append(RowSample(state="changed", values=now, was=moved))
     return tuple(taken)
 
 

@@ -94,9 +94,18 @@ def _schema(files: Sequence[TableFile]) -> _Schema:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise _unreadable(file.path, error) from error
     try:
-        return dict(pl.concat(frames, how="diagonal_relaxed").schema)
+        together = dict(pl.concat(frames, how="diagonal_relaxed").schema)
     except pl.exceptions.PolarsError as error:
         raise _unreadable(f"one of {len(files)} files", error) from error
+    named = [set(frame.columns) for frame in frames if frame.columns]
+    for file, names in zip(files[1:], named[1:], strict=False):
+        if not names & named[0]:
+            raise UsageError(
+                "dataset-not-one-table",
+                f"{file.path} and {files[0].path} have no column in common",
+                hint="give each table a dataset of its own",
+            )
+    return together
 
 
 def _opened(files: Sequence[TableFile], schema: _Schema, words: list[str], folder: Path) -> Table:
