@@ -22,6 +22,7 @@ from trueup.state.unit import State
 
 # A stage is imported when its verbs are first asked for: together they take half a second.
 if TYPE_CHECKING:
+    from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.service import Datasets
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
@@ -73,6 +74,13 @@ class Workspace:
         from trueup.lifecycle.data.service import Datasets
 
         return Datasets(self.state)
+
+    @cached_property
+    def differences(self) -> Differences:
+        """Verbs of differences between states of data."""
+        from trueup.lifecycle.data.difference.service import Differences
+
+        return Differences(self.state)
 
     @cached_property
     def runs(self) -> Runs:

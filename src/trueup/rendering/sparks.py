@@ -21,7 +21,7 @@ def shares(counts: Sequence[float], most: int = 0) -> list[float]:
         >>> shares([1, 1, 2, 0], most=2)
         [0.5, 0.5]
     """
-    whole = sum(counts)
+    whole = float(sum(counts))
     width = -(-len(counts) // most) if most else 1
     joined = [sum(counts[start : start + width]) for start in range(0, len(counts), width or 1)]
     return [count / whole if whole else 0.0 for count in joined]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trueup.doors.api.access import TheActor, TheWorkspace
-from trueup.doors.api.routes import Name, Word, reading
+from trueup.doors.api.routes import From, Name, Word, reading
+from trueup.lifecycle.data.difference.records import DataDifference
 from trueup.lifecycle.data.records import DatasetVersion
 
 
@@ -19,3 +20,17 @@ def show(
 ) -> DatasetVersion:
     """One snapshot, by number or digest; the newest without one."""
     return workspace.datasets.show(actor, name, version)
+
+
+@reading("/data/{name:str}/diff")
+def difference(
+    workspace: TheWorkspace,
+    actor: TheActor,
+    name: Name,
+    before: From = "",
+    to: Word = "",
+    key: Word = "",
+) -> DataDifference:
+    """What differs between two versions, by number, digest or branch; the newest two without."""
+    columns = [column for column in key.split(",") if column]
+    return workspace.differences.between(actor, name, workspace.root, before, to, key=columns)

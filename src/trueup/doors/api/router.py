@@ -17,6 +17,7 @@ def router() -> Router:
             plan.show,
             data.newest,
             data.show,
+            data.difference,
             runs.newest,
             runs.show,
             models.names,

@@ -15,6 +15,7 @@ Name = Annotated[str, PathParameter(max_length=300)]
 Word = Annotated[str, QueryParameter(max_length=300)]
 # Litestar keeps the plain name for itself.
 InState = Annotated[str, QueryParameter(name="state", max_length=40)]
+From = Annotated[str, QueryParameter(name="from", max_length=300)]
 OfType = Annotated[str, QueryParameter(name="type", max_length=80)]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 Before = Annotated[int, QueryParameter(ge=0)]

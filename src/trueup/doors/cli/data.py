@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from trueup.doors.cli import output
+from trueup.doors.cli import data_diff, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -107,3 +107,6 @@ def _held(version: DatasetVersion) -> str:
     if version.rows is not None:
         return plural(version.rows, "row")
     return f"{plural(version.files, 'file')}, {size(version.size)}"
+
+
+command.add_command(data_diff.command, "diff")

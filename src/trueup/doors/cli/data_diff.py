@@ -49,9 +49,7 @@ _TONES: dict[Effect, str] = {"small": "yellow", "moderate": "yellow", "large": "
     help="Also write a page that needs nothing else.",
 )
 @output.json_option
-def command(
-    before: str, after: str, key: str, rows: int, html: Path | None, as_json: bool
-) -> None:
+def command(before: str, after: str, key: str, rows: int, html: Path | None, as_json: bool) -> None:
     """Compare two states of data: files, columns, rows, cells, distributions.
 
     A and B are versions (data:flights@3, flights@3) or files and folders of the project. With A
@@ -105,7 +103,11 @@ def show(found: DataDifference) -> None:
 def _table(table: TableDifference) -> None:
     output.show(f"\nrows     {table.rows_before:,} → {table.rows_after:,}, {_matched(table)}")
     rows = table.rows
-    for name, count in (("added", rows.added), ("removed", rows.removed), ("changed", rows.changed)):
+    for name, count in (
+        ("added", rows.added),
+        ("removed", rows.removed),
+        ("changed", rows.changed),
+    ):
         if count:
             output.show(_signed(name, f"{count:,} {name}"))
     output.show(f"  = {rows.same:,} the same")
@@ -163,7 +165,9 @@ def _says_something(column: ColumnDifference) -> bool:
 
 def _values(column: ColumnDifference, table: TableDifference) -> tuple[object, ...]:
     found = column.distribution
-    pictures = sparks.two_bars(found.before, found.after) if found else ("", "")
+    pictures = (
+        sparks.two_bars(found.shape_before, found.shape_after, most=14) if found else ("", "")
+    )
     matched = table.rows.same + table.rows.changed
     changed = "" if column.changed is None else f"{column.changed:,}"
     if column.changed and matched:

@@ -88,9 +88,7 @@ def moved(difference: DataDifference) -> list[ColumnDifference]:
         if column.distribution is not None
         and column.distribution.effect in ("small", "moderate", "large")
     ]
-    return sorted(
-        found, key=lambda c: (c.distribution and c.distribution.psi) or 0.0, reverse=True
-    )
+    return sorted(found, key=lambda c: (c.distribution and c.distribution.psi) or 0.0, reverse=True)
 
 
 def _picture(column: ColumnDifference) -> Picture:

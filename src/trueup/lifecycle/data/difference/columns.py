@@ -18,8 +18,11 @@ from trueup.statistics import distances, summaries
 from trueup.statistics.drift import Drift, benjamini_hochberg, drift_test
 from trueup.statistics.summaries import Bins, Counts
 
-# More distinct words than this are names of things, not a distribution.
+# More distinct words than this are names of things, not a distribution; so are more than a few
+# of which most occur once, and they may be the names of people.
 _MOST_WORDS = 50_000
+_FEW_WORDS = 100
+_BARS = 14
 
 
 class Measured(NamedTuple):
@@ -119,6 +122,8 @@ def _distribution(each: Measured, adjusted: float) -> Distribution | None:
         bins=shown,
         before=rows[0],
         after=rows[1],
+        shape_before=_shape(each.bins, before),
+        shape_after=_shape(each.bins, after),
         effect=effect,
         psi=rules.finite(each.drift.psi_corrected),
         noise_floor=rules.finite(each.drift.noise_floor),
@@ -128,6 +133,33 @@ def _distribution(each: Measured, adjusted: float) -> Distribution | None:
         p_value=adjusted,
         words=_sentence(effect, shown, *rows),
     )
+
+
+def _shape(bins: Bins, counts: Counts) -> tuple[float, ...]:
+    """A few bars for the eye: bins of equal frequency would look flat whatever they hold."""
+    whole = float(counts.sum())
+    if not whole:
+        return (0.0,) * _BARS
+    if bins.kind != "numeric" or bins.values or len(bins.edges) < 3:
+        # Missing and unknown values last, what stands between joined where it is too much.
+        inside = counts / whole
+        if bins.kind == "numeric":
+            below, above = inside[-2:]
+            inside = inside[: -len(summaries.NUMERIC_EXTRAS)]
+            inside[0] += below
+            inside[-1] += above
+        width = -(-inside.size // _BARS)
+        joined = [float(inside[at : at + width].sum()) for at in range(0, inside.size, width)]
+        return tuple(round(share, 4) for share in joined)
+    below, above = float(counts[-2]), float(counts[-1])
+    marks = np.array([bins.low, *bins.edges, bins.high], dtype=np.float64)
+    grown = np.concatenate([[below], below + np.cumsum(counts[: marks.size - 1])])
+    # The rarest values on both sides would squeeze all others: they share the outermost bars.
+    ends = np.linspace(marks[1], marks[-2], _BARS - 1)
+    inside = np.interp(ends, marks, grown)
+    total = grown[-1] + above
+    heights = np.diff(np.concatenate([[0.0], inside, [total]])) / whole
+    return tuple(round(float(height), 4) for height in heights)
 
 
 def _sentence(
@@ -151,7 +183,8 @@ def _counted(
         return bins, (summaries.count(bins, first), summaries.count(bins, second)), ""
     if type_ in (pl.String, pl.Boolean):
         distinct = max(before.n_unique(), after.n_unique())
-        if distinct > _MOST_WORDS:
+        rows = before.len() + after.len()
+        if distinct > _MOST_WORDS or (distinct > _FEW_WORDS and distinct * 4 > rows):
             return None, None, f"{distinct:,} different values are names, not a distribution"
         tallies = [_tally(side) for side in (before, after)]
         bins = summaries.category_bins(tallies[0])

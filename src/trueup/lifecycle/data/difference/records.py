@@ -100,6 +100,9 @@ class Distribution(Record):
         bins: Names of the cells, frozen from the first state.
         before: Rows of the first state in every cell.
         after: Rows of the second state in every cell.
+        shape_before: The first state as shares of a few bars, of equal width for numbers, to be
+            drawn small.
+        shape_after: The second state over the same bars.
         effect: The change in a word, from the population stability index less what chance adds.
         psi: That index; None if it cannot be taken.
         noise_floor: The index that chance alone stays below in 95 of 100 cases.
@@ -113,6 +116,8 @@ class Distribution(Record):
     bins: tuple[str, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
+    shape_before: tuple[float, ...]
+    shape_after: tuple[float, ...]
     effect: Effect
     psi: float | None
     noise_floor: float | None

@@ -44,9 +44,7 @@ def take(
     new = _rows(after, chosen["after"])
     for was, now in zip(old, new, strict=True):
         moved = {
-            each.after: was[each.before]
-            for each in pairs
-            if was[each.before] != now[each.after]
+            each.after: was[each.before] for each in pairs if was[each.before] != now[each.after]
         }
         taken.append(RowSample(state="changed", values=now, was=moved))
     return tuple(taken)

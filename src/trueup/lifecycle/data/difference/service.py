@@ -11,7 +11,7 @@ from typing import Final
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import BackendError, UsageError
+from trueup.foundation.errors import BackendError, NotFoundError, UsageError
 from trueup.lifecycle.data import manifest, tree
 from trueup.lifecycle.data.difference.records import (
     Cost,
@@ -22,6 +22,7 @@ from trueup.lifecycle.data.difference.records import (
     TableDifference,
 )
 from trueup.lifecycle.data.records import LINK, Change, DatasetVersion, Entry
+from trueup.lifecycle.data.service import find
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import State
 
@@ -68,19 +69,49 @@ class Differences:
         with self._state.read(actor):
             pass  # the permission alone: what is compared are blobs and files
         started = time.perf_counter()
-        sides = tuple(_state_of(self._state.blobs, source, root) for source in (before, after))
-        changes = list(_changes(self._state.blobs, *sides))
+        blobs = self._state.blobs
+        first, second = _state_of(blobs, before, root), _state_of(blobs, after, root)
+        changes = list(_changes(blobs, first, second))
         table, why_not = None, "no table file differs"
         if any(_is_table(each) for change in changes for each in (change.before, change.after)):
-            table, why_not = _tables(*sides, key, rows)
+            table, why_not = _tables(first, second, key, rows)
         return DataDifference(
-            before=sides[0].side,
-            after=sides[1].side,
-            files=_files(changes, sides[0].side.files),
+            before=first.side,
+            after=second.side,
+            files=_files(changes, first.side.files),
             table=table,
             why_no_table=why_not,
             cost=Cost(seconds=time.perf_counter() - started, peak_bytes=_peak()),
         )
+
+    def between(
+        self,
+        actor: Actor,
+        name: str,
+        root: Path,
+        before: str = "",
+        after: str = "",
+        *,
+        key: Sequence[str] = (),
+    ) -> DataDifference:
+        """Compare two versions of one dataset.
+
+        Args:
+            actor: Who asks.
+            name: The dataset.
+            root: The project's folder.
+            before: Number, digest or branch; the version before `after` without it.
+            after: The same of the second state; the newest without it.
+            key: Columns that tell rows apart.
+
+        Raises:
+            NotFoundError: There is no such version.
+            UsageError: A file is no readable table, or a key column is not in both tables.
+        """
+        with self._state.read(actor) as connection:
+            second = find(connection, name, after)
+            first = find(connection, name, before or str(max(second.version - 1, 1)))
+        return self.compare(actor, first, second, root, key=key)
 
 
 class _State:
@@ -117,7 +148,7 @@ class _Version(_State):
             raise BackendError(
                 "blob-damaged",
                 f"The stored bytes of {digests.short(entry.digest)} no longer match their digest.",
-                hint="trueup data verify",
+                hint="trueup doctor",
                 context={"digest": entry.digest},
             )
         return path
@@ -128,6 +159,10 @@ class _Work(_State):
 
     def __init__(self, root: Path, path: str) -> None:
         self._place = tree.inside(root, path, path)
+        if not os.path.lexists(self._place):
+            raise NotFoundError(
+                "path-not-found", f"There is nothing at '{path}'.", hint=f"ls '{path}'"
+            )
         self._found = list(tree.walk(self._place, path, links="keep"))
         self._is_file = self._place.is_file()
         self.lengths: dict[str, int] = {}
