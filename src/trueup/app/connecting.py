@@ -51,6 +51,16 @@ def hosting(root: Path, http: Outbound, name: str) -> Hosting:
     return service
 
 
+def address(root: Path, name: str) -> tuple[str, str]:
+    """The address of a service that takes what it is sent, and the token for it; may be empty.
+
+    Raises:
+        NotFoundError: trueup.toml has no such connection, or its secret is not there.
+    """
+    connection = _find(root, name)
+    return connection.url, secret(root, connection.token) if connection.token else ""
+
+
 def outbound(root: Path) -> Outbound:
     """A client that knows which hosts may be asked without TLS."""
     known = surroundings(root).connections.values()

@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "prediction": ("prediction", "Recorded predictions and labels."),
     "monitor": ("monitor", "Evaluate what is live against the plan."),
     "alert": ("alert", "Alerts, with cause and harm."),
+    "lineage": ("lineage", "Runs for catalogues that read OpenLineage."),
     "ci": ("ci", "Files for servers that build, and builds elsewhere."),
     "git": ("git", "Git hooks, and verdicts under reviews."),
     "people": ("people", "Who may do what."),
