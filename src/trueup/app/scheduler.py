@@ -1,6 +1,7 @@
-"""The scheduler: watches deployments when they are due, starts scheduled pipelines, reacts.
+"""The scheduler: watches deployments when they are due, asks for runs, starts them, reacts.
 
-Several processes may run it; a lease lets one work at a time.
+Several processes may run it; a lease lets one work at a time. It performs no run itself: read
+`performing.py` next, and `triggers.py` for what asks for runs beside the schedules.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from cronsim import CronSim
-
 from trueup.app.automation import ACTOR, Automation
-from trueup.app.training import train
+from trueup.app.declaring import Declarations
+from trueup.app.performing import Performers
+from trueup.app.triggers import Triggers
 from trueup.app.watching import has_news, watch
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
-from trueup.foundation.errors import NotFoundError, TrueupError
-from trueup.lifecycle.pipeline import discovery
-from trueup.lifecycle.runs.records import Cause
+from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
+from trueup.lifecycle.runs.requests.records import RunRequest
 from trueup.state.leases import Lease
 
 EVERY_S = 5.0
@@ -27,14 +27,33 @@ _LEASE = timedelta(minutes=2)
 
 
 class Scheduler:
-    """Does what is due, every few seconds, until told to stop."""
+    """Does what is due, every few seconds, until told to stop.
 
-    def __init__(self, workspace: Workspace, tell: Callable[[str], None]) -> None:
+    Args:
+        workspace: The project.
+        tell: Takes what happens, a sentence at a time.
+        lease: How long its lease lasts: so long nothing happens after a scheduler died.
+        at_most: How many runs may be at work at once, of all pipelines together.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        tell: Callable[[str], None],
+        *,
+        lease: timedelta = _LEASE,
+        at_most: int = 2,
+    ) -> None:
         self._workspace = workspace
         self._tell = tell
-        self._automation = Automation(workspace, tell)
-        self._lease = Lease(workspace.state.database, "scheduler", _LEASE)
-        self._since = clock.now()
+        self._told: set[str] = set()
+        self._at_most = at_most
+        self._lease = Lease(workspace.state.database, "scheduler", lease)
+        self._lasts = lease
+        self._automation = Automation(workspace, tell, later=True)
+        self._declarations = Declarations(workspace.root)
+        self._triggers = Triggers(workspace, self._lease, tell)
+        self._performers = Performers(workspace.root, workspace.settings.home / "logs")
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; an error is told and does not end the scheduler."""
@@ -48,15 +67,24 @@ class Scheduler:
             except Exception as error:  # a bug in one duty must not end all of them
                 self._tell(f"{type(error).__name__}: {error}")
             stop.wait(EVERY_S)
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop the runs under way, let another scheduler go on with them, give the lease back."""
+        for run in self._performers.stop():
+            with suppress(TrueupError):  # what cannot be given back is found lost, and starts again
+                self._workspace.requests.give_back(ACTOR, run)
+                self._tell(f"run:{run} was stopped; the next scheduler goes on with it")
+        self._triggers.stop()
         self._lease.release()
 
     @contextmanager
     def _holding(self) -> Iterator[None]:
-        """Renew the lease while the block works: a training outlasts it."""
+        """Renew the lease while the block works: counting a day's traffic may outlast it."""
         done = threading.Event()
 
         def renew() -> None:
-            while not done.wait(_LEASE.total_seconds() / 4):
+            while not done.wait(self._lasts.total_seconds() / 4):
                 with suppress(TrueupError):  # the next renewal comes before the lease ends
                     self._lease.take()
 
@@ -84,8 +112,7 @@ class Scheduler:
             self._tell(f"evaluated {name}: {len(evaluation.findings)} findings")
             self._automation.retry_open_alerts(now)
         self._automation.pump(now)
-        self._run_pipelines(now)
-        self._since = now
+        self._see_to_runs(now)
 
     def _is_due(self, deployment: str, every: timedelta, now: datetime) -> bool:
         serving = [
@@ -106,19 +133,40 @@ class Scheduler:
         is_new = bool(newest) and newest[0].received_at > latest[0].evaluated_at
         return is_new or has_news(self._workspace, ACTOR, deployment)
 
-    def _run_pipelines(self, now: datetime) -> None:
-        for name, pipeline in discovery.load(self._workspace.root).items():
-            if not pipeline.schedule:
-                continue
-            due = next(CronSim(pipeline.schedule, self._since))
-            cause = f"schedule:{name}:{due:%Y-%m-%dT%H:%M}"
-            # The cause is unique to the slot: after a crash the same slot is not run twice.
-            if due <= now and not self._workspace.runs.caused_by(ACTOR, cause):
-                self._tell(f"pipeline {name} is due")
-                train(
-                    self._workspace,
-                    ACTOR,
-                    name,
-                    {},
-                    cause=Cause(by=cause, reason=f"schedule {pipeline.schedule}"),
-                )
+    def _see_to_runs(self, now: datetime) -> None:
+        """Settle what has ended, ask for what is due, start what waits."""
+        self._performers.reap()
+        self._workspace.runs.mark_lost(ACTOR)
+        for request in self._workspace.requests.settle(ACTOR):
+            self._tell_of(request)
+        survey = self._declarations.read()
+        self._tell_new({f"{file}: {problem}" for file, problem in survey.problems.items()})
+        for declared in survey.declared:
+            asked, note = self._workspace.schedules.look(ACTOR, self._lease, declared, now)
+            for request in asked:
+                self._tell(f"pipeline {request.pipeline} is due: {request.reason}")
+            if note:
+                self._tell(f"pipeline {declared.pipeline}: {note}")
+        self._triggers.pump(survey.declared, now)
+        while request := self._workspace.requests.claim(ACTOR, self._lease, self._at_most):
+            self._tell(f"{request.ref} starts: {request.reason}")
+            self._performers.start(request)
+
+    def _tell_of(self, request: RunRequest) -> None:
+        if request.state == "waiting":
+            self._tell(f"a run of {request.pipeline} was lost; {request.ref} goes on with it")
+            return
+        why = f": {request.error.message}" if request.error else ""
+        self._tell(f"{request.ref} of {request.pipeline} {request.state}{why}")
+        if request.state == "finished":
+            # Its process may have died between the end of the run and this: the same again is fine.
+            run = self._workspace.runs.show(ACTOR, request.run).run
+            if run.candidate:
+                with suppress(ConflictError):
+                    self._workspace.models.register(ACTOR, run.id)
+
+    def _tell_new(self, problems: set[str]) -> None:
+        """Tell a lasting problem once, and again only after it was mended."""
+        for problem in sorted(problems - self._told):
+            self._tell(problem)
+        self._told = problems

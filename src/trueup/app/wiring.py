@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
     from trueup.lifecycle.releases.service import Releases
+    from trueup.lifecycle.runs.requests.service import Requests
+    from trueup.lifecycle.runs.schedules.service import Schedules
     from trueup.lifecycle.runs.service import Runs
     from trueup.lifecycle.serving.service import Predictions
 
@@ -88,6 +90,20 @@ class Workspace:
         from trueup.lifecycle.runs.service import Runs
 
         return Runs(self.state)
+
+    @cached_property
+    def requests(self) -> Requests:
+        """Verbs of requests for runs."""
+        from trueup.lifecycle.runs.requests.service import Requests
+
+        return Requests(self.state)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """Verbs of schedules."""
+        from trueup.lifecycle.runs.schedules.service import Schedules
+
+        return Schedules(self.state)
 
     @cached_property
     def models(self) -> Models:

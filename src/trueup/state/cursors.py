@@ -30,19 +30,30 @@ class Reader:
     def pending(self, types: tuple[str, ...] = (), limit: int = 1000) -> list[eventlog.Event]:
         """Events this reader has not acknowledged, oldest first."""
         with self._database.reading() as connection:
-            return eventlog.since(connection, self._seq(connection), types, limit)
+            return eventlog.since(connection, place(connection, self.name), types, limit)
 
     def acknowledge(self, seq: int) -> None:
         """Move past event `seq`; never back."""
         with self._database.writing() as connection:
-            if seq <= self._seq(connection):
-                return
-            changed = connection.execute(
-                cursors.update().where(cursors.c.reader == self.name).values(seq=seq)
-            )
-            if changed.rowcount == 0:
-                connection.execute(cursors.insert().values(reader=self.name, seq=seq))
+            move(connection, self.name, seq)
 
-    def _seq(self, connection: sa.Connection) -> int:
-        query = sa.select(cursors.c.seq).where(cursors.c.reader == self.name)
-        return connection.execute(query).scalar() or 0
+
+def place(connection: sa.Connection, reader: str) -> int:
+    """The last event that a reader is done with; 0 before the first."""
+    query = sa.select(cursors.c.seq).where(cursors.c.reader == reader)
+    return connection.execute(query).scalar() or 0
+
+
+def move(connection: sa.Connection, reader: str, seq: int) -> None:
+    """Move a reader past event `seq`, in the transaction of its effect; never back."""
+    if seq <= place(connection, reader):
+        return
+    mine = cursors.c.reader == reader
+    changed = connection.execute(cursors.update().where(mine).values(seq=seq))
+    if changed.rowcount == 0:
+        connection.execute(cursors.insert().values(reader=reader, seq=seq))
+
+
+def skip(connection: sa.Connection, reader: str) -> None:
+    """Move a reader to the end of the log: what happened so far does not concern it."""
+    move(connection, reader, eventlog.last_seq(connection))

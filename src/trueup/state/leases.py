@@ -11,6 +11,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from trueup.foundation import clock
+from trueup.foundation.errors import ConflictError
 from trueup.foundation.identifiers import short_id
 from trueup.state.database import Database
 from trueup.state.schema import Moment, metadata
@@ -59,6 +60,21 @@ class Lease:
                 .values(holder=self.holder, fence=self.fence, expires_at=now + self._lasts)
             )
             return True
+
+    def require(self, connection: sa.Connection) -> None:
+        """Refuse to write for a holder that was paused while another one took over.
+
+        Raises:
+            ConflictError: The lease belongs to another holder by now.
+        """
+        query = sa.select(leases.c.fence).where(leases.c.name == self.name).with_for_update()
+        fence = connection.execute(query).scalar()
+        if fence is None or fence != self.fence:
+            raise ConflictError(
+                "lease-lost",
+                f"Another process has taken over '{self.name}' (fence {fence}, ours {self.fence}).",
+                hint="trueup status",
+            )
 
     def release(self) -> None:
         """Give the lease back at once, if it is still ours."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trueup.foundation.errors import NotFoundError, UsageError
+from trueup.foundation.errors import NotFoundError, TrueupError, UsageError
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.pipeline import origin
 from trueup.lifecycle.pipeline.decorators import Pipeline
@@ -65,17 +65,32 @@ def load(root: Path) -> dict[str, Pipeline[..., Any]]:
         UsageError: Two pipelines have one name, or a decorator is used wrongly.
         UserCodeError: A file raised when it was imported; only the user's frames are shown.
     """
+    found, problems = survey(root)
+    for problem in problems.values():
+        raise problem
+    return found
+
+
+def survey(root: Path) -> tuple[dict[str, Pipeline[..., Any]], dict[str, TrueupError]]:
+    """All pipelines that can be had, and what is wrong with the other files, by file."""
     root = root.resolve()
     found: dict[str, Pipeline[..., Any]] = {}
+    problems: dict[str, TrueupError] = {}
     _forget()
     with on_path(root):
         files = sorted((root / FOLDER).glob("*.py"))
         if files:
-            _open_package(root)
+            try:
+                _open_package(root)
+            except TrueupError as error:
+                return {}, {f"{FOLDER}/__init__.py": error}
         for file in files:
             if not file.name.startswith(("_", "test_", "conftest")):
-                _collect(_import(file, root), root, found)
-    return found
+                try:
+                    _collect(_import(file, root), root, found)
+                except TrueupError as error:
+                    problems[f"{FOLDER}/{file.name}"] = error
+    return found, problems
 
 
 @contextmanager

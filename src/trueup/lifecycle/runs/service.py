@@ -29,6 +29,7 @@ from trueup.lifecycle.runs.records import (
     RunState,
     StepRun,
 )
+from trueup.lifecycle.runs.requests import service as requests
 from trueup.state.unit import State, Unit
 
 
@@ -52,8 +53,13 @@ class Runs:
         dirty: bool = False,
         cause: Cause = BY_HAND,
     ) -> Run:
-        """Record that this process starts a run; the arguments are those of `Run`."""
+        """Record that this process starts a run; the arguments are those of `Run`.
+
+        Raises:
+            ConflictError: What asked for it was given to another process meanwhile.
+        """
         with self._state.write(actor, "runs.write") as unit:
+            requests.require_current(unit.connection, cause.run)
             run = Run(
                 id=cause.run or short_id(),
                 pipeline=pipeline,
@@ -165,9 +171,10 @@ class Runs:
         """One run with its steps and metrics.
 
         Raises:
-            NotFoundError: There is no such run.
+            NotFoundError: There is no such run, or it has not begun.
         """
         with self._state.read(actor) as connection:
+            requests.require_begun(connection, run_id)
             return RunDetail(
                 run=_found(connection, run_id),
                 steps=tuple(table.steps(connection, run_id)),
