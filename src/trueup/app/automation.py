@@ -34,6 +34,7 @@ from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.releases import rules as release_rules
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs.records import Cause
+from trueup.lifecycle.runs.requests.records import Wish
 from trueup.state.cursors import Reader
 from trueup.state.eventlog import Event
 
@@ -43,10 +44,19 @@ Tell = Callable[[str], None]
 
 
 class Automation:
-    """Reacts to events, as the service `automation`, with no more rights than that service has."""
+    """Reacts to events, as the service `automation`, with no more rights than that service has.
 
-    def __init__(self, workspace: Workspace, tell: Tell = lambda _words: None) -> None:
+    Args:
+        workspace: The project.
+        tell: Takes what happens, a sentence at a time.
+        later: Ask for trainings and look after them, instead of waiting until they are done.
+    """
+
+    def __init__(
+        self, workspace: Workspace, tell: Tell = lambda _words: None, *, later: bool = False
+    ) -> None:
         self._workspace = workspace
+        self._later = later
         self._tell = tell
         self._told = ""
         self._reader = Reader(workspace.state.database, "automation")
@@ -182,6 +192,8 @@ class Automation:
                 return proposal
             self._tell(f"the retraining failed: {error.message}")
             return self._record(proposal, "failed", why=error.message, ended_at=at)
+        if trained is None:
+            return proposal
         if trained.version is None:
             why = f"run {trained.run.id} made no candidate"
             return self._record(proposal, "failed", why=why, run=trained.run.id, ended_at=at)
@@ -198,19 +210,20 @@ class Automation:
             candidate=trained.version.ref,
         )
 
-    def _trained(self, cause: str, model: str) -> Trained:
-        """Train, or take what was trained for this cause before a crash."""
+    def _trained(self, cause: str, model: str) -> Trained | None:
+        """Train, or take what was trained for this cause before a crash; None when it goes on."""
         for run in self._workspace.runs.caused_by(ACTOR, cause):
             if run.state == "finished":
                 version = self._workspace.models.register(ACTOR, run.id) if run.candidate else None
                 return Trained(run, version)
-        return train(
-            self._workspace,
-            ACTOR,
-            model,
-            {},
-            cause=Cause(by=cause, reason="a retraining was proposed"),
-        )
+        reason = "a retraining was proposed"
+        if not self._later:
+            return train(self._workspace, ACTOR, model, {}, cause=Cause(by=cause, reason=reason))
+        wish = Wish(pipeline=model, kind="proposal", cause=cause, reason=reason)
+        request = self._workspace.requests.ask(ACTOR, wish)
+        if request.error is not None and request.state in ("failed", "dropped"):
+            raise UserCodeError(request.error.code, request.error.message, hint=request.error.hint)
+        return None
 
     def _request_release(self, proposal: Proposal, at: datetime) -> None:
         try:

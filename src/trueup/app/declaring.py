@@ -61,10 +61,10 @@ def of(pipeline: Pipeline[..., object]) -> Declared:
     return Declared(
         pipeline=pipeline.name,
         schedule=pipeline.schedule,
-        timezone=getattr(pipeline, "timezone", "UTC"),
-        catch_up=getattr(pipeline, "catch_up", "latest"),
-        on=getattr(pipeline, "on", ()),
-        partitions=getattr(pipeline, "partitions", None),
+        timezone=pipeline.timezone,
+        catch_up=pipeline.catch_up,  # type: ignore[arg-type]
+        on=pipeline.on,
+        partitions=pipeline.partitions,
     )
 
 

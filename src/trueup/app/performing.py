@@ -45,7 +45,8 @@ class Performers:
         """Start a child that sees to a request."""
         command = [sys.executable, "-m", "trueup.app.performing", request.run]
         log = make_private(self._logs) / f"{request.run}.log"
-        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
             self._children[request.run] = subprocess.Popen(  # noqa: S603 - this program itself
                 command,
                 cwd=self._root,
@@ -55,6 +56,8 @@ class Performers:
                 # Ctrl-C on the terminal is for the scheduler, which stops its children in order.
                 start_new_session=True,
             )
+        finally:
+            os.close(out)
 
     def reap(self) -> list[str]:
         """The runs whose children have ended since the last time."""

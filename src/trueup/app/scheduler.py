@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from trueup.app.automation import ACTOR, Automation
-from trueup.app.declaring import Declarations
+from trueup.app.declaring import Declarations, Survey
 from trueup.app.performing import Performers
 from trueup.app.triggers import Triggers
 from trueup.app.watching import has_news, watch
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
-from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
+from trueup.foundation.errors import NotFoundError, TrueupError
+from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.runs.requests.records import RunRequest
 from trueup.state.leases import Lease
 
@@ -34,6 +35,7 @@ class Scheduler:
         tell: Takes what happens, a sentence at a time.
         lease: How long its lease lasts: so long nothing happens after a scheduler died.
         at_most: How many runs may be at work at once, of all pipelines together.
+        declared: Says what the pipelines declare; by default their files are read in a child.
     """
 
     def __init__(
@@ -43,15 +45,16 @@ class Scheduler:
         *,
         lease: timedelta = _LEASE,
         at_most: int = 2,
+        declared: Callable[[], Survey] | None = None,
     ) -> None:
         self._workspace = workspace
         self._tell = tell
-        self._told: set[str] = set()
+        self._troubles, self._broken = _Lasting(tell), _Lasting(tell)
         self._at_most = at_most
         self._lease = Lease(workspace.state.database, "scheduler", lease)
         self._lasts = lease
         self._automation = Automation(workspace, tell, later=True)
-        self._declarations = Declarations(workspace.root)
+        self._declared = declared or Declarations(workspace.root).read
         self._triggers = Triggers(workspace, self._lease, tell)
         self._performers = Performers(workspace.root, workspace.settings.home / "logs")
 
@@ -97,11 +100,22 @@ class Scheduler:
             keeper.join()
 
     def tick(self, now: datetime) -> None:
-        """Do everything that is due at `now`."""
+        """Do everything that is due at `now`; what fails is told, and the rest is done."""
         try:
             plan = self._workspace.plans.current(ACTOR).plan
         except NotFoundError:
             return
+        trouble = set()
+        for duty in (self._watch, self._react, self._see_to_runs):
+            try:
+                duty(plan, now)
+            except TrueupError as error:
+                trouble.add(error.message)
+            except Exception as error:  # a bug in one duty must not end all of them
+                trouble.add(f"{type(error).__name__}: {error}")
+        self._troubles.tell(trouble)
+
+    def _watch(self, plan: Plan, now: datetime) -> None:
         due = [  # before the first look: it counts for all
             name
             for name, deployment in plan.deployments.items()
@@ -111,8 +125,9 @@ class Scheduler:
             evaluation = watch(self._workspace, ACTOR, name, now)
             self._tell(f"evaluated {name}: {len(evaluation.findings)} findings")
             self._automation.retry_open_alerts(now)
+
+    def _react(self, _plan: Plan, now: datetime) -> None:
         self._automation.pump(now)
-        self._see_to_runs(now)
 
     def _is_due(self, deployment: str, every: timedelta, now: datetime) -> bool:
         serving = [
@@ -133,14 +148,14 @@ class Scheduler:
         is_new = bool(newest) and newest[0].received_at > latest[0].evaluated_at
         return is_new or has_news(self._workspace, ACTOR, deployment)
 
-    def _see_to_runs(self, now: datetime) -> None:
+    def _see_to_runs(self, _plan: Plan, now: datetime) -> None:
         """Settle what has ended, ask for what is due, start what waits."""
         self._performers.reap()
         self._workspace.runs.mark_lost(ACTOR)
         for request in self._workspace.requests.settle(ACTOR):
             self._tell_of(request)
-        survey = self._declarations.read()
-        self._tell_new({f"{file}: {problem}" for file, problem in survey.problems.items()})
+        survey = self._declared()
+        self._broken.tell({f"{file}: {problem}" for file, problem in survey.problems.items()})
         for declared in survey.declared:
             asked, note = self._workspace.schedules.look(ACTOR, self._lease, declared, now)
             for request in asked:
@@ -148,9 +163,9 @@ class Scheduler:
             if note:
                 self._tell(f"pipeline {declared.pipeline}: {note}")
         self._triggers.pump(survey.declared, now)
-        while request := self._workspace.requests.claim(ACTOR, self._lease, self._at_most):
-            self._tell(f"{request.ref} starts: {request.reason}")
-            self._performers.start(request)
+        while claimed := self._workspace.requests.claim(ACTOR, self._lease, self._at_most):
+            self._tell(f"{claimed.ref} starts: {claimed.reason}")
+            self._performers.start(claimed)
 
     def _tell_of(self, request: RunRequest) -> None:
         if request.state == "waiting":
@@ -162,11 +177,17 @@ class Scheduler:
             # Its process may have died between the end of the run and this: the same again is fine.
             run = self._workspace.runs.show(ACTOR, request.run).run
             if run.candidate:
-                with suppress(ConflictError):
-                    self._workspace.models.register(ACTOR, run.id)
+                self._workspace.models.register(ACTOR, run.id)
 
-    def _tell_new(self, problems: set[str]) -> None:
-        """Tell a lasting problem once, and again only after it was mended."""
-        for problem in sorted(problems - self._told):
-            self._tell(problem)
-        self._told = problems
+
+class _Lasting:
+    """Tells a lasting trouble once, and again only after it was over."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def tell(self, trouble: set[str]) -> None:
+        for words in sorted(trouble - self._told):
+            self._tell(words)
+        self._told = trouble

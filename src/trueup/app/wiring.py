@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
     from trueup.lifecycle.releases.service import Releases
+    from trueup.lifecycle.runs.commits.service import Commits
     from trueup.lifecycle.runs.requests.service import Requests
     from trueup.lifecycle.runs.schedules.service import Schedules
     from trueup.lifecycle.runs.service import Runs
@@ -97,6 +98,13 @@ class Workspace:
         from trueup.lifecycle.runs.requests.service import Requests
 
         return Requests(self.state)
+
+    @cached_property
+    def commits(self) -> Commits:
+        """The verb of commits."""
+        from trueup.lifecycle.runs.commits.service import Commits
+
+        return Commits(self.state)
 
     @cached_property
     def schedules(self) -> Schedules:

@@ -15,7 +15,7 @@ from trueup.state.schema import metadata
 cursors = sa.Table(
     "cursors",
     metadata,
-    sa.Column("reader", sa.String(200), primary_key=True),
+    sa.Column("reader", sa.String(300), primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
 
@@ -54,6 +54,22 @@ def move(connection: sa.Connection, reader: str, seq: int) -> None:
         connection.execute(cursors.insert().values(reader=reader, seq=seq))
 
 
+def is_known(connection: sa.Connection, reader: str) -> bool:
+    """Whether a reader has ever moved."""
+    query = sa.select(cursors.c.reader).where(cursors.c.reader == reader)
+    return connection.execute(query).first() is not None
+
+
 def skip(connection: sa.Connection, reader: str) -> None:
     """Move a reader to the end of the log: what happened so far does not concern it."""
-    move(connection, reader, eventlog.last_seq(connection))
+    end = eventlog.last_seq(connection)
+    if not is_known(connection, reader):
+        connection.execute(cursors.insert().values(reader=reader, seq=end))
+    move(connection, reader, end)
+
+
+def skip_all(connection: sa.Connection, beginning: str) -> None:
+    """Move all readers whose names begin so to the end of the log."""
+    mine = cursors.c.reader.startswith(beginning, autoescape=True)
+    end = eventlog.last_seq(connection)
+    connection.execute(cursors.update().where(mine, cursors.c.seq < end).values(seq=end))

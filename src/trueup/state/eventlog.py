@@ -168,6 +168,12 @@ def since(
     return [_event(row) for row in connection.execute(query)]
 
 
+def of_id(connection: sa.Connection, id_: str) -> Event | None:
+    """One event by identifier."""
+    row = connection.execute(sa.select(events).where(events.c.id == id_)).first()
+    return None if row is None else _event(row)
+
+
 def about(connection: sa.Connection, subject: str) -> list[Event]:
     """Everything that happened to one thing, oldest first."""
     query = sa.select(events).where(events.c.subject == subject).order_by(events.c.seq)

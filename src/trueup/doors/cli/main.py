@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("why", "Trace anything to its causes and its effects."),
     "explain": ("explain", "Explain an error code."),
     "run": ("run", "Run a pipeline and register what it makes."),
+    "schedule": ("schedule", "When pipelines run by themselves."),
     "check": ("check", "Judge a model version by the plan's gates."),
     "release": ("release", "Ask to put a model version into a deployment."),
     "approve": ("approve", "Answer a question, as a second person."),

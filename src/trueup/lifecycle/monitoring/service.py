@@ -95,6 +95,9 @@ class Monitors:
                     why="labels must be 0 or 1",
                     data={"labels": folded.ingested.invalid},
                 )
+            if folded.ingested.labels:
+                labels = {"labels": folded.ingested.labels}
+                unit.emit("labels.counted", f"journal:{journal}", data=labels)
             return folded.ingested
 
     def evaluate(self, actor: Actor, deployment: str, as_of: datetime) -> Evaluation:

@@ -63,6 +63,19 @@ def commit(root: Path) -> str:
     return done.stdout.strip()
 
 
+def remote_commit(root: Path, branch: str, remote: str = "origin") -> str:
+    """The commit that a branch of the remote repository is at; empty when there is none.
+
+    Raises:
+        UsageError: Git is not installed.
+        BackendError: The remote repository could not be asked within the time limit.
+    """
+    done = _git(root, "ls-remote", "--", remote, f"refs/heads/{branch}")
+    if done.returncode:
+        raise _failed(root, done.stderr)
+    return done.stdout.partition("\t")[0].strip()
+
+
 def is_dirty(root: Path) -> bool:
     """Whether anything below `root` differs from the commit."""
     return bool(changed(root))
@@ -96,6 +109,7 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             env=environment,
             stdin=subprocess.DEVNULL,
             timeout=_SECONDS,
+            start_new_session=True,  # nothing it starts can ask for a password on the terminal
         )
     except subprocess.TimeoutExpired as error:
         raise _failed(root, f"no answer within {_SECONDS} s") from error

@@ -19,13 +19,16 @@ OPTIONS: Final = (
     *("model", "schedule", "timezone", "catch_up", "on", "partitions", "start", "name"),
 )
 COMMIT: Final = "commit"
+BRANCH: Final = "commit:"
 DATA: Final = "data:"
+LABELS: Final = "labels:"
 # Common events, for near names: any event of the log will do.
 _EVENTS: Final = (
     *("alert.raised", "approval.decided", "model-version.registered", "release.went-live"),
     *("data.snapshot-taken", "run.finished", "run.failed"),
 )
 _EVENT = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
+_BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/+-]{1,150}")
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -69,20 +72,39 @@ def on(names: str | Sequence[str], at: Place) -> tuple[str, ...]:
     """What a pipeline runs for beside its schedule, checked.
 
     Raises:
-        UsageError: One is neither `commit`, nor `data:NAME`, nor the name of an event.
+        UsageError: One is neither `commit`, `commit:BRANCH`, `data:NAME`, `labels:1000`, nor the
+            name of an event.
     """
     found = (names,) if isinstance(names, str) else tuple(names)
     for name in found:
         if not isinstance(name, str) or not _is_trigger(name):
             known = (COMMIT, *_EVENTS)
-            problem = f"'{name}' is neither 'commit', nor 'data:NAME', nor the name of an event"
+            problem = (
+                f"'{name}' is neither 'commit', 'commit:BRANCH', 'data:NAME', 'labels:1000', "
+                "nor the name of an event"
+            )
             _refuse(at, "on", problem, str(name), known)
     return tuple(dict.fromkeys(found))
+
+
+def labels(name: str) -> int:
+    """How many labels a trigger waits for; 0 for triggers that wait for something else.
+
+    Example:
+        >>> labels("labels:1000"), labels("commit")
+        (1000, 0)
+    """
+    number = name.removeprefix(LABELS) if name.startswith(LABELS) else ""
+    return int(number) if number.isdecimal() and len(number) < 10 else 0
 
 
 def _is_trigger(name: str) -> bool:
     if name.startswith(DATA):
         return _DATASET.fullmatch(name.removeprefix(DATA)) is not None
+    if name.startswith(BRANCH):
+        return _BRANCH.fullmatch(name.removeprefix(BRANCH)) is not None
+    if name.startswith(LABELS):
+        return labels(name) > 0
     return name == COMMIT or _EVENT.fullmatch(name) is not None
 
 

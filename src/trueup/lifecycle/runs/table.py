@@ -100,6 +100,17 @@ def caused_by(connection: sa.Connection, event_id: str) -> list[Run]:
     return [_run(row) for row in connection.execute(query)]
 
 
+def has_used(connection: sa.Connection, pipeline: str, dataset: str, digest: str) -> bool:
+    """Whether a run of a pipeline has read this state of a dataset, or is reading it."""
+    query = (
+        sa.select(runs.c.data)
+        .where(runs.c.pipeline == pipeline, runs.c.state.in_(("running", "finished")))
+        .order_by(runs.c.started_at.desc())
+        .limit(100)
+    )
+    return any(data.get(dataset) == digest for data in connection.execute(query).scalars())
+
+
 def running(connection: sa.Connection) -> list[tuple[Run, Process, datetime]]:
     """The runs that count as running, with their processes and last beats."""
     query = sa.select(runs).where(runs.c.state == "running")

@@ -15,6 +15,9 @@ ATTEMPTS: Final = 3
 LATER: Final = timedelta(minutes=1)
 # So many runs of one pipeline may be asked for by events in an hour: more is taken for a loop.
 BY_EVENTS: Final = 10
+# Events this close together ask for one run; after so long it is asked for although more come.
+QUIET: Final = timedelta(seconds=10)
+PATIENCE: Final = timedelta(minutes=5)
 WITHIN: Final = timedelta(hours=1)
 
 
@@ -50,6 +53,11 @@ def fate(run: RunState | None, is_alive: bool, attempts: int) -> Fate:
     if run in ("failed", "interrupted"):
         return "failed"
     return "again" if attempts < ATTEMPTS else "given up"
+
+
+def is_settled(moments: Sequence[datetime], now: datetime) -> bool:
+    """Whether events that come close together have ended, or go on for too long to wait more."""
+    return now - max(moments) >= QUIET or now - min(moments) >= PATIENCE
 
 
 def room_for_events(asked: Sequence[datetime], now: datetime) -> bool:

@@ -17,6 +17,7 @@ from trueup.lifecycle.runs import table as runs
 from trueup.lifecycle.runs.records import RunError
 from trueup.lifecycle.runs.requests import rules, table
 from trueup.lifecycle.runs.requests.records import OPEN, RequestState, RunRequest, Wish
+from trueup.state import cursors
 from trueup.state.leases import Lease
 from trueup.state.unit import State, Unit
 
@@ -31,6 +32,41 @@ class Requests:
         """Ask for a run. The same cause again gives the request there is."""
         with self._state.write(actor, "runs.write") as unit:
             return put(unit, wish)
+
+    def answer(
+        self, actor: Actor, lease: Lease, reader: str, seq: int, wish: Wish
+    ) -> RunRequest | None:
+        """Ask for a run because of events, and move their reader past them.
+
+        While a run that events asked for still waits, more events ask for nothing more: it will
+        see what they tell of. None when events ask too often; then the reader stays.
+
+        Raises:
+            ConflictError: The lease belongs to another process by now.
+        """
+        with self._state.write(actor, "runs.write") as unit:
+            lease.require(unit.connection)
+            connection = unit.connection
+            waiting = table.in_states(connection, ["waiting"], wish.pipeline, "event")
+            if not waiting:
+                asked = table.asked_by_events(connection, wish.pipeline, unit.at - rules.WITHIN)
+                if not rules.room_for_events(asked, unit.at):
+                    return None
+            cursors.move(connection, reader, seq)
+            return waiting[0] if waiting else put(unit, wish)
+
+    def pass_over(self, actor: Actor, lease: Lease, reader: str, seq: int | None) -> None:
+        """Move a reader past events that ask for nothing; without a number, past all there are.
+
+        Raises:
+            ConflictError: The lease belongs to another process by now.
+        """
+        with self._state.write(actor, "runs.write") as unit:
+            lease.require(unit.connection)
+            if seq is None:
+                cursors.skip(unit.connection, reader)
+            else:
+                cursors.move(unit.connection, reader, seq)
 
     def claim(self, actor: Actor, lease: Lease, at_most: int) -> RunRequest | None:
         """Take the next request that may start now, as this process's; None when none may.

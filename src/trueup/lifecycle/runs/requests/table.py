@@ -35,7 +35,7 @@ requests = sa.Table(
     sa.Index("ix_run_requests_pipeline_asked_at", "pipeline", "asked_at"),
 )
 _r = requests.c
-_IN_ORDER = (_r.asked_at, _r.id)
+_IN_ORDER = (_r.asked_at, _r.cause)  # slots asked for at once: the earlier one first
 
 
 def add(connection: sa.Connection, new: RunRequest) -> bool:
@@ -89,7 +89,7 @@ def in_states(
 
 def newest(connection: sa.Connection, limit: int, pipeline: str = "") -> list[RunRequest]:
     """Requests, the newest first."""
-    query = sa.select(requests).order_by(_r.asked_at.desc(), _r.id.desc()).limit(limit)
+    query = sa.select(requests).order_by(_r.asked_at.desc(), _r.cause.desc()).limit(limit)
     if pipeline:
         query = query.where(_r.pipeline == pipeline)
     return [_request(row) for row in connection.execute(query)]

@@ -91,7 +91,7 @@ class Schedules:
                     why="",
                     looked_at=unit.at,
                 )
-                cursors.skip(unit.connection, reader(pipeline))
+                cursors.skip_all(unit.connection, f"{reader(pipeline)}:")
                 _emit(unit, "resumed", pipeline, "")
             return _known(unit, pipeline)
 
@@ -102,7 +102,7 @@ class Schedules:
 
 
 def reader(pipeline: str) -> str:
-    """The name under which a pipeline's triggers read the event log."""
+    """What the names begin with under which a pipeline's triggers read the event log."""
     return f"trigger:{pipeline}"
 
 
@@ -125,7 +125,6 @@ def _note(unit: Unit, declared: Declared, now: datetime) -> None:
             looked_at=now,
         ),
     )
-    cursors.skip(unit.connection, reader(declared.pipeline))
     _emit(unit, "noted", declared.pipeline, f"schedule: {rules.described(declared)}")
 
 

@@ -72,8 +72,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", name=op.f("pk_checkpoints")),
     )
     op.create_table(
+        "commits_seen",
+        sa.Column("branch", sa.String(length=200), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("branch", "commit", name=op.f("pk_commits_seen")),
+    )
+    op.create_table(
         "cursors",
-        sa.Column("reader", sa.String(length=200), nullable=False),
+        sa.Column("reader", sa.String(length=300), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("reader", name=op.f("pk_cursors")),
     )
@@ -277,6 +284,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "step", "name", name=op.f("pk_run_metrics")),
     )
     op.create_table(
+        "run_requests",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("pipeline", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("cause", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("partition", sa.String(length=100), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("process", sa.Text(), nullable=True),
+        sa.Column("beat_at", sa.BigInteger(), nullable=True),
+        sa.Column("not_before", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_requests")),
+        sa.UniqueConstraint("cause", name=op.f("uq_run_requests_cause")),
+        sa.UniqueConstraint("run", name=op.f("uq_run_requests_run")),
+    )
+    op.create_index(
+        "ix_run_requests_pipeline_asked_at", "run_requests", ["pipeline", "asked_at"], unique=False
+    )
+    op.create_index(op.f("ix_run_requests_state"), "run_requests", ["state"], unique=False)
+    op.create_table(
         "runs",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("pipeline", sa.String(length=100), nullable=False),
@@ -306,6 +340,17 @@ def upgrade() -> None:
     op.create_index(op.f("ix_runs_started_at"), "runs", ["started_at"], unique=False)
     op.create_index(op.f("ix_runs_state"), "runs", ["state"], unique=False)
     op.create_index(op.f("ix_runs_sweep"), "runs", ["sweep"], unique=False)
+    op.create_table(
+        "schedules",
+        sa.Column("pipeline", sa.String(length=100), nullable=False),
+        sa.Column("schedule", sa.String(length=200), nullable=False),
+        sa.Column("timezone", sa.String(length=100), nullable=False),
+        sa.Column("looked_at", sa.BigInteger(), nullable=False),
+        sa.Column("paused_at", sa.BigInteger(), nullable=True),
+        sa.Column("paused_by", sa.String(length=200), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("pipeline", name=op.f("pk_schedules")),
+    )
     op.create_table(
         "step_cache",
         sa.Column("key", sa.String(length=80), nullable=False),
@@ -378,12 +423,16 @@ def downgrade() -> None:
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")
+    op.drop_table("schedules")
     op.drop_index(op.f("ix_runs_sweep"), table_name="runs")
     op.drop_index(op.f("ix_runs_state"), table_name="runs")
     op.drop_index(op.f("ix_runs_started_at"), table_name="runs")
     op.drop_index(op.f("ix_runs_pipeline"), table_name="runs")
     op.drop_index(op.f("ix_runs_caused_by"), table_name="runs")
     op.drop_table("runs")
+    op.drop_index(op.f("ix_run_requests_state"), table_name="run_requests")
+    op.drop_index("ix_run_requests_pipeline_asked_at", table_name="run_requests")
+    op.drop_table("run_requests")
     op.drop_table("run_metrics")
     op.drop_index(
         "uq_releases_live",
@@ -420,6 +469,7 @@ def downgrade() -> None:
     op.drop_table("dataset_versions")
     op.drop_table("dataset_branches")
     op.drop_table("cursors")
+    op.drop_table("commits_seen")
     op.drop_table("checkpoints")
     op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")
     op.drop_table("approvals")
