@@ -117,8 +117,9 @@ def _git(start: Path) -> Findings:
     if not source.is_repository(start):
         yield _problem("git", f"{start} is in no Git repository", "git init")
         return
-    yield _ok("git", f"at commit {source.commit(start)[:7]}")
-    if changed := source.changed(start):
+    origin = source.read(start)
+    yield _ok("git", f"at commit {origin.commit[:7]}")
+    if changed := origin.changed:
         words = f"{plural(len(changed), 'file')} not committed, such as {changed[0]}"
         yield _warning("git", words, 'git add . && git commit -m "Work in progress"')
 

@@ -203,7 +203,7 @@ def _commit(root: Path, names: list[str]) -> str:
                 f"Git refused the commit: {said[-1].rstrip('.')}. Nothing was written.",
                 hint="trueup init --no-commit",
             )
-    return source.commit(root)
+    return source.read(root).commit
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

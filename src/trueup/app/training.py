@@ -13,7 +13,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.models.records import ModelVersion
-from trueup.lifecycle.pipeline import discovery, rules, source
+from trueup.lifecycle.pipeline import capturing, discovery, rules, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, StepProgress
@@ -71,6 +71,13 @@ def train(
         data_digests={dataset: version.digest for dataset, version in snapshots.items()},
         commit=origin.commit,
         dirty=origin.is_dirty,
+        capture=lambda reached: capturing.capture(
+            workspace.state.blobs,
+            workspace.root,
+            origin.commit,
+            dirty=origin.is_dirty,
+            reached=reached,
+        ),
         cause=cause,
         progress=progress,
     )

@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
 def test_a_clean_tree_has_its_commit_and_no_changes(repository: Path) -> None:
     found = source.read(repository)
     assert found.commit == git(repository, "rev-parse", "HEAD")
-    assert (found.is_dirty, source.is_dirty(repository)) == (False, False)
+    assert not found.is_dirty
 
 
 def test_changed_and_new_files_count_and_ignored_ones_do_not(repository: Path) -> None:
@@ -46,7 +46,7 @@ def test_changed_and_new_files_count_and_ignored_ones_do_not(repository: Path) -
 def test_only_the_projects_own_folder_counts(repository: Path) -> None:
     (repository / "project").mkdir()
     (repository / "elsewhere.txt").write_text("")
-    assert not source.is_dirty(repository / "project")
+    assert not source.read(repository / "project").is_dirty
 
 
 def test_no_repository_is_named_with_a_cure(tmp_path: Path) -> None:

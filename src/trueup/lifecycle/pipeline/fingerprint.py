@@ -50,13 +50,17 @@ def of_code(function: Any, root: Path) -> CodeFingerprint:
     try:
         entry = walk.refer(function)
     except Unclear as error:
-        return CodeFingerprint(problem=f"it cannot be fingerprinted, because {error}")
+        return CodeFingerprint(
+            files=tuple(sorted(walk.files)),
+            problem=f"it cannot be fingerprinted, because {error}",
+        )
     except RecursionError:
         return CodeFingerprint(problem="it reaches values that are nested too deeply")
     return CodeFingerprint(
         digest=digests.of_record([entry, walk.parts]),
         parts=walk.parts,
         packages=packages.of_modules(walk.modules, root),
+        files=tuple(sorted(walk.files)),
         reads_environment=walk.reads_environment,
     )
 
@@ -68,6 +72,7 @@ class _Walk:
         self._root = root
         self.parts: dict[str, str] = {}
         self.modules: set[str] = set()
+        self.files: set[str] = set()
         self.reads_environment = False
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []  # an id is only unique while its object lives
@@ -327,6 +332,7 @@ class _Walk:
         if origin.is_cell(file):
             return "notebook"  # its name changes with every execution of the cell
         path = Path(file).resolve()
+        self.files.add(str(path))
         if path.is_relative_to(self._root.resolve()):
             return path.relative_to(self._root.resolve()).as_posix()
         return path.name

@@ -107,6 +107,7 @@ class CodeFingerprint(Record):
         digest: Address of all first-party code and values reached; empty when `problem` is set.
         parts: Each function, class or file reached, with its own digest.
         packages: Installed distributions reached, with their versions.
+        files: The user's own files that it reaches, absolute.
         reads_environment: Whether it reads environment variables, whose values are not in here.
         problem: Why the function cannot be fingerprinted; empty when it can.
     """
@@ -114,6 +115,7 @@ class CodeFingerprint(Record):
     digest: str = ""
     parts: dict[str, str] = {}
     packages: dict[str, str] = {}
+    files: tuple[str, ...] = ()
     reads_environment: bool = False
     problem: str = ""
 

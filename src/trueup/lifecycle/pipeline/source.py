@@ -1,6 +1,7 @@
 """The project's Git repository, read through the `git` program: commit and changed files.
 
-Whether a dirty tree is refused or only noted is the caller's decision.
+Whether a dirty tree is refused or only noted is the caller's decision. `capturing.py` keeps what
+differs, so that a dirty run can be rebuilt.
 """
 
 from __future__ import annotations
@@ -16,51 +17,54 @@ from trueup.lifecycle.pipeline.records import Source
 _SECONDS = 20
 # A repository's own settings must not make a read run a program of its choice.
 _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+# What stands before the path in a line of `git status --porcelain=v2`.
+_FIELDS = {"1": 8, "2": 9, "u": 10, "?": 1}
 
 
 def read(root: Path) -> Source:
-    """The commit that is checked out, and what differs from it below `root`.
+    """The commit that is checked out, and what differs from it below `root`: one call of Git.
+
+    Ignored files do not count.
 
     Raises:
         UsageError: Git is not installed, `root` is in no repository, or it has no commit.
         BackendError: Git failed or did not answer.
     """
-    if not is_repository(root):
+    shown = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--", ".")
+    done = run(root, *shown)
+    told = done.stderr.decode(errors="replace")
+    if done.returncode and "not a git repository" in told:
         raise UsageError(
             "git-no-repository",
             f"The project {root} is in no Git repository, so its code could not be traced later.",
             hint=f"cd '{root}' && git init && git add . && git commit -m start",
         )
-    return Source(commit=commit(root), changed=changed(root))
-
-
-def is_repository(root: Path) -> bool:
-    """Whether `root` lies in the working tree of a Git repository.
-
-    Raises:
-        UsageError: Git is not installed.
-        BackendError: Git refuses the repository or did not answer.
-    """
-    done = _git(root, "rev-parse", "--is-inside-work-tree")
-    if done.returncode and "not a git repository" not in done.stderr:
-        raise _failed(root, done.stderr)
-    return done.stdout.strip() == "true"
-
-
-def commit(root: Path) -> str:
-    """The commit that is checked out.
-
-    Raises:
-        UsageError: There is no commit yet.
-    """
-    done = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if done.returncode:
+        raise failed(root, told)
+    commit, changed = "", []
+    for line in os.fsdecode(done.stdout).split("\0"):
+        if line.startswith("# branch.oid "):
+            commit = line.removeprefix("# branch.oid ")
+        elif line[:1] in _FIELDS:
+            changed.append(line.split(" ", _FIELDS[line[0]])[-1])
+    if not commit or commit == "(initial)":
         raise UsageError(
             "git-no-commits",
             f"The Git repository of {root} has no commit yet.",
             hint=f"cd '{root}' && git add . && git commit -m start",
         )
-    return done.stdout.strip()
+    return Source(commit=commit, changed=tuple(sorted(changed)))
+
+
+def commit(root: Path) -> str:
+    """The commit that is checked out, without a look at the files.
+
+    Raises:
+        UsageError: There is no commit yet, or no repository.
+        BackendError: Git did not answer.
+    """
+    done = run(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    return os.fsdecode(done.stdout).strip() or read(root).commit
 
 
 def remote_commit(root: Path, branch: str, remote: str = "origin") -> str:
@@ -70,26 +74,39 @@ def remote_commit(root: Path, branch: str, remote: str = "origin") -> str:
         UsageError: Git is not installed.
         BackendError: The remote repository could not be asked within the time limit.
     """
-    done = _git(root, "ls-remote", "--", remote, f"refs/heads/{branch}")
+    done = run(root, "ls-remote", "--", remote, f"refs/heads/{branch}")
     if done.returncode:
-        raise _failed(root, done.stderr)
-    return done.stdout.partition("\t")[0].strip()
+        raise failed(root, done.stderr.decode(errors="replace"))
+    return os.fsdecode(done.stdout).partition("\t")[0].strip()
 
 
-def is_dirty(root: Path) -> bool:
-    """Whether anything below `root` differs from the commit."""
-    return bool(changed(root))
+def is_repository(root: Path) -> bool:
+    """Whether `root` lies in the working tree of a Git repository.
+
+    Raises:
+        UsageError: Git is not installed.
+        BackendError: Git refuses the repository or did not answer.
+    """
+    done = run(root, "rev-parse", "--is-inside-work-tree")
+    told = done.stderr.decode(errors="replace")
+    if done.returncode and "not a git repository" not in told:
+        raise failed(root, told)
+    return done.stdout.strip() == b"true"
 
 
-def changed(root: Path) -> tuple[str, ...]:
-    """Files below `root` that differ from the commit or are new; ignored ones do not count."""
-    done = _git(root, "status", "--porcelain=v1", "-z", "--no-renames", "--", ".")
-    if done.returncode:
-        raise _failed(root, done.stderr)
-    return tuple(sorted(line[3:] for line in done.stdout.split("\0") if line))
+def top_of(root: Path) -> Path:
+    """The top folder of the repository that `root` lies in; `root` itself if it lies in none."""
+    root = root.resolve()
+    return next((f for f in (root, *root.parents) if (f / ".git").exists()), root)
 
 
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(root: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Call Git in a folder; its own settings run nothing.
+
+    Raises:
+        UsageError: Git is not installed.
+        BackendError: Git did not answer.
+    """
     program = shutil.which("git")
     if program is None:
         raise UsageError(
@@ -100,24 +117,23 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        return subprocess.run(  # noqa: S603 - a fixed program with fixed arguments, no shell
+        return subprocess.run(  # noqa: S603 - a fixed program, no shell
             [program, *_HARMLESS, "-C", str(root), *arguments],
             capture_output=True,
             check=False,
-            encoding="utf-8",
-            errors="surrogateescape",
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=given,
             timeout=_SECONDS,
             start_new_session=True,  # nothing it starts can ask for a password on the terminal
         )
     except subprocess.TimeoutExpired as error:
-        raise _failed(root, f"no answer within {_SECONDS} s") from error
+        raise failed(root, f"no answer within {_SECONDS} s") from error
     except OSError as error:
-        raise _failed(root, str(error)) from error
+        raise failed(root, str(error)) from error
 
 
-def _failed(root: Path, detail: str) -> BackendError:
+def failed(root: Path, detail: str) -> BackendError:
+    """The error for a repository that Git could not read."""
     first = detail.strip().splitlines()[0] if detail.strip() else "no reason given"
     return BackendError(
         "git-failed",

@@ -6,7 +6,7 @@ After a kill the database says which steps had ended; running again reuses them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ def nothing(_progress: StepProgress) -> None:
     """Tell nobody."""
 
 
+def no_capture(_reached: Iterable[str]) -> str:
+    """Keep no code: where the project is in no repository."""
+    return ""
+
+
 def execute(
     state: State,
     actor: Actor,
@@ -59,6 +64,7 @@ def execute(
     data_digests: Mapping[str, str],
     commit: str = "",
     dirty: bool = False,
+    capture: Callable[[Iterable[str]], str] = no_capture,
     cause: Cause = BY_HAND,
     progress: Callable[[StepProgress], None] = nothing,
 ) -> Run:
@@ -74,6 +80,7 @@ def execute(
         data_digests: The snapshot digest of every dataset of the project.
         commit: Git commit of the project.
         dirty: Whether files differ from it.
+        capture: Keeps the code, given the files it reaches; returns the digest of its record.
         cause: What the run is made for.
         progress: Called as steps start and end.
 
@@ -92,14 +99,16 @@ def execute(
         rules.check_datasets(drawn.datasets, data_digests)
         runs = Runs(state)
         runs.mark_lost(actor)
+        code = fingerprint.of_code(pipeline, root)
         run = runs.start(
             actor,
             pipeline.name,
             model=pipeline.model,
             parameters=drawn.parameters,
             data={name: data_digests[name] for name in sorted(drawn.datasets)},
-            code=fingerprint.of_code(pipeline, root).digest,
-            environment=packages.capture(state.blobs),
+            source=capture(code.files),
+            code=code.digest,
+            environment=packages.capture(state.blobs, root),
             commit=commit,
             dirty=dirty,
             cause=cause,

@@ -98,6 +98,7 @@ class Run(Record):
         ended_at: When it ended, or was found lost.
         error: Why it did not finish.
         candidate: What it offers; None until it has finished, or when it makes no model.
+        source: Digest of the record by which the code can be built again (a `Code` as JSON).
     """
 
     id: str
@@ -119,6 +120,7 @@ class Run(Record):
     reason: str = ""
     sweep: str = ""
     partition: str = ""
+    source: str = ""
 
     @property
     def ref(self) -> str:

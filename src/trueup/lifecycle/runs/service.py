@@ -51,6 +51,7 @@ class Runs:
         environment: str,
         commit: str = "",
         dirty: bool = False,
+        source: str = "",
         cause: Cause = BY_HAND,
     ) -> Run:
         """Record that this process starts a run; the arguments are those of `Run`.
@@ -68,6 +69,7 @@ class Runs:
                 parameters=builtins(dict(parameters)),
                 commit=commit,
                 dirty=dirty,
+                source=source,
                 code=code,
                 data=dict(data),
                 environment=environment,
@@ -80,7 +82,7 @@ class Runs:
             )
             table.add(unit.connection, run, process.this_process())
             facts = ("pipeline", "parameters", "data", "code", "commit", "dirty", "caused_by")
-            data = {name: getattr(run, name) for name in facts}
+            data = {name: getattr(run, name) for name in (*facts, "source")}
             unit.emit("run.started", run.ref, why=run.reason, data=data)
             return run
 

@@ -23,6 +23,7 @@ runs = sa.Table(
     sa.Column("parameters", Json, nullable=False),
     sa.Column("commit", sa.String(64), nullable=False),
     sa.Column("dirty", sa.Boolean, nullable=False),
+    sa.Column("source", sa.String(80), nullable=False),
     sa.Column("code", sa.String(80), nullable=False),
     sa.Column("data", Json, nullable=False),
     sa.Column("environment", sa.String(80), nullable=False),

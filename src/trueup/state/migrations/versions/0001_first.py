@@ -319,6 +319,7 @@ def upgrade() -> None:
         sa.Column("parameters", sa.Text(), nullable=False),
         sa.Column("commit", sa.String(length=64), nullable=False),
         sa.Column("dirty", sa.Boolean(), nullable=False),
+        sa.Column("source", sa.String(length=80), nullable=False),
         sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("environment", sa.String(length=80), nullable=False),
