@@ -35,6 +35,8 @@ environment:
 
 bench: environment ## measure the budgets and write bench/RESULTS.md
 	@$(BIN)/python bench/startup.py
+	@$(BIN)/python bench/data.py
+	@$(BIN)/python bench/pipelines.py
 
 wheel: environment ## build dist/*.whl and dist/*.tar.gz
 	@rm -rf dist

@@ -6,16 +6,14 @@ Writes the section "Start" of bench/RESULTS.md. Run `make bench` when nothing el
 from __future__ import annotations
 
 import os
-import platform
-import re
 import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
+from results import write_section
+
 TIMES = 15
 BUDGET_MS = 150
 HELP = str(Path(sys.executable).with_name("trueup"))
@@ -57,30 +55,6 @@ def once(command: list[str]) -> float:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=usual)
     return (time.perf_counter() - start) * 1000
 
-
-def write_section(title: str, lines: list[str]) -> None:
-    """Replace one section of the results and leave the others."""
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else PREFACE
-    body = "\n".join(["", f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine()}.", "", *lines, ""])
-    before, _, after = text.partition(f"\n## {title}\n")
-    rest = re.search(r"^## ", after, re.MULTILINE)
-    tail = "\n" + after[rest.start() :] if rest else ""
-    RESULTS.write_text(f"{before.rstrip()}\n\n## {title}\n{body}{tail}", encoding="utf-8")
-
-
-def machine() -> str:
-    """The kind of machine, without naming it."""
-    return (
-        f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, "
-        f"Python {platform.python_version()}"
-    )
-
-
-PREFACE = """# Results
-
-Figures are measured by the scripts beside this file (`make bench`) and written by them. Ratios
-travel from machine to machine, absolute times do not.
-"""
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -1,0 +1,243 @@
+"""Data beside DVC and Oxen, in turns: add, status, one large file, an edit, push to S3, memory.
+
+Writes the section "Data" of bench/RESULTS.md. The first call installs the peers into build/peers.
+Trueup and DVC are whole processes, start included; Oxen is called inside a running Python, which
+is to its advantage (its package brings no command line).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import peers
+from results import write_section
+
+TRUEUP = str(Path(sys.executable).with_name("trueup"))
+FILES, SIZE, LARGE = 20_000, 4096, 1 << 30
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
+    "DVC_NO_ANALYTICS": "1",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+}
+OXEN = """
+import sys, time, oxen
+verb, place = sys.argv[1:3]
+repo = oxen.Repo(place)
+if verb == "init":
+    repo.init()
+start = time.perf_counter()
+if verb == "add":
+    repo.add(sys.argv[3])
+elif verb == "status":
+    str(repo.status())
+print(time.perf_counter() - start)
+"""
+
+
+class Tool:
+    """One tool in a folder of its own."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.place = folder / name
+        self.place.mkdir(parents=True)
+        run(["git", "init", "--quiet"], self.place)
+        if name == "Trueup":
+            plan = '[project]\nname = "bench"\nobjective = "Measure"\n'
+            (self.place / "trueup.toml").write_text(plan)
+            run([TRUEUP, "plan", "adopt"], self.place)
+        elif name == "DVC":
+            run([peers.dvc(), "init", "--quiet"], self.place)
+        else:
+            self._oxen("init")
+
+    def add(self, what: str) -> float:
+        """Seconds of keeping a file or folder."""
+        if self.name == "Oxen":
+            return self._oxen("add", what)
+        verbs = (
+            [TRUEUP, "data", "add", what] if self.name == "Trueup" else [peers.dvc(), "add", what]
+        )
+        return run(verbs, self.place)
+
+    def status(self) -> float:
+        """Seconds of finding that nothing has changed."""
+        if self.name == "Oxen":
+            return self._oxen("status")
+        verbs = [TRUEUP, "data", "status"] if self.name == "Trueup" else [peers.dvc(), "status"]
+        return run(verbs, self.place)
+
+    def push(self, url: str, endpoint: str) -> float:
+        """Seconds of pushing everything to an S3 server."""
+        if self.name == "Trueup":
+            os.environ["AWS_ENDPOINT_URL"] = endpoint
+            with (self.place / "trueup.toml").open("a") as file:
+                file.write(f'\n[remotes.lab]\nurl = "{url}/trueup"\n')
+            return run([TRUEUP, "data", "push"], self.place, AWS_ENDPOINT_URL=endpoint)
+        run([peers.dvc(), "remote", "add", "-d", "lab", f"{url}/dvc"], self.place)
+        run([peers.dvc(), "remote", "modify", "lab", "endpointurl", endpoint], self.place)
+        return run([peers.dvc(), "push"], self.place)
+
+    def push_again(self, endpoint: str) -> float:
+        """Seconds of pushing nothing new."""
+        verbs = [TRUEUP, "data", "push"] if self.name == "Trueup" else [peers.dvc(), "push"]
+        return run(verbs, self.place, AWS_ENDPOINT_URL=endpoint)
+
+    def _oxen(self, *arguments: str) -> float:
+        command = [peers.python(), "-c", OXEN, arguments[0], str(self.place), *arguments[1:]]
+        done = subprocess.run(
+            command, cwd=self.place, check=True, capture_output=True, text=True, env=ENVIRONMENT
+        )
+        return float(done.stdout.split()[-1])
+
+
+def run(command: list[str], place: Path, **more: str) -> float:
+    """Seconds of one process."""
+    start = time.perf_counter()
+    subprocess.run(command, cwd=place, check=True, capture_output=True, env=ENVIRONMENT | more)
+    return time.perf_counter() - start
+
+
+def many(place: Path) -> None:
+    """20,000 files of 4 KiB of noise, in 20 folders."""
+    for folder in range(20):
+        (place / "many" / f"{folder:02}").mkdir(parents=True)
+    for number in range(FILES):
+        path = place / "many" / f"{number % 20:02}" / f"{number:05}.bin"
+        path.write_bytes(os.urandom(SIZE))
+
+
+def large(place: Path) -> None:
+    """One file of 1 GiB of noise."""
+    with (place / "large.bin").open("wb") as file:
+        for _ in range(LARGE >> 24):
+            file.write(os.urandom(1 << 24))
+
+
+def edit(place: Path) -> None:
+    """Change one per cent of it, in one place."""
+    with (place / "large.bin").open("r+b") as file:
+        file.seek(LARGE // 3)
+        file.write(os.urandom(LARGE // 100))
+
+
+def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds of each work, by tool, round by round."""
+    found: dict[str, dict[str, list[float]]] = {}
+
+    def note(work: str, tool: Tool, call: Callable[..., float], *given: str) -> None:
+        found.setdefault(work, {}).setdefault(tool.name, []).append(call(*given))
+
+    for _ in range(rounds):
+        base = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
+        try:
+            tools = [Tool(name, base) for name in ("Trueup", "DVC", "Oxen")]
+            many(base)
+            large(base)
+            for tool in tools:
+                shutil.copytree(base / "many", tool.place / "many")
+                shutil.copyfile(base / "large.bin", tool.place / "large.bin")
+            os.sync()
+            for tool in tools:
+                note("add 20,000 files of 4 KiB", tool, tool.add, "many")
+                os.sync()
+            for tool in tools:
+                note("status, nothing changed", tool, tool.status)
+            for tool in tools:
+                note("add 1 GiB", tool, tool.add, "large.bin")
+                os.sync()
+            for tool in tools:
+                edit(tool.place)
+                os.sync()
+                note("add it again, 1 % edited", tool, tool.add, "large.bin")
+            push(tools[:2], note)
+        finally:
+            shutil.rmtree(base)
+    return found
+
+
+def push(tools: list[Tool], note: Callable[..., None]) -> None:
+    """Push the many files (and not the large one) to a new S3 server of each tool's own."""
+    for tool in tools:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "5005"]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            endpoint = "http://127.0.0.1:5005"
+            made = (
+                "import time, urllib.request as u\n"
+                "for _ in range(100):\n"
+                "    try:\n"
+                f"        u.urlopen(u.Request('{endpoint}/bench', method='PUT')); break\n"
+                "    except OSError: time.sleep(0.1)\n"
+            )
+            run([sys.executable, "-c", made], tool.place)
+            note("push everything to an S3 server", tool, tool.push, "s3://bench", endpoint)
+            note("push again, nothing new", tool, tool.push_again, endpoint)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def memory(count: int) -> tuple[float, float]:
+    """Peak memory (MiB) and seconds of adding very many small files."""
+    base = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
+    try:
+        tool = Tool("Trueup", base)
+        for folder in range(1000):
+            place = tool.place / "many" / f"{folder:03}"
+            place.mkdir(parents=True)
+            for number in range(count // 1000):
+                (place / f"{number:04}").write_bytes(f"{folder}/{number}".encode())
+        seconds = tool.add("many")
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, seconds
+    finally:
+        shutil.rmtree(base)
+
+
+def main() -> int:
+    """Measure, print and write."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--files", type=int, default=1_000_000, help="files of the memory test")
+    chosen = options.parse_args()
+    peers.python()
+    peak, seconds = memory(chosen.files)
+    found = measure(chosen.rounds)
+    lines = [
+        f"Seconds, median of {chosen.rounds} rounds in turns; files are warm in memory. Trueup and "
+        "DVC are whole processes, Oxen is called in a running Python. Trueup's times include "
+        "syncing to disk.",
+        "",
+        "| Work | Trueup | DVC | Oxen | DVC : Trueup |",
+        "|---|---|---|---|---|",
+    ]
+    for work, times in found.items():
+        medians = {name: statistics.median(values) for name, values in times.items()}
+        oxen = f"{medians['Oxen']:.2f}" if "Oxen" in medians else ""
+        ratio = medians["DVC"] / medians["Trueup"]
+        lines.append(
+            f"| {work} | {medians['Trueup']:.2f} | {medians['DVC']:.2f} | {oxen} | {ratio:.1f} |"
+        )
+    lines += [
+        "",
+        f"Adding {chosen.files:,} files: {seconds:.0f} s, {peak:.0f} MiB at its peak.",
+    ]
+    write_section("Data", lines)
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
