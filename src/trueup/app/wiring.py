@@ -23,6 +23,7 @@ from trueup.state.unit import State
 # A stage is imported when its verbs are first asked for: together they take half a second.
 if TYPE_CHECKING:
     from trueup.lifecycle.data.difference.service import Differences
+    from trueup.lifecycle.data.dvc.service import DvcOutputs
     from trueup.lifecycle.data.service import Datasets
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
@@ -84,6 +85,13 @@ class Workspace:
         from trueup.lifecycle.data.difference.service import Differences
 
         return Differences(self.state)
+
+    @cached_property
+    def dvc_outputs(self) -> DvcOutputs:
+        """Verbs of taking over what DVC keeps."""
+        from trueup.lifecycle.data.dvc.service import DvcOutputs
+
+        return DvcOutputs(self.state)
 
     @cached_property
     def runs(self) -> Runs:

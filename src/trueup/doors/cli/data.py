@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from trueup.doors.cli import data_diff, output
+from trueup.doors.cli import data_diff, data_import, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -110,3 +110,4 @@ def _held(version: DatasetVersion) -> str:
 
 
 command.add_command(data_diff.command, "diff")
+command.add_command(data_import.command, "import")

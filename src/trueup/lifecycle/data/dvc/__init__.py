@@ -1,0 +1,1 @@
+"""Data that DVC keeps, taken over: read `layout.py` first, which knows DVC's files."""
