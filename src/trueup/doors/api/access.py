@@ -14,7 +14,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 
 from trueup.app.wiring import Workspace
-from trueup.foundation.actor import Actor
+from trueup.foundation.actor import Actor, service
 from trueup.foundation.errors import DeniedError
 from trueup.foundation.permissions import PERMISSIONS, Permission
 
@@ -27,6 +27,8 @@ TheWorkspace = NamedDependency[Workspace]
 TheActor = NamedDependency[Actor]
 
 _KEY = "permission"
+_SIGNED = "signed"
+_AUTOMATION = service("automation", on_behalf_of="a signed call")
 
 
 def needs(permission: Permission) -> dict[str, Any]:
@@ -37,6 +39,14 @@ def needs(permission: Permission) -> dict[str, Any]:
         {'permission': 'read'}
     """
     return {_KEY: permission}
+
+
+def signed(permission: Permission) -> dict[str, Any]:
+    """The `opt` of a route whose handler proves its caller by a signature, and by nothing else.
+
+    Nobody logs in there: whoever holds the secret acts as the service `automation`.
+    """
+    return needs(permission) | {_SIGNED: True}
 
 
 def is_declared(handler: BaseRouteHandler) -> bool:
@@ -61,7 +71,7 @@ def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
         return
     workspace: Workspace = connection.app.state.workspace
     who: Who = connection.app.state.who
-    actor = who(connection)
+    actor = _AUTOMATION if handler.opt.get(_SIGNED) else who(connection)
     with workspace.state.read(actor, permission):
         connection.state.actor = actor  # entering asked the guard of people
 

@@ -19,6 +19,8 @@ def router() -> Router:
             data.show,
             data.difference,
             runs.newest,
+            runs.ask,
+            runs.asked,
             runs.show,
             models.names,
             models.versions,

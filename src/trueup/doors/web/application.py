@@ -15,6 +15,7 @@ from trueup import __version__
 from trueup.app.wiring import Workspace
 from trueup.doors.api.access import DEPENDENCIES, Connection, Who, needs, permitted
 from trueup.doors.api.router import router
+from trueup.doors.hooks import git
 from trueup.doors.web import failures, static
 from trueup.doors.web.doorkeeper import Doorkeeper
 from trueup.doors.web.sitemap import HANDLERS
@@ -42,7 +43,7 @@ def litestar(workspace: Workspace, who: Who | None = None) -> Litestar:
         return workspace.owner
 
     app = Litestar(
-        route_handlers=[static.file, *HANDLERS, router()],
+        route_handlers=[static.file, git.git, *HANDLERS, router()],
         guards=[permitted],
         dependencies=DEPENDENCIES,
         exception_handlers={Exception: failures.handle},

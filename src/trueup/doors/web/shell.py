@@ -104,7 +104,7 @@ def answer(
 def wants_json(request: Asked) -> bool:
     """Whether the caller asked for data: by the API, by `.json`, or by what it accepts."""
     path = request.url.path
-    if path.startswith("/api/") or twins.is_twin(request.scope):
+    if path.startswith(("/api/", "/hooks/")) or twins.is_twin(request.scope):
         return True
     accepted = request.headers.get("accept", "*/*")
     return JSON in accepted and HTML not in accepted
