@@ -41,6 +41,7 @@ READING = [
     "why data:lumps@1",
     "check lumps@1",
     "run --dry-run",
+    "explain-cache train",
     "explain",
     "doctor",
 ]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
 
 import click
 from rich.markup import escape
 from rich.text import Text
 
+from trueup.app import previewing
 from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
-from trueup.doors.cli import output, plan
+from trueup.doors.cli import output, plan, run_preview
 from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.parameters import pairs
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import UsageError
 from trueup.foundation.text import plural, seconds
-from trueup.lifecycle.pipeline import discovery, rules
-from trueup.lifecycle.pipeline.decorators import Pipeline
-from trueup.lifecycle.pipeline.graph import Graph, outputs_in
+from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.plan import service as plans
 from trueup.lifecycle.runs.records import Metric, StepProgress
 
@@ -33,7 +31,7 @@ from trueup.lifecycle.runs.records import Metric, StepProgress
     metavar="NAME=VALUE",
     help="Set a parameter of the pipeline; may be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Check everything and draw the steps; run none.")
+@click.option("--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @click.option(
     "--allow-dirty",
     is_flag=True,
@@ -56,9 +54,11 @@ def command(
     """
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)
-        parameters = found.parse(_pairs(given))
+        parameters = found.parse(pairs(given))
         if dry_run:
-            _preview(workspace, found, parameters, as_json)
+            run_preview.show(
+                previewing.of_run(workspace, workspace.owner, found, parameters), as_json
+            )
             return
         actor = workspace.speaking_as(speaker)
         _require_plan(workspace, actor)
@@ -78,20 +78,6 @@ def command(
         output.emit_json({"run": trained.run, "version": trained.version, "metrics": metrics})
         return
     _report(trained, metrics, told)
-
-
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(
-                "parameter-malformed",
-                f"The parameter '{text}' is not written as NAME=VALUE.",
-                hint=f"-p {name or 'NAME'}=VALUE",
-            )
-        pairs[name.strip()] = value
-    return pairs
 
 
 def _require_plan(workspace: Workspace, actor: Actor) -> None:
@@ -163,35 +149,3 @@ def _report(trained: Trained, metrics: tuple[Metric, ...], told: _Steps) -> None
         output.next_step(f"trueup check {version.ref}", f"trueup runs show {run.ref}")
     else:
         output.next_step(f"trueup runs show {run.ref}")
-
-
-def _preview(
-    workspace: Workspace, found: Pipeline[..., Any], parameters: dict[str, Any], as_json: bool
-) -> None:
-    with discovery.on_path(workspace.root):
-        drawn = found.draw(parameters, workspace.root)
-    rules.check_datasets(drawn.datasets, plans.read(workspace.root).datasets)
-    steps = [
-        {"step": node.name, "place": str(node.at), "from": _sources(drawn, node.arguments)}
-        for node in drawn.nodes
-    ]
-    if as_json:
-        output.emit_json({"pipeline": found.name, "parameters": parameters, "steps": steps})
-        return
-    shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
-    output.heading(found.name, shown)
-    rows = [(i + 1, s["step"], ", ".join(s["from"]), s["place"]) for i, s in enumerate(steps)]
-    output.table(("no", "step", "takes", "called at"), rows)
-    if drawn.candidate is not None:
-        output.say("\nMakes a version of model '{}'. Nothing was run.", found.model)
-    else:
-        output.say("\nMakes no model. Nothing was run.")
-    output.next_step(f"trueup run {found.name}")
-
-
-def _sources(drawn: Graph, arguments: dict[str, Any]) -> list[str]:
-    from_ = []
-    for _, value in outputs_in(arguments):
-        words = repr(value).strip("<>")
-        from_.append(words.replace("the result of step ", "").replace("'", ""))
-    return list(dict.fromkeys(from_))

@@ -14,6 +14,7 @@ from trueup.foundation.digests import PREFIX
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.data import keeping, manifest, rules, table, tables, tree, worktree
 from trueup.lifecycle.data.keeping import Progress, nothing
+from trueup.lifecycle.data.looking import Unkept
 from trueup.lifecycle.data.records import MAIN, DatasetVersion, Entry
 from trueup.lifecycle.data.statcache import StatCache
 from trueup.lifecycle.data.tree import Links
@@ -120,6 +121,18 @@ class Datasets:
         worktree.stand(root, name, Position(branch=branch, version=taken.version, digest=digest))
         return taken
 
+    def look(self, actor: Actor, name: str, root: Path) -> str:
+        """The digest of a dataset as it is now; nothing is kept and no version is made.
+
+        Raises:
+            NotFoundError: There is no such dataset, or no file.
+            UsageError: A file cannot be part of a dataset.
+        """
+        with self._state.read(actor) as connection:
+            known = _known(connection, name, root)
+        blobs = Unkept(self._state.blobs)
+        return self._keep(name, root, known, "refuse", nothing, clashes=True, into=blobs)
+
     def newest(self, actor: Actor) -> list[DatasetVersion]:
         """The newest version of every dataset."""
         with self._state.read(actor) as connection:
@@ -173,11 +186,12 @@ class Datasets:
         progress: Progress,
         *,
         clashes: bool,
+        into: Unkept | None = None,
     ) -> str:
         place = tree.inside(root, known.path, name)
         if not place.exists():
             raise tree.nothing_there(name, known.path)
-        blobs = self._state.blobs
+        blobs = into or self._state.blobs
         kept: Iterable[Entry] = ()
         if known.based_on is not None:
             kept = manifest.entries(blobs, known.based_on.digest)

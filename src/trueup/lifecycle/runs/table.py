@@ -139,6 +139,34 @@ def metrics(connection: sa.Connection, run_id: str) -> list[Metric]:
     return [row_as(Metric, row) for row in connection.execute(query)]
 
 
+def durations(
+    connection: sa.Connection, pipeline: str, step: str, limit: int, *, items: bool = False
+) -> list[float]:
+    """What a step took in its newest runs, in seconds; reused results do not count.
+
+    Args:
+        connection: The database.
+        pipeline: Name of the pipeline.
+        step: Name of the step in it.
+        limit: How many at most.
+        items: Ask for its items rather than for the step as a whole.
+    """
+    name = step_runs.c.step
+    query = (
+        sa.select(step_runs.c.seconds)
+        .join(runs, runs.c.id == step_runs.c.run)
+        .where(
+            runs.c.pipeline == pipeline,
+            name.startswith(f"{step}[", autoescape=True) if items else name == step,
+            step_runs.c.state == "finished",
+            step_runs.c.cached.is_(False),
+        )
+        .order_by(step_runs.c.started_at.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def identifiers(connection: sa.Connection, limit: int = 1000) -> list[str]:
     """Identifiers of the newest runs, for "did you mean"."""
     query = sa.select(runs.c.id).order_by(runs.c.started_at.desc()).limit(limit)

@@ -1,0 +1,79 @@
+"""Before a run: what it would do, and what the key of one step is made of. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trueup.app.wiring import Workspace
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError
+from trueup.foundation.text import did_you_mean, listing
+from trueup.lifecycle.pipeline import discovery, rules
+from trueup.lifecycle.pipeline.decorators import Pipeline
+from trueup.lifecycle.pipeline.graph import Graph, Node
+from trueup.lifecycle.plan import service as plans
+from trueup.lifecycle.runs import preview
+from trueup.lifecycle.runs.foresight import KeyNow, RunPlan
+
+
+def of_run(
+    workspace: Workspace, actor: Actor, pipeline: Pipeline[..., Any], parameters: Mapping[str, Any]
+) -> RunPlan:
+    """What a run of a pipeline would do, with the files as they are now.
+
+    Raises:
+        UsageError: The pipeline, a parameter or a dataset is not as it must be.
+    """
+    drawn = _draw(workspace, pipeline, parameters)
+    data = _looked_at(workspace, actor, drawn)
+    costs = plans.surroundings(workspace.root).costs
+    return preview.of_run(workspace.state, actor, workspace.root, pipeline, parameters, data, costs)
+
+
+def of_step(
+    workspace: Workspace,
+    actor: Actor,
+    step: str,
+    pipeline: Pipeline[..., Any],
+    parameters: Mapping[str, Any],
+) -> KeyNow:
+    """What the key of a step is made of now, and how it differs from the newest kept result.
+
+    Raises:
+        NotFoundError: The pipeline has no such step.
+    """
+    drawn = _draw(workspace, pipeline, parameters)
+    node = _node(drawn, step)
+    data = _looked_at(workspace, actor, drawn)
+    return preview.of_step(workspace.state, actor, workspace.root, drawn, data, node)
+
+
+def _draw(
+    workspace: Workspace, pipeline: Pipeline[..., Any], parameters: Mapping[str, Any]
+) -> Graph:
+    with discovery.on_path(workspace.root):
+        return pipeline.draw(parameters, workspace.root)
+
+
+def _looked_at(workspace: Workspace, actor: Actor, drawn: Graph) -> dict[str, str]:
+    """The digest of every dataset of the graph as its files are now."""
+    added = {version.name for version in workspace.datasets.newest(actor)}
+    rules.check_datasets(drawn.datasets, {*plans.read(workspace.root).datasets, *added})
+    try:
+        workspace.plans.current(actor)
+    except NotFoundError:  # a new project: nothing is known that could be reused
+        return dict.fromkeys(drawn.datasets, "")
+    return {name: workspace.datasets.look(actor, name, workspace.root) for name in drawn.datasets}
+
+
+def _node(drawn: Graph, step: str) -> Node:
+    calls = {node.name: node for node in drawn.nodes if node.step is not None}
+    if step not in calls:
+        raise NotFoundError(
+            "step-not-found",
+            f"Pipeline '{drawn.pipeline}' has no step '{step}' (its steps: {listing(calls)})."
+            f"{did_you_mean(step, calls)}",
+            hint=f"trueup run {drawn.pipeline} --dry-run",
+        )
+    return calls[step]
