@@ -37,7 +37,7 @@ class Listed(NamedTuple):
 def listed(journey: Any, root: str) -> list[Listed]:
     """The files below a manifest: MessagePack, a root of shards, a shard column by column."""
     found: list[Listed] = []
-    for _first, shard, _files, _size in msgspec.msgpack.decode(journey.blob(root))[1]:
+    for _first, shard, _files, _size in msgspec.msgpack.decode(journey.blob(root))[2]:
         paths, keys, sizes = msgspec.msgpack.decode(journey.blob("b3:" + shard.hex()))[1:4]
         for i, path in enumerate(paths.split("\0")):
             found.append(Listed(path, "b3:" + keys[32 * i : 32 * i + 32].hex(), sizes[i]))

@@ -21,7 +21,6 @@ KINDS = (
     "data",
     "deployment",
     "event",
-    "feature",
     "goal",
     "model",
     "plan",

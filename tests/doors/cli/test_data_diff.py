@@ -8,8 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-
-from .conftest import Trueup
+from tests.doors.cli.conftest import Trueup
 
 GOLDEN = """\
 data:rows@1 → data:rows@2

@@ -275,6 +275,7 @@ def test_a_refused_snapshot_changes_nothing(
 
 def test_damaged_rows_are_never_loaded(place: Place, scientist: Actor, home: Path) -> None:
     datasets, root = place
+    (root / "data/one.csv").write_text("day,delay\n" + "1,0.5\n" * 20_000)
     taken = datasets.snapshot(scientist, "one", root)
     digest = next(datasets.files(scientist, taken)).digest.removeprefix("b3:")
     blob = home / "blobs" / digest[:2] / digest[2:]

@@ -1,4 +1,4 @@
-"""`trueup data`: snapshots of the datasets that the plan declares."""
+"""`trueup data`: versions of the datasets that the plan declares or somebody added."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from itertools import islice
 
 import click
 
-from trueup.doors.cli import data_diff, data_import, output
+from trueup.doors.cli import data_diff, data_import, data_keep, data_versions, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
 from trueup.foundation.text import plural, size
-from trueup.lifecycle.data.records import DatasetVersion
 from trueup.rendering import words
 
 _MOST_FILES = 200
@@ -19,7 +18,7 @@ _MOST_FILES = 200
 
 @click.group(cls=Group)
 def command() -> None:
-    """Snapshots of data."""
+    """Versions of data."""
 
 
 @command.command("list", example="trueup data list")
@@ -28,11 +27,11 @@ def list_(as_json: bool) -> None:
     """List the newest snapshot of every dataset."""
     with output.here() as workspace:
         found = workspace.datasets.newest(workspace.owner)
-        declared = list(workspace.plans.current(workspace.owner).plan.datasets)
+        known = workspace.datasets.names(workspace.owner)
     if as_json:
         output.emit_json(found)
         return
-    missing = [name for name in declared if name not in {version.name for version in found}]
+    missing = [name for name in known if name not in {version.name for version in found}]
     rows = [(v.ref, v.rows, v.files, short(v.digest), v.taken_at, v.taken_by) for v in found]
     if rows:
         output.table(("snapshot", "rows", "files", "digest", "taken at", "by"), rows)
@@ -44,25 +43,6 @@ def list_(as_json: bool) -> None:
     else:
         output.say("The plan declares no dataset.")
         output.next_step("trueup explain dataset-not-found")
-
-
-@command.command("snapshot", example="trueup data snapshot lumps")
-@click.argument("name")
-@output.as_option
-@output.json_option
-def snapshot(name: str, speaker: str, as_json: bool) -> None:
-    """Keep a dataset as it is now; unchanged content gives the snapshot there is."""
-    wanted = of_kind(name, "data")
-    with output.here() as workspace:
-        actor = workspace.speaking_as(speaker)
-        known = {version.ref for version in workspace.datasets.newest(actor)}
-        taken = workspace.datasets.snapshot(actor, wanted.name, workspace.root)
-    if as_json:
-        output.emit_json(taken)
-        return
-    note = "as before" if taken.ref in known else _held(taken)
-    output.show(f"{taken.ref}  {short(taken.digest)}  {note}")
-    output.next_step(f"trueup data show {taken.ref}", "trueup run")
 
 
 @command.command("show", example="trueup data show data:lumps@1")
@@ -103,11 +83,14 @@ def show(reference: str, as_json: bool) -> None:
     output.next_step(f"trueup why {found.ref}")
 
 
-def _held(version: DatasetVersion) -> str:
-    if version.rows is not None:
-        return plural(version.rows, "row")
-    return f"{plural(version.files, 'file')}, {size(version.size)}"
-
-
 command.add_command(data_diff.command, "diff")
 command.add_command(data_import.command, "import")
+command.add_command(data_keep.add, "add")
+command.add_command(data_keep.snapshot, "snapshot")
+command.add_command(data_keep.status, "status")
+command.add_command(data_keep.checkout, "checkout")
+command.add_command(data_versions.log, "log")
+command.add_command(data_versions.branch, "branch")
+command.add_command(data_versions.merge, "merge")
+command.add_command(data_versions.verify, "verify")
+command.add_command(data_versions.gc, "gc")

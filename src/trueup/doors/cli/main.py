@@ -33,7 +33,6 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rollback": ("rollback", "Undo the newest change of what serves."),
     "plan": ("plan", "The goals, risks and milestones in force."),
     "data": ("data", "Snapshots of data."),
-    "feature": ("feature", "Feature definitions and their versions."),
     "runs": ("runs", "Runs of pipelines."),
     "model": ("model", "Registered models and their versions."),
     "deployment": ("deployment", "Where models serve, and their releases."),

@@ -11,14 +11,16 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from trueup.foundation import digests
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN, Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
-from trueup.lifecycle.data.tree import Found
+from trueup.lifecycle.data.tree import Found, found_at, leads_home
 
 SMALL: Final = 64 << 10
 _GROUP: Final = 256
@@ -42,9 +44,38 @@ class Takes(Protocol):
         ...
 
 
+class Source(NamedTuple):
+    """A dataset's place in the work tree.
+
+    Attributes:
+        place: The file or folder, absolute.
+        shown: The same as the user wrote it, for messages.
+        home: The state folder; a link into it is a file checked out with `--link symbolic`.
+        locate: Where the store has the bytes of a digest.
+    """
+
+    place: Path
+    shown: str
+    home: Path
+    locate: Callable[[str], Path]
+
+
 class _Item(NamedTuple):
     found: Found
+    was: Entry | None  # what a kept version says of this path
     entry: Entry | None  # None: it must be read
+
+
+class Hasher:
+    """Takes bytes for their digest alone: nothing is kept."""
+
+    def put(self, raw: bytes) -> str:
+        """The digest of the bytes."""
+        return digests.of_bytes(raw)
+
+    def put_file(self, path: Path) -> str:
+        """The digest of a file's bytes."""
+        return digests.of_file(path)
 
 
 def nothing(files: int, size: int) -> None:
@@ -52,45 +83,43 @@ def nothing(files: int, size: int) -> None:
 
 
 def read_all(
-    place: Path,
-    shown: str,
+    source: Source,
     walked: Iterable[Known],
     kept: Iterable[Entry],
     into: Takes,
     cache: StatCache,
     *,
+    check_links: bool = True,
     progress: Progress = nothing,
 ) -> Iterator[Entry]:
     """The entries of all files of a walk, in order; what is not known to be kept is put.
 
     Args:
-        place: The dataset's file or folder.
-        shown: The same as the user wrote it, for messages.
+        source: Where they lie.
         walked: The files, with the digests that the stat cache knows.
         kept: Entries, in order, of which the store surely holds the bytes.
         into: Takes the bytes of the others.
         cache: Remembers what was read.
+        check_links: Whether links that lead out are refused.
         progress: Told how far it is.
 
     Raises:
         UsageError: A file cannot be part of a dataset.
         ConflictError: A file goes on changing while it is read.
     """
-    reader = _Reader(place, shown, into)
+    reader = _Reader(source, into, check_links=check_links)
     waiting: deque[Future[list[tuple[Found, Entry]]] | list[_Item]] = deque()
     files = size = 0
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")
     try:
-        for group in _groups(_joined(walked, iter(kept))):
-            unread = any(item.entry is None for item in group)
-            waiting.append(pool.submit(reader.read_group, group) if unread else group)
-            if len(waiting) <= 2 * _THREADS:
-                continue
-            for entry in _finished(waiting.popleft(), cache):
-                files, size = files + 1, size + entry.size
-                yield entry
-            progress(files, size)
-        while waiting:
+        for group in chain(_groups(_joined(walked, iter(kept))), repeat(None)):
+            if group is not None:
+                unread = any(item.entry is None for item in group)
+                waiting.append(pool.submit(reader.read_group, group) if unread else group)
+                if len(waiting) <= 2 * _THREADS:
+                    continue
+            if not waiting:
+                break
             for entry in _finished(waiting.popleft(), cache):
                 files, size = files + 1, size + entry.size
                 yield entry
@@ -106,7 +135,7 @@ def _finished(
         yield from (item.entry for item in group if item.entry is not None)
         return
     for found, entry in group.result():
-        if entry.mode != LINK:
+        if found.mode != LINK:
             cache.record(found, entry.digest)
         yield entry
 
@@ -118,11 +147,13 @@ def _joined(walked: Iterable[Known], kept: Iterator[Entry]) -> Iterator[_Item]:
         path = found.path
         while entry is not None and entry.path < path:
             entry = next(kept, None)
-        if digest and entry is not None and entry.path == path and entry.digest == digest:
-            same = entry.mode == found.mode
-            yield _Item(found, entry if same else Entry(path, digest, found.size, found.mode))
+        was = entry if entry is not None and entry.path == path else None
+        if digest and was is not None and was.digest == digest:
+            same = was.mode == found.mode
+            entry_now = was if same else Entry(path, digest, found.size, found.mode)
+            yield _Item(found, was, entry_now)
         else:
-            yield _Item(found, None)
+            yield _Item(found, was, None)
 
 
 def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
@@ -139,27 +170,27 @@ def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 
 
 class _Reader:
-    def __init__(self, place: Path, shown: str, into: Takes) -> None:
-        self._is_folder = place.is_dir()
-        self._place = str(place)
-        self._shown = shown
+    def __init__(self, source: Source, into: Takes, *, check_links: bool) -> None:
+        self._source = source
+        self._check_links = check_links
+        self._is_folder = source.place.is_dir()
+        self._place = str(source.place)
         self._into = into
 
     def read_group(self, group: list[_Item]) -> list[tuple[Found, Entry]]:
-        return [
-            (item.found, item.entry) if item.entry else self._read(item.found) for item in group
-        ]
+        return [(item.found, item.entry) if item.entry else self._read(item) for item in group]
 
-    def _read(self, found: Found) -> tuple[Found, Entry]:
+    def _read(self, item: _Item) -> tuple[Found, Entry]:
+        found = item.found
         path = found.path
         where = f"{self._place}/{path}" if self._is_folder else self._place
-        shown = f"{self._shown}/{path}" if self._is_folder else self._shown
+        shown = f"{self._source.shown}/{path}" if self._is_folder else self._source.shown
         try:
             if found.mode == LINK:
-                return found, self._link(path, where, shown)
+                return found, self._link(item, where, shown)
             for _ in range(_TRIES):
                 read = self._small(path, where) if found.size < SMALL else None
-                read = read or self._large(path, where)
+                read = read or self._large(path, where, shown)
                 if read is not None:
                     digest, now = read
                     return now, Entry(path, digest, now.size, now.mode)
@@ -186,22 +217,30 @@ class _Reader:
             os.close(handle)
         return self._into.put(raw), _state(path, before)
 
-    def _large(self, path: str, where: str) -> tuple[str, Found] | None:
+    def _large(self, path: str, where: str, shown: str) -> tuple[str, Found] | None:
         before = os.lstat(where)
         if not stat.S_ISREG(before.st_mode):
             raise UsageError(
                 "dataset-special-file",
-                f"{self._shown}/{path} was replaced by something that is no file.",
-                hint=f"ls -l '{self._shown}/{path}'",
+                f"{shown} was replaced by something that is no file.",
+                hint=f"ls -l '{shown}'",
             )
         digest = self._into.put_file(Path(where))
         return (digest, _state(path, before)) if _same(before, os.lstat(where)) else None
 
-    def _link(self, path: str, where: str, shown: str) -> Entry:
+    def _link(self, item: _Item, where: str, shown: str) -> Entry:
         target = os.readlink(where)  # noqa: PTH115 (a Path would change the text)
-        rules.check_name(target, shown)
-        rules.check_link(path, target)
-        raw = target.encode()
+        path = item.found.path
+        if leads_home(target, self._source.home):
+            was = item.was
+            if was is not None and Path(target) == self._source.locate(was.digest):
+                return was
+            size = Path(where).stat().st_size
+            return Entry(path, self._into.put_file(Path(where).resolve()), size, PLAIN)
+        if self._check_links:
+            rules.check_name(target, shown)
+            rules.check_link(path, target)
+        raw = target.encode(errors="surrogateescape")
         return Entry(path, self._into.put(raw), len(raw), LINK)
 
 
@@ -216,13 +255,4 @@ def _same(one: os.stat_result, two: os.stat_result) -> bool:
 
 
 def _state(path: str, status: os.stat_result) -> Found:
-    mode = EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN
-    return Found(
-        path,
-        mode,
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
+    return found_at(path, EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN, status)

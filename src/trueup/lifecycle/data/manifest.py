@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import blake3
 import msgspec
@@ -21,6 +21,9 @@ LAYOUT: Final = 1
 # A shard ends after each path whose hash has these bits clear: about 4,000 files a shard.
 _CUT: Final = 4096 - 1
 _DIGEST: Final = 32
+_KIND: Final = "trueup.files"
+MAGIC: Final = b"\x93\xac" + _KIND.encode()
+"""How the bytes of every root begin: a list of three, the first a text of twelve letters."""
 _MODES: Final = (PLAIN, EXECUTABLE, LINK)
 
 
@@ -57,6 +60,7 @@ class Shard(NamedTuple):
 
 
 class _Root(msgspec.Struct, array_like=True, frozen=True):
+    kind: Literal["trueup.files"]
     layout: int
     shards: list[tuple[str, bytes, int, int]]
 
@@ -98,7 +102,7 @@ def build(entries: Iterable[Entry], batch: Keeps) -> str:
             waiting = []
     if waiting:
         shards.append(_keep(waiting, batch))
-    return batch.put(msgspec.msgpack.encode(_Root(LAYOUT, shards)))
+    return batch.put(msgspec.msgpack.encode(_Root(_KIND, LAYOUT, shards)))
 
 
 def shards(blobs: Reads, root: str) -> list[Shard]:
@@ -127,7 +131,7 @@ def totals(blobs: Reads, root: str) -> tuple[int, int]:
 def entries(blobs: Reads, root: str) -> Iterator[Entry]:
     """All files in the order of their paths; one shard is in memory at a time."""
     for shard in shards(blobs, root):
-        yield from _read(blobs, shard.digest)
+        yield from shard_entries(blobs, shard.digest)
 
 
 def find(blobs: Reads, root: str, path: str) -> Entry | None:
@@ -136,7 +140,7 @@ def find(blobs: Reads, root: str, path: str) -> Entry | None:
     at = bisect_right(found, path, key=lambda shard: shard.first) - 1
     if at < 0:
         return None
-    return next((entry for entry in _read(blobs, found[at].digest) if entry.path == path), None)
+    return next((e for e in shard_entries(blobs, found[at].digest) if e.path == path), None)
 
 
 def difference(blobs: Reads, before: str, after: str) -> Iterator[Change]:
@@ -175,14 +179,30 @@ def blobs_of(blobs: Reads, root: str) -> Iterator[str]:
     yield root
     for shard in shards(blobs, root):
         yield shard.digest
-        for entry in _read(blobs, shard.digest):
+        for entry in shard_entries(blobs, shard.digest):
             yield entry.digest
+
+
+def held(blobs: Reads, roots: Iterable[str], wanted: set[str]) -> set[str]:
+    """Those of some digests that any of some manifests holds; each shard is read once."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    for root in roots:
+        for shard in shards(blobs, root):
+            if shard.digest in seen:
+                continue
+            seen.add(shard.digest)
+            entries_ = shard_entries(blobs, shard.digest)
+            found.update(entry.digest for entry in entries_ if entry.digest in wanted)
+            if len(found) == len(wanted):
+                return found
+    return found
 
 
 def _unshared(blobs: Reads, found: list[Shard], shared: set[str]) -> Iterator[Entry]:
     for shard in found:
         if shard.digest not in shared:
-            yield from _read(blobs, shard.digest)
+            yield from shard_entries(blobs, shard.digest)
 
 
 def _ends_shard(path: str) -> bool:
@@ -204,7 +224,13 @@ def _keep(files: list[Entry], batch: Keeps) -> tuple[str, bytes, int, int]:
     return files[0].path, bytes.fromhex(digest[len(PREFIX) :]), len(files), sum(sizes)
 
 
-def _read(blobs: Reads, digest: str) -> Iterator[Entry]:
+def shard_entries(blobs: Reads, digest: str) -> Iterator[Entry]:
+    """The files of one shard.
+
+    Raises:
+        NotFoundError: It is not in the store.
+        BackendError: It is damaged, or of a newer layout.
+    """
     try:
         decoded = _files.decode(blobs.get(digest))
     except msgspec.MsgspecError as error:

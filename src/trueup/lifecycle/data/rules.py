@@ -23,7 +23,7 @@ from trueup.lifecycle.data.records import Change, DatasetVersion
 SUFFIXES: Final = (".parquet", ".csv")
 # The state of Trueup and of Git: never kept, never written.
 RESERVED: Final = frozenset({".trueup", ".git"})
-_MOST_NAMED: Final = 20
+MOST_NAMED: Final = 20
 
 
 def declared(name: str, known: Iterable[str]) -> None:
@@ -60,6 +60,19 @@ def check_name(name: str, shown: str) -> None:
         ) from None
 
 
+def check_names(names: Sequence[str], shown: str, *, clashes: bool) -> None:
+    """Refuse names of one folder that cannot be written down or, if asked, told apart everywhere.
+
+    Raises:
+        UsageError: Naming the file or the pair.
+    """
+    if not "".join(names).isascii():
+        for name in names:
+            check_name(name, shown)
+    if not clashes:
+        check_clashes(names, shown)
+
+
 def check_clashes(names: Sequence[str], shown: str) -> None:
     """Refuse names of one folder that some file systems cannot tell apart.
 
@@ -68,8 +81,7 @@ def check_clashes(names: Sequence[str], shown: str) -> None:
     """
     seen: dict[str, str] = {}
     for name in names:
-        folded = name.lower() if name.isascii() else _folded(name)
-        other = seen.setdefault(folded, name)
+        other = seen.setdefault(folded(name), name)
         if other is not name:
             first, second = sorted((other, name))
             raise UsageError(
@@ -139,17 +151,23 @@ def same_columns(path: str, columns: Mapping[str, str], first: Mapping[str, str]
         )
 
 
+def named(changes: Iterable[Change]) -> dict[str, list[str]]:
+    """The paths of changes by kind, for the event log: at most 20 of each."""
+    found: dict[str, list[str]] = {"added": [], "removed": [], "changed": []}
+    for each in changes:
+        if len(found[each.kind]) < MOST_NAMED:
+            found[each.kind].append(each.path)
+        elif all(len(paths) == MOST_NAMED for paths in found.values()):
+            break
+    return found
+
+
 def change(
     before: DatasetVersion | None, after: DatasetVersion, changes: Iterable[Change]
 ) -> dict[str, object]:
-    """What a new version changes, for the event log: at most 20 files of each kind by name."""
-    named: dict[str, list[str]] = {"added": [], "removed": [], "changed": []}
-    for each in changes:
-        if len(named[each.kind]) < _MOST_NAMED:
-            named[each.kind].append(each.path)
-        elif all(len(paths) == _MOST_NAMED for paths in named.values()):
-            break
-    return {"rows": after.rows, "rows_before": before.rows if before else 0, **named}
+    """What a new version changes, for the event log."""
+    rows = {"rows": after.rows, "rows_before": before.rows if before else 0}
+    return {**rows, **named(changes)}
 
 
 def unreadable(error: OSError, shown: str) -> TrueupError:
@@ -180,7 +198,10 @@ def unreadable(error: OSError, shown: str) -> TrueupError:
     )
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """The form in which names are equal for file systems that ignore case and accents' forms."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from trueup.foundation import clock
 from trueup.foundation.actor import Actor
-from trueup.foundation.configuration import HOME
 from trueup.foundation.digests import PREFIX
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.data import keeping, manifest, rules, table, tables, tree, worktree
-from trueup.lifecycle.data.keeping import Progress, nothing
-from trueup.lifecycle.data.looking import Unkept
-from trueup.lifecycle.data.records import MAIN, DatasetVersion, Entry
-from trueup.lifecycle.data.statcache import StatCache
-from trueup.lifecycle.data.tree import Links
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.data import (
+    checkout,
+    collecting,
+    comparing,
+    live,
+    locking,
+    manifest,
+    merging,
+    places,
+    rules,
+    table,
+    tables,
+    taking,
+    verifying,
+    worktree,
+)
+from trueup.lifecycle.data.checkout import Moves
+from trueup.lifecycle.data.collecting import Collected
+from trueup.lifecycle.data.comparing import Status
+from trueup.lifecycle.data.keeping import Hasher, Progress, nothing
+from trueup.lifecycle.data.merging import Prefer
+from trueup.lifecycle.data.records import MAIN, Branch, DatasetVersion, Entry
+from trueup.lifecycle.data.taking import How, Known
+from trueup.lifecycle.data.verifying import Verified
 from trueup.lifecycle.data.worktree import Position
-from trueup.lifecycle.plan.service import in_force
+from trueup.ports.blobs import Link
 from trueup.state.unit import State
 
 if TYPE_CHECKING:
     import polars as pl
 
-
-class _Known(NamedTuple):
-    """What is known of a dataset before its files are looked at."""
-
-    path: str
-    position: Position
-    based_on: DatasetVersion | None  # the version that the files are, apart from changes since
-    head: int  # the newest version of the branch; 0 if there is none
+_AS_USUAL: Final = How()
 
 
 class Datasets:
@@ -41,27 +54,14 @@ class Datasets:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def snapshot(
-        self,
-        actor: Actor,
-        name: str,
-        root: Path,
-        *,
-        message: str = "",
-        links: Links = "refuse",
-        clashes: bool = True,
-        progress: Progress = nothing,
-    ) -> DatasetVersion:
+    def snapshot(self, actor: Actor, name: str, root: Path, how: How = _AS_USUAL) -> DatasetVersion:
         """Keep a dataset as it is now; unchanged content gives the version there is.
 
         Args:
             actor: Who.
             name: A dataset that the plan declares or that was added before.
             root: The project's folder.
-            message: Why.
-            links: Whether symbolic links are kept as links or refused.
-            clashes: Whether names that differ only in case are let pass.
-            progress: Told how many files and bytes were looked at.
+            how: What to do with links and clashing names, and why the version is made.
 
         Raises:
             NotFoundError: There is no such dataset, or no file.
@@ -69,57 +69,30 @@ class Datasets:
             ConflictError: The files change meanwhile, or stand at an older version of the branch.
         """
         with self._state.read(actor, "data.write") as connection:
-            known = _known(connection, name, root)
-            strict = name in in_force(connection).plan.datasets
-        place = tree.inside(root, known.path, name)
-        based_on = known.based_on
-        digest = self._keep(name, root, known, links, progress, clashes=clashes)
-        if based_on is not None and based_on.digest == digest:
-            return based_on
-        if known.head and based_on is not None and known.head != based_on.version:
-            raise _behind(name, known, based_on.version)
-        files, size = manifest.totals(self._state.blobs, digest)
-        if not files:
-            raise tree.nothing_there(name, known.path)
-        content = tables.of_version(self._state.blobs, digest, based_on, known.path, strict=strict)
-        with self._state.write(actor, "data.write") as unit:
-            branch = known.position.branch
-            head = table.head(unit.connection, name, branch)
-            if head is not None and head.digest == digest:
-                taken = head
-            else:
-                newest = table.latest(unit.connection, name)
-                taken = DatasetVersion(
-                    name=name,
-                    version=newest.version + 1 if newest else 1,
-                    digest=digest,
-                    path=known.path,
-                    is_file=place.is_file(),
-                    files=files,
-                    size=size,
-                    rows=content.rows,
-                    columns=content.columns,
-                    branch=branch,
-                    parents=(head.version,) if head else (),
-                    message=message,
-                    taken_by=actor.name,
-                    taken_at=unit.at,
-                )
-                table.insert(unit.connection, taken)
-                table.point(unit.connection, name, branch, taken.version)
-                changed = manifest.difference(
-                    self._state.blobs, head.digest if head else "", digest
-                )
-                unit.emit(
-                    "data.snapshot-taken",
-                    taken.ref,
-                    before=head.digest if head else "",
-                    after=digest,
-                    why=message,
-                    data=rules.change(head, taken, changed),
-                )
-        worktree.stand(root, name, Position(branch=branch, version=taken.version, digest=digest))
-        return taken
+            found = taking.known(connection, name, root)
+        return self._take(actor, found, root, how)
+
+    def add(
+        self, actor: Actor, path: str, root: Path, name: str = "", how: How = _AS_USUAL
+    ) -> DatasetVersion:
+        """Keep what lies at a path: as a new version of the dataset there, or as a new dataset.
+
+        Args:
+            actor: Who.
+            path: A file or folder, relative to the project.
+            root: The project's folder.
+            name: The dataset; without it the one that lies there, or one named like the path.
+            how: What to do with links and clashing names, and why the version is made.
+
+        Raises:
+            NotFoundError: There is no file.
+            UsageError: The path or the name cannot be used, or a file cannot be kept.
+            ConflictError: The dataset lies elsewhere, or as for `snapshot`.
+        """
+        with self._state.read(actor, "data.write") as connection:
+            wanted = places.resolve(places.known(connection), path, name, root)
+            found = taking.known(connection, wanted.name, root, wanted.path)
+        return self._take(actor, found, root, how)
 
     def look(self, actor: Actor, name: str, root: Path) -> str:
         """The digest of a dataset as it is now; nothing is kept and no version is made.
@@ -129,9 +102,103 @@ class Datasets:
             UsageError: A file cannot be part of a dataset.
         """
         with self._state.read(actor) as connection:
-            known = _known(connection, name, root)
-        blobs = Unkept(self._state.blobs)
-        return self._keep(name, root, known, "refuse", nothing, clashes=True, into=blobs)
+            found = taking.known(connection, name, root)
+        blobs = self._state.blobs
+        source = taking.source_of(blobs, root, found)
+        return taking.read(source, found, _AS_USUAL, blobs, Hasher()).digest
+
+    def status(self, actor: Actor, name: str, root: Path, progress: Progress = nothing) -> Status:
+        """What was added, changed and removed since the version that was checked out or kept.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+        """
+        with self._state.read(actor) as connection:
+            found = taking.known(connection, name, root)
+        blobs = self._state.blobs
+        source = taking.source_of(blobs, root, found)
+        base = found.based_on
+        cache = taking.cache_of(source)
+        differing = comparing.compare(
+            source,
+            cache.recall(taking.walked(source)),
+            manifest.entries(blobs, base.digest) if base else (),
+            cache,
+            progress,
+        )
+        cache.save()
+        return Status(
+            dataset=name,
+            path=found.path,
+            branch=found.position.branch,
+            version=base.version if base else 0,
+            newest=found.head,
+            files=differing.files,
+            added=tuple(differing.added),
+            changed=tuple(differing.changed),
+            removed=tuple(differing.removed),
+            unfinished=bool(found.position.becoming),
+        )
+
+    def checkout(
+        self,
+        actor: Actor,
+        name: str,
+        root: Path,
+        selector: str = "",
+        *,
+        force: bool = False,
+        link: Link = "copy",
+        dry_run: bool = False,
+        progress: Progress = nothing,
+    ) -> Moves:
+        """Make the work files a version; what is kept in no version is never lost.
+
+        Args:
+            actor: Who.
+            name: The dataset.
+            root: The project's folder.
+            selector: Version, digest or branch; the newest of the present branch without.
+            force: Overwrite files that changed and are kept nowhere.
+            link: How a file of the work tree holds its bytes.
+            dry_run: Say what would be done, and do nothing.
+            progress: Told how many files and bytes were written.
+
+        Raises:
+            NotFoundError: There is no such version.
+            ConflictError: Files would be lost; they are named.
+        """
+        with self._state.read(actor) as connection:
+            found = taking.known(connection, name, root)
+            version = find(connection, name, selector or found.position.branch)
+            digests = [each.digest for each in table.versions(connection, name)]
+            position = taking.position_at(connection, found, version, selector)
+        blobs = self._state.blobs
+        source = taking.source_of(blobs, root, found)
+        checkout.check_kind(source, version)
+        cache = taking.cache_of(source)
+        plan = checkout.prepare(
+            source,
+            cache.recall(taking.walked(source)),
+            manifest.entries(blobs, found.based_on.digest) if found.based_on else (),
+            manifest.entries(blobs, version.digest),
+            lambda wanted: manifest.held(blobs, digests, wanted),
+            cache,
+        )
+        checkout.check(plan, version.ref, name, found.path, force=force)
+        if not dry_run:
+            if plan.write or plan.remove:
+                worktree.stand(root, name, worktree.towards(found.position, version.digest))
+            checkout.perform(
+                blobs, source, plan, cache, is_file=version.is_file, link=link, progress=progress
+            )
+            worktree.stand(root, name, position)
+        return checkout.told(plan, version, found.path)
+
+    def names(self, actor: Actor) -> list[str]:
+        """All datasets: those that the plan declares, and those that were added."""
+        with self._state.read(actor) as connection:
+            return sorted(place.name for place in places.known(connection))
 
     def newest(self, actor: Actor) -> list[DatasetVersion]:
         """The newest version of every dataset."""
@@ -154,8 +221,7 @@ class Datasets:
             NotFoundError: There is none.
         """
         with self._state.read(actor) as connection:
-            found = table.versions(connection, name)
-            return found or [find(connection, name)]
+            return table.versions(connection, name) or [find(connection, name)]
 
     def files(self, actor: Actor, version: DatasetVersion) -> Iterator[Entry]:
         """The files of a version, in the order of their paths.
@@ -177,32 +243,210 @@ class Datasets:
             pass  # the permission alone: the rows are blobs
         return tables.load(self._state.blobs, version)
 
-    def _keep(
+    def branches(self, actor: Actor, name: str) -> list[Branch]:
+        """The branches of a dataset.
+
+        Raises:
+            NotFoundError: There is no version of it.
+        """
+        with self._state.read(actor) as connection:
+            find(connection, name)
+            return table.branches(connection, name)
+
+    def branch(self, actor: Actor, name: str, branch: str, root: Path, at: str = "") -> Branch:
+        """Make a branch; if the work files are that version, they are on it from now on.
+
+        Args:
+            actor: Who.
+            name: The dataset.
+            branch: Name of the branch.
+            root: The project's folder.
+            at: Version, digest or branch to begin at; the version of the work files without.
+
+        Raises:
+            NotFoundError: There is no such version.
+            ConflictError: There is such a branch.
+        """
+        rules.check_branch(branch)
+        with self._state.write(actor, "data.write") as unit:
+            found = taking.known(unit.connection, name, root)
+            base = found.based_on
+            start = find(unit.connection, name, at) if at or base is None else base
+            if any(each.branch == branch for each in table.branches(unit.connection, name)):
+                raise ConflictError(
+                    "branch-exists",
+                    f"Dataset '{name}' has a branch '{branch}' already.",
+                    hint=f"trueup data checkout {name}@{branch}",
+                )
+            table.point(unit.connection, name, branch, start.version)
+            unit.emit("data.branch-created", f"data:{name}@{branch}", after=start.ref)
+        if base is not None and base.version == start.version and not found.position.becoming:
+            here = Position(branch=branch, version=start.version, digest=start.digest)
+            worktree.stand(root, name, here)
+        return Branch(dataset=name, branch=branch, version=start.version)
+
+    def delete_branch(self, actor: Actor, name: str, branch: str, root: Path) -> Branch:
+        """Forget a branch; its versions stay and are found by number.
+
+        Raises:
+            NotFoundError: There is no such branch.
+            ConflictError: It is `main`, or the one that the work files are on.
+        """
+        with self._state.write(actor, "data.write") as unit:
+            known = {each.branch: each for each in table.branches(unit.connection, name)}
+            if branch not in known:
+                raise NotFoundError(
+                    "branch-not-found",
+                    f"Dataset '{name}' has no branch '{branch}'.{did_you_mean(branch, known)}",
+                    hint=f"trueup data branch {name}",
+                )
+            if branch in (MAIN, worktree.position(root, name).branch):
+                raise ConflictError(
+                    "branch-in-use",
+                    f"Branch '{branch}' of '{name}' is the one that is worked on.",
+                    hint=f"trueup data checkout {name}@{MAIN}",
+                )
+            table.drop_branch(unit.connection, name, branch)
+            last = f"data:{name}@{known[branch].version}"
+            unit.emit("data.branch-deleted", f"data:{name}@{branch}", before=last)
+            return known[branch]
+
+    def merge(
         self,
+        actor: Actor,
         name: str,
         root: Path,
-        known: _Known,
-        links: Links,
-        progress: Progress,
+        theirs: str,
         *,
-        clashes: bool,
-        into: Unkept | None = None,
-    ) -> str:
-        place = tree.inside(root, known.path, name)
-        if not place.exists():
-            raise tree.nothing_there(name, known.path)
-        blobs = into or self._state.blobs
-        kept: Iterable[Entry] = ()
-        if known.based_on is not None:
-            kept = manifest.entries(blobs, known.based_on.digest)
-        cache = StatCache(root.resolve() / HOME / "cache", _cached_as(place, root))
-        walked = tree.walk(place, known.path, links=links, clashes=clashes)
-        entries = keeping.read_all(
-            place, known.path, cache.recall(walked), kept, blobs, cache, progress=progress
-        )
-        digest = manifest.build(entries, blobs)
-        cache.save()
-        return digest
+        prefer: Prefer = "",
+        message: str = "",
+    ) -> DatasetVersion:
+        """Bring the changes of another branch into the branch that the work files are on.
+
+        Args:
+            actor: Who.
+            name: The dataset.
+            root: The project's folder.
+            theirs: The other branch, or a version.
+            prefer: Whose file to take where both changed the same one differently.
+            message: Why.
+
+        Returns:
+            The version that has both; the work files stay as they are until it is checked out.
+
+        Raises:
+            ConflictError: Both sides changed the same files differently; nothing was written.
+        """
+        with self._state.read(actor, "data.write") as connection:
+            found = taking.known(connection, name, root)
+            ours = find(connection, name, found.position.branch)
+            other = find(connection, name, theirs)
+            parents = table.parents(connection, name)
+            nearest = merging.ancestor(parents, ours.version, other.version)
+            base = table.version(connection, name, nearest) if nearest else None
+        if nearest == other.version:
+            return ours
+        if nearest == ours.version:
+            return self._forward(actor, found, ours, other)
+        blobs = self._state.blobs
+        with locking.keeping(root):
+            merged = merging.merge(
+                blobs, base.digest if base else "", ours.digest, other.digest, prefer
+            )
+            merging.check(merged, ours, other, theirs)
+            with blobs.batch() as batch:
+                entries = merging.apply(manifest.entries(blobs, ours.digest), merged.changes)
+                digest = manifest.build(entries, batch)
+            seen = found._replace(based_on=ours)
+            kept = taking.described(blobs, seen, digest)
+            why = message or f"merge of {theirs}"
+            with self._state.write(actor, "data.write") as unit:
+                taking.check_head(unit.connection, found, ours.version)
+                how = taking.Making(is_file=ours.is_file, message=why, merged=(other.version,))
+                return taking.write_down(unit, blobs, seen, kept, how)
+
+    def verify(self, actor: Actor, name: str = "", progress: Progress = nothing) -> Verified:
+        """Read everything below the versions again, and name what is damaged or missing.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+        """
+        with self._state.read(actor) as connection:
+            names = [name] if name else table.names(connection)
+            versions = [
+                version
+                for each in names
+                for version in table.versions(connection, each) or [find(connection, each)]
+            ]
+        return verifying.verify(self._state.blobs, versions, progress)
+
+    def collect(
+        self,
+        actor: Actor,
+        root: Path,
+        *,
+        older_than: timedelta,
+        busy_since: datetime | None = None,
+        dry_run: bool = True,
+    ) -> Collected:
+        """Throw away blobs that nothing refers to.
+
+        Args:
+            actor: Who.
+            root: The project's folder.
+            older_than: Younger blobs are spared: somebody may be about to refer to them.
+            busy_since: When the oldest run began that is still going; what it made is spared.
+            dry_run: Say what would go, and throw nothing away.
+
+        Raises:
+            ConflictError: Somebody is keeping data.
+        """
+        before = min(clock.now() - older_than, busy_since or datetime.max.replace(tzinfo=UTC))
+        if dry_run:
+            return collecting.looked(self._sorted(actor, before), before)
+        with locking.collecting(root):
+            found = self._sorted(actor, before)
+            freed = collecting.sweep(self._state.blobs, found, before)
+            with self._state.write(actor, "data.write") as unit:
+                return collecting.written(unit, found, before, freed)
+
+    def _take(self, actor: Actor, found: Known, root: Path, how: How) -> DatasetVersion:
+        blobs = self._state.blobs
+        source = taking.source_of(blobs, root, found)
+        taking.check_finished(found)
+        is_file = source.place.is_file()
+        if how.dry_run:
+            seen = taking.read(source, found, how, blobs, Hasher())
+            return taking.imagined(found, seen, actor, is_file=is_file)
+        with locking.keeping(root):
+            with blobs.batch() as batch:
+                digest = taking.read(source, found, how, blobs, batch).digest
+            taken = found.based_on
+            if taken is None or taken.digest != digest:
+                taking.check_not_behind(found)
+                kept = taking.described(blobs, found, digest)
+                with self._state.write(actor, "data.write") as unit:
+                    making = taking.Making(is_file=is_file, message=how.message)
+                    taken = taking.write_down(unit, blobs, found, kept, making)
+        taking.stand_at(root, found, taken)
+        return taken
+
+    def _forward(
+        self, actor: Actor, found: Known, ours: DatasetVersion, other: DatasetVersion
+    ) -> DatasetVersion:
+        """Our branch has nothing of its own: it becomes theirs."""
+        branch = found.position.branch
+        with self._state.write(actor, "data.write") as unit:
+            taking.check_head(unit.connection, found, ours.version)
+            table.point(unit.connection, found.name, branch, other.version)
+            subject = f"data:{found.name}@{branch}"
+            unit.emit("data.branch-moved", subject, before=ours.ref, after=other.ref)
+        return other
+
+    def _sorted(self, actor: Actor, before: datetime) -> collecting.Sorted:
+        with self._state.read(actor, "data.write") as connection:
+            marked = live.marked(connection, self._state.blobs)
+        return collecting.sort(self._state.blobs, marked, before)
 
 
 def find(connection: sa.Connection, name: str, selector: str = "") -> DatasetVersion:
@@ -220,38 +464,14 @@ def find(connection: sa.Connection, name: str, selector: str = "") -> DatasetVer
         if found is None and not selector:
             found = table.latest(connection, name)
     if found is None:
+        known = table.names(connection)
+        if name in known:
+            near = did_you_mean(selector, [b.branch for b in table.branches(connection, name)])
+        else:
+            near = did_you_mean(name, known)
         raise NotFoundError(
             "snapshot-not-found",
-            f"There is no snapshot data:{name}{'@' + selector if selector else ''}.",
-            hint="trueup data list",
+            f"There is no snapshot data:{name}{'@' + selector if selector else ''}.{near}",
+            hint=f"trueup data log {name}" if name in known else "trueup data list",
         )
     return found
-
-
-def _known(connection: sa.Connection, name: str, root: Path) -> _Known:
-    declared = in_force(connection).plan.datasets
-    latest = table.latest(connection, name)
-    if latest is None:
-        rules.declared(name, {*declared, *table.names(connection)})
-    path = declared[name].path if name in declared else latest.path if latest else ""
-    position = worktree.position(root, name)
-    head = table.head(connection, name, position.branch)
-    if position.version and head is not None and head.version != position.version:
-        based_on = table.version(connection, name, position.version)
-    else:
-        based_on = head
-    return _Known(path, position, based_on, head.version if head else 0)
-
-
-def _behind(name: str, known: _Known, version: int) -> ConflictError:
-    return ConflictError(
-        "dataset-behind",
-        f"The files of '{name}' come from version {version} and were changed, but branch "
-        f"'{known.position.branch}' is at version {known.head}.",
-        hint="trueup data list",
-    )
-
-
-def _cached_as(place: Path, root: Path) -> str:
-    relative = place.relative_to(root.resolve())
-    return (relative.parent if place.is_file() else relative).as_posix()

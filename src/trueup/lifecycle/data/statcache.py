@@ -49,9 +49,13 @@ class StatCache:
         self._file = make_private(folder) / "stat.db"
         # Paths are relative to the project, so a project may be moved or copied with its cache.
         self._prefix = "" if place in ("", ".") else place + "/"
-        self._since = int(clock.now().timestamp() * 1_000_000_000)
+        self.begin()
         self._fresh: list[tuple[object, ...]] = []
         self._gone: list[tuple[str]] = []
+
+    def begin(self) -> None:
+        """From now on files are read or written: what happens to them later shows in `stat`."""
+        self._since = int(clock.now().timestamp() * 1_000_000_000)
 
     def recall(self, walked: Iterable[Found]) -> Iterator[Known]:
         """Each file of a walk with the digest it had, if nothing says that it changed since."""

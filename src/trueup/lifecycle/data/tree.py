@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -52,10 +54,13 @@ class Found(NamedTuple):
     ctime_ns: int
 
 
-class _Folder(NamedTuple):
-    """One folder's own files and folders, sorted as whole paths sort."""
-
-    files: list[tuple[str, Found | None]]  # a folder has no Found
+# What one folder holds, in the order of whole paths: runs of files, and the paths of folders.
+_Folder = list[list[Found] | str]
+# The usual permissions, so that most files cost one look-up.
+_REGULAR: Final = {
+    stat.S_IFREG | bits: EXECUTABLE if bits & stat.S_IXUSR else PLAIN
+    for bits in (0o400, 0o440, 0o444, 0o600, 0o640, 0o644, 0o664, 0o666, 0o700, 0o755, 0o775)
+}
 
 
 def inside(root: Path, path: str, name: str) -> Path:
@@ -83,7 +88,12 @@ def inside(root: Path, path: str, name: str) -> Path:
 
 
 def walk(
-    place: Path, shown: str, *, links: Links = "refuse", clashes: bool = True
+    place: Path,
+    shown: str,
+    *,
+    links: Links = "refuse",
+    clashes: bool = True,
+    home: Path | None = None,
 ) -> Iterator[Found]:
     """All files of a dataset, in the order of their paths.
 
@@ -92,6 +102,7 @@ def walk(
         shown: The same as the user wrote it, for messages.
         links: Whether symbolic links are kept as links or refused.
         clashes: Whether names that differ only in case are let pass.
+        home: The state folder: links into it are files that were checked out as links.
 
     Raises:
         NotFoundError: There is nothing at the place.
@@ -103,23 +114,30 @@ def walk(
         raise rules.unreadable(error, shown) from error
     if not stat.S_ISDIR(top.st_mode):
         rules.check_name(place.name, shown)
-        yield _found(place.name, top, shown, links)
+        yield found_at(place.name, _mode_of(top.st_mode, str(place), shown, links, home), top)
         return
     with ThreadPoolExecutor(2, thread_name_prefix="walk") as pool:
-        yield from _Walk(pool, str(place), shown, links, clashes).below("")
+        yield from _Walk(pool, str(place), shown, links, clashes, home).below("")
 
 
 class _Walk:
     """One walk: its rules, and the threads that read folders ahead."""
 
     def __init__(
-        self, pool: ThreadPoolExecutor, place: str, shown: str, links: Links, clashes: bool
+        self,
+        pool: ThreadPoolExecutor,
+        place: str,
+        shown: str,
+        links: Links,
+        clashes: bool,
+        home: Path | None,
     ) -> None:
         self._pool = pool
         self._place = place
         self._shown = shown
         self._links = links
         self._clashes = clashes
+        self._home = home
 
     def below(self, folder: str) -> Iterator[Found]:
         """The files of the folders still to visit; a stack rather than calls in calls."""
@@ -128,84 +146,105 @@ class _Walk:
             item = next(stack[-1], None)
             if item is None:
                 stack.pop()
-            elif isinstance(item, Found):
-                yield item
+            elif isinstance(item, list):
+                yield from item
             else:
                 stack.append(self._visit(item.result()))
 
-    def _visit(self, folder: _Folder) -> Iterator[Found | Future[_Folder]]:
-        waiting = iter([path for path, found in folder.files if found is None])
+    def _visit(self, parts: _Folder) -> Iterator[list[Found] | Future[_Folder]]:
+        waiting = iter([part for part in parts if isinstance(part, str)])
         ahead: deque[Future[_Folder]] = deque()
-        for path in waiting:
+        for path in islice(waiting, _AHEAD):
             ahead.append(self._pool.submit(self._read, path))
-            if len(ahead) == _AHEAD:
-                break
-        for _path, found in folder.files:
-            if found is not None:
-                yield found
+        for part in parts:
+            if isinstance(part, list):
+                yield part
                 continue
             yield ahead.popleft()
-            more = next(waiting, None)
-            if more is not None:
-                ahead.append(self._pool.submit(self._read, more))
+            for path in islice(waiting, 1):
+                ahead.append(self._pool.submit(self._read, path))
 
     def _read(self, folder: str) -> _Folder:
         """One folder: sorted so that `a.b` comes before `a/b`, as the whole paths do."""
         where = f"{self._place}/{folder}" if folder else self._place
         shown = f"{self._shown}/{folder}" if folder else self._shown
         prefix = f"{folder}/" if folder else ""
-        listed: list[tuple[str, str, Found | None]] = []
-        names: list[str] = []
+        files: dict[str, os.stat_result] = {}
+        folders: list[str] = []
         try:
             with os.scandir(where) as scan:
                 for entry in scan:
-                    name = entry.name
-                    if name in rules.RESERVED:
-                        continue
-                    names.append(name)
-                    path = prefix + name
                     if entry.is_dir(follow_symlinks=False):
-                        listed.append((path + "/", path, None))
+                        folders.append(entry.name)
                     else:
-                        status = entry.stat(follow_symlinks=False)
-                        found = _found(path, status, f"{self._shown}/{path}", self._links)
-                        listed.append((path, path, found))
+                        files[entry.name] = entry.stat(follow_symlinks=False)
         except OSError as error:
             raise rules.unreadable(error, shown) from error
-        for name in names:
-            rules.check_name(name, shown)
-        if not self._clashes:
-            rules.check_clashes(names, shown)
-        listed.sort()
-        return _Folder([(path, found) for _key, path, found in listed])
+        folders = [name for name in folders if name not in rules.RESERVED]
+        for name in rules.RESERVED & files.keys():  # a Git work tree's `.git` may be a file
+            del files[name]
+        rules.check_names([*files, *folders], shown, clashes=self._clashes)
+        parts: _Folder = []
+        bounds = sorted([name + "/" for name in folders])
+        names = sorted(files)
+        start = 0
+        for bound in bounds:
+            end = bisect_left(names, bound, start)
+            if end > start:
+                parts.append([self._found(prefix + n, files[n]) for n in names[start:end]])
+            parts.append(prefix + bound[:-1])
+            start = end
+        if start < len(names):
+            parts.append([self._found(prefix + n, files[n]) for n in names[start:]])
+        return parts
+
+    def _found(self, path: str, status: os.stat_result) -> Found:
+        mode = _REGULAR.get(status.st_mode)
+        return found_at(path, mode or self._mode(status.st_mode, path), status)
+
+    def _mode(self, mode: int, path: str) -> int:
+        where, shown = f"{self._place}/{path}", f"{self._shown}/{path}"
+        return _mode_of(mode, where, shown, self._links, self._home)
 
 
-def _found(path: str, status: os.stat_result, shown: str, links: Links) -> Found:
-    kind = stat.S_IFMT(status.st_mode)
+def found_at(path: str, mode: int, status: os.stat_result) -> Found:
+    """A file as `stat` describes it."""
+    # Not through Found's own __new__: that takes twice as long, and this runs for every file.
+    return tuple.__new__(
+        Found,
+        (
+            path,
+            mode,
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        ),
+    )
+
+
+def leads_home(target: str, home: Path) -> bool:
+    """Whether a link leads into the state folder, so that it stands for the file itself."""
+    return target.startswith(f"{home}/") and ".." not in target.split("/")
+
+
+def _mode_of(mode: int, where: str, shown: str, links: Links, home: Path | None) -> int:
+    kind = stat.S_IFMT(mode)
     if kind == stat.S_IFREG:
-        mode = EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN
-    elif kind == stat.S_IFLNK and links == "keep":
-        mode = LINK
-    elif kind == stat.S_IFLNK:
+        return EXECUTABLE if mode & stat.S_IXUSR else PLAIN
+    if kind == stat.S_IFLNK:
+        if links == "keep" or (home and leads_home(str(Path(where).readlink()), home)):
+            return LINK
         raise UsageError(
             "dataset-link",
             f"{shown} is a symbolic link; a dataset holds files.",
-            hint="trueup data list",
+            hint="trueup data add PATH --links keep   (keeps the link itself)",
         )
-    else:
-        raise UsageError(
-            "dataset-special-file",
-            f"{shown} is {_KINDS.get(kind, 'no regular file')}; a dataset holds files.",
-            hint=f"rm '{shown}'",
-        )
-    return Found(
-        path,
-        mode,
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+    raise UsageError(
+        "dataset-special-file",
+        f"{shown} is {_KINDS.get(kind, 'no regular file')}; a dataset holds files.",
+        hint=f"rm '{shown}'",
     )
 
 

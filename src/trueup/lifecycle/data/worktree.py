@@ -67,5 +67,10 @@ def stand(root: Path, dataset: str, new: Position) -> None:
         ) from error
 
 
+def towards(here: Position, digest: str) -> Position:
+    """Where the files stand while a checkout of a manifest is under way."""
+    return Position(branch=here.branch, version=here.version, digest=here.digest, becoming=digest)
+
+
 def _folder(root: Path) -> Path:
     return root.resolve() / HOME / "worktree"

@@ -1,0 +1,112 @@
+"""What refers to blobs: every text column of every table, whatever stage it belongs to.
+
+A column counts unless it is listed here with the reason why it does not, so a new column cannot be
+forgotten: the worst that can happen is that bytes are kept too long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import sqlalchemy as sa
+
+from trueup.foundation import digests
+from trueup.lifecycle.data import manifest
+from trueup.lifecycle.data.keeping import SMALL
+from trueup.lifecycle.data.table import dataset_versions
+from trueup.ports.blobs import Blobs
+
+_DIGEST: Final = re.compile(r"b3:[0-9a-f]{64}")
+
+NO_REFERENCES: Final = {
+    # An event says what was; a chain of evidence leads to its bytes through the other tables.
+    ("events", "*"): "history: it names what once was",
+    ("checkpoints", "*"): "signatures of the history",
+    ("step_cache", "key"): "the address of a call, not of bytes",
+    ("step_cache", "components"): "what a key is made of; its inputs are outputs of other rows",
+    ("step_runs", "key"): "the address of a call, not of bytes",
+    ("step_runs", "why"): "words",
+}
+"""Columns whose digests keep nothing alive, and why."""
+
+NO_TEXT: Final = {
+    ("monitor_hours", "counts"): "numbers",
+    ("monitor_index", "rows"): "numbers",
+}
+"""Binary columns, which are not searched, and what they hold instead of digests."""
+
+REASONS: Final = {
+    "dataset_versions": "data versions",
+    "model_versions": "model versions",
+    "verdicts": "verdicts",
+    "step_cache": "step results kept for reuse",
+    "step_runs": "outputs of runs",
+    "runs": "runs",
+}
+"""What a table's references are called for people; others are called by the table's name."""
+
+
+def marked(connection: sa.Connection, blobs: Blobs) -> dict[bytes, str]:
+    """The key of every blob that something refers to, with the reason.
+
+    Raises:
+        NotFoundError: A list of files is missing, so nobody knows what it refers to.
+        BackendError: One is damaged.
+    """
+    live: dict[bytes, str] = {}
+    # The first reason stays: what both data versions and others need is counted as data.
+    for reason, digest in roots(connection):
+        live.setdefault(digests.key(digest), reason)
+    for root in list(_manifests(blobs, live)):
+        reason = live[digests.key(root)]
+        for digest in manifest.blobs_of(blobs, root):
+            live.setdefault(digests.key(digest), reason)
+    return live
+
+
+def _manifests(blobs: Blobs, live: dict[bytes, str]) -> Iterator[str]:
+    """Those of the blobs that are lists of files: of data versions, of folders between steps."""
+    sizes = blobs.sizes(map(digests.of_key, live))
+    small = [digest for digest, size in sizes.items() if size < SMALL]
+    for digest, raw in blobs.get_many(small):
+        if raw.startswith(manifest.MAGIC):
+            yield digest
+    for digest, size in sizes.items():
+        if size >= SMALL:
+            with blobs.local_path(digest).open("rb") as file:
+                if file.read(len(manifest.MAGIC)) == manifest.MAGIC:
+                    yield digest
+
+
+def roots(connection: sa.Connection) -> Iterator[tuple[str, str]]:
+    """Every digest that stands in the database, with its reason."""
+    for table in tables(connection):
+        reason = REASONS.get(table.name, table.name.replace("_", " "))
+        for column in text_columns(table):
+            query = sa.select(sa.cast(column, sa.Text)).where(
+                sa.cast(column, sa.Text).like("%b3:%")
+            )
+            for value in connection.execute(query).scalars():
+                for digest in _DIGEST.findall(value):
+                    yield reason, digest
+
+
+def tables(connection: sa.Connection) -> list[sa.Table]:
+    """All tables as the database itself knows them, data versions first."""
+    found = sa.MetaData()
+    found.reflect(connection)
+    first = dataset_versions.name
+    return sorted(found.tables.values(), key=lambda table: (table.name != first, table.name))
+
+
+def text_columns(table: sa.Table) -> list[sa.Column[object]]:
+    """The columns of a table that may hold digests that keep something alive."""
+    return [
+        column
+        for column in table.columns
+        if isinstance(column.type, sa.String | sa.JSON)
+        and (table.name, "*") not in NO_REFERENCES
+        and (table.name, column.name) not in NO_REFERENCES
+    ]
