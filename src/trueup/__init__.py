@@ -1,7 +1,8 @@
 """Trueup: plan, ship and keep machine-learning models true.
 
 A project's pipeline files are written with `step`, `pipeline`, `data` and `candidate`; `each`
-and `choose` serve fan-out and conditions.
+and `choose` serve fan-out and conditions, `sh` and `notebook` run what is no Python function,
+`secret` names what must stay secret.
 The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
 pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
 `trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from trueup.lifecycle.pipeline.choosing import choose
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
     from trueup.lifecycle.pipeline.mapping import each
+    from trueup.lifecycle.pipeline.notebooks import notebook
+    from trueup.lifecycle.pipeline.secrets import secret
+    from trueup.lifecycle.pipeline.shell import sh
 
 __all__ = [
     "BackendError",
@@ -45,7 +49,10 @@ __all__ = [
     "choose",
     "data",
     "each",
+    "notebook",
     "pipeline",
+    "secret",
+    "sh",
     "step",
 ]
 
@@ -67,7 +74,10 @@ _PUBLIC = {
     "choose": "trueup.lifecycle.pipeline.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
     "each": "trueup.lifecycle.pipeline.mapping",
+    "notebook": "trueup.lifecycle.pipeline.notebooks",
     "pipeline": "trueup.lifecycle.pipeline.decorators",
+    "secret": "trueup.lifecycle.pipeline.secrets",
+    "sh": "trueup.lifecycle.pipeline.shell",
     "step": "trueup.lifecycle.pipeline.decorators",
 }
 

@@ -29,7 +29,10 @@ PUBLIC = {
     "choose",
     "data",
     "each",
+    "notebook",
     "pipeline",
+    "secret",
+    "sh",
     "step",
 }
 HEAVY = {

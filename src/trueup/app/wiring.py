@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.commits.service import Commits
     from trueup.lifecycle.runs.requests.service import Requests
     from trueup.lifecycle.runs.schedules.service import Schedules
+    from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.service import Runs
     from trueup.lifecycle.serving.service import Predictions
 
@@ -120,6 +121,13 @@ class Workspace:
         from trueup.lifecycle.runs.schedules.service import Schedules
 
         return Schedules(self.state)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Verbs of secrets."""
+        from trueup.lifecycle.runs.secrets.service import Secrets
+
+        return Secrets(self.state, self.settings.home)
 
     @cached_property
     def models(self) -> Models:

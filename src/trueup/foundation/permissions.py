@@ -11,6 +11,7 @@ Permission = Literal[
     "plan.write",
     "data.write",
     "runs.write",
+    "secrets.write",
     "models.write",
     "gates.run",
     "approvals.decide",

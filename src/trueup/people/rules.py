@@ -16,6 +16,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "plan.write",
             "data.write",
             "runs.write",
+            "secrets.write",
             "models.write",
             "gates.run",
             "releases.request",

@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("plan", "The goals, risks and milestones in force."),
     "data": ("data", "Snapshots of data."),
     "runs": ("runs", "Runs of pipelines."),
+    "secret": ("secret", "Secrets that steps may read, by name."),
     "model": ("model", "Registered models and their versions."),
     "deployment": ("deployment", "Where models serve, and their releases."),
     "serve": ("serve", "Serve predictions only."),

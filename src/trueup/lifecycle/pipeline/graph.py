@@ -7,12 +7,13 @@ valid order of execution, because a result can only be used after its call.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.pipeline import matching
+from trueup.lifecycle.pipeline import matching, origin
 from trueup.lifecycle.pipeline.records import Place, StepOptions
 
 
@@ -99,6 +100,33 @@ class Output:
             f"{at}: {self._trace.words(self)} is used {how}, "
             "but it has no value before the pipeline runs.",
             hint="do this inside a @step; between steps only result['name'] works",
+            context={"file": at.file, "line": at.line},
+        )
+
+
+class Secret:
+    """A secret's place in an argument; the step gets the value."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"secret:{self.name}"
+
+    def __str__(self) -> str:  # noqa: PLE0307 - it never returns
+        self._refuse()
+
+    def __format__(self, _spec: str) -> str:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        at = origin.caller(sys._getframe(1))
+        raise UsageError(
+            "secret-as-text",
+            f"{at}: {self!r} is used as text, but it has no value before its step runs.",
+            hint=f'give it to the step as an argument of its own: secret("{self.name}")',
             context={"file": at.file, "line": at.line},
         )
 

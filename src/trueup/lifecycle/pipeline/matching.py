@@ -29,6 +29,20 @@ _FRAMES: Final = frozenset(
         "pyarrow.Table",
     }
 )
+# What has no safe stored form, and what to return instead.
+_CURES: Final = {
+    "builtins.set": "return sorted(items)",
+    "builtins.frozenset": "return sorted(items)",
+    "builtins.complex": "return [number.real, number.imag]",
+    "collections.abc.Iterator": "return list(items)",
+    "collections.abc.Generator": "return list(items)",
+    "datetime.date": "return day.isoformat()",
+    "datetime.datetime": "return moment.isoformat()",
+    "datetime.timedelta": "return length.total_seconds()",
+    "polars.LazyFrame": "return frame.collect()",
+    "polars.Series": "return series.to_frame()",
+    "pandas.Series": "return series.to_frame()",
+}
 # Given family -> the other families that accept it.
 _WIDER: Final[dict[Family, frozenset[Family]]] = {
     "bool": frozenset({"int", "float"}),
@@ -154,10 +168,27 @@ def wants_path(hint: Any) -> bool:
     return False
 
 
+def is_path(hint: Any) -> bool:
+    """Whether a parameter of this type is itself to be a file or folder."""
+    shapes = (_shape(member) for member in _members(hint))
+    return any(shape is not None and shape.family == "path" for shape in shapes)
+
+
 def frame_kind(hint: Any) -> str:
     """Which library's frame a parameter asks for, such as `pandas.DataFrame`; empty for none."""
     names = (_qualified(m) for m in _members(hint) if isinstance(m, type))
     return next((name for name in names if name in _FRAMES), "")
+
+
+def cure(hint: Any) -> str:
+    """What to return instead of a type that no value can be kept of; empty for all others.
+
+    Example:
+        >>> cure(set[int]), cure(list[int]), cure(set[int] | None)
+        ('return sorted(items)', '', '')
+    """
+    found = [_CURES.get(_whole_name(typing.get_origin(m) or m), "") for m in _members(hint)]
+    return found[0] if found and all(found) else ""
 
 
 def shown(hint: Any) -> str:
@@ -207,21 +238,19 @@ def _fits_one(given: Any, wanted: Any) -> bool:
         known = want if have is None else have
         other = given if have is None else wanted
         return known is None or not _is_plain_class(other)
-    if want.family == "path":
-        return True  # any stored value can be handed over as a file
+    if want.family == "path" and have.family not in ("text", "none"):
+        return True  # stored values can be handed over as files; a text might mean a name
     if have.family != want.family:
         return want.family in _WIDER.get(have.family, ())
     return fits(have.inner, want.inner)
 
 
-def _accepts_one(wanted: Any, value: Any) -> bool:  # noqa: PLR0911 - one line a family
+def _accepts_one(wanted: Any, value: Any) -> bool:
     want = _shape(wanted)
     if want is None:
         return (
             not _is_plain_class(wanted) or isinstance(value, wanted) or _shape(type(value)) is None
         )
-    if want.family == "path" and isinstance(value, str):
-        return True
     have = _shape(type(value))
     if have is None:
         return False
@@ -286,6 +315,14 @@ def _is_plain_class(hint: Any) -> bool:
         and not isinstance(origin, abstract)
         and not issubclass(origin, enum.Enum)
     )
+
+
+def _whole_name(of: Any) -> str:
+    """The name of a class as in `_CURES`: the library of a frame, else the whole module."""
+    if not isinstance(of, type):
+        return ""
+    library = of.__module__.partition(".")[0]
+    return f"{library if library in ('polars', 'pandas') else of.__module__}.{of.__qualname__}"
 
 
 def _qualified(cls: type) -> str:

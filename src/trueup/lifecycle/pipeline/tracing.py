@@ -21,6 +21,7 @@ from trueup.lifecycle.pipeline.graph import (
     Graph,
     Node,
     Output,
+    Secret,
     StepLike,
     drawing_of,
     outputs_in,
@@ -287,12 +288,23 @@ def _fits(value: Any, wanted: Any) -> bool:
     """Whether an argument fits; what holds placeholders is looked at item by item."""
     if isinstance(value, Output):
         return matching.fits(type_of(value), wanted)
-    if isinstance(value, list | tuple) and any(outputs_in(value)):
+    if isinstance(value, Secret):
+        return matching.fits(str, wanted)
+    if isinstance(value, list | tuple) and _is_open(value):
         inner = matching.item(wanted)
         return inner is not None and all(_fits(item, inner) for item in value)
-    if isinstance(value, dict) and any(outputs_in(value)):
+    if isinstance(value, dict) and _is_open(value):
         return all(_fits(item, matching.part(wanted, key)) for key, item in value.items())
     return matching.accepts(wanted, value)
+
+
+def _is_open(value: Any) -> bool:
+    """Whether an argument holds anything that is filled in when the pipeline runs."""
+    if isinstance(value, dict):
+        return any(map(_is_open, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_is_open, value))
+    return isinstance(value, Output | Secret)
 
 
 def _type(value: Any) -> Any:

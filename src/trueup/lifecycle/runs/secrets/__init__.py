@@ -1,0 +1,1 @@
+"""Secrets of a project: kept in files beside its state, known to everything else by name."""
