@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from trueup.app.comparing.records import VersionDifference
+from trueup.app.comparing.versions import compare
 from trueup.doors.api.access import TheActor, TheWorkspace
-from trueup.doors.api.routes import Name, reading
+from trueup.doors.api.routes import From, Name, Word, reading
 from trueup.lifecycle.models.records import ModelVersion
 
 
@@ -23,3 +25,13 @@ def versions(workspace: TheWorkspace, actor: TheActor, name: Name) -> list[Model
 def show(workspace: TheWorkspace, actor: TheActor, name: Name, selector: Name) -> ModelVersion:
     """One version, by number or alias."""
     return workspace.models.show(actor, name, selector)
+
+
+@reading("/models/{name:str}/diff")
+def difference(
+    workspace: TheWorkspace, actor: TheActor, name: Name, before: From = "", to: Word = ""
+) -> VersionDifference:
+    """What differs between two versions, by number or alias; the newest two without."""
+    new = workspace.models.show(actor, name, to)
+    old = workspace.models.show(actor, name, before or str(max(new.version - 1, 1)))
+    return compare(workspace, actor, old, new)

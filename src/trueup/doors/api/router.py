@@ -25,6 +25,7 @@ def router() -> Router:
             models.names,
             models.versions,
             models.show,
+            models.difference,
             gates.of_model,
             gates.show,
             people.everybody,

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Check this installation and project; each finding has its cure."),
     "explain-cache": ("explain_cache", "Why a step is reused or runs, part by part."),
     "why": ("why", "Trace anything to its causes and its effects."),
+    "diff": ("diff", "Compare two model versions in all that they are made of."),
     "explain": ("explain", "Explain an error code."),
     "run": ("run", "Run a pipeline and register what it makes."),
     "schedule": ("schedule", "When pipelines run by themselves."),

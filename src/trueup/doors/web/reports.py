@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any, Final
 
 from trueup import __version__
+from trueup.app.comparing.records import VersionDifference
 from trueup.doors.web import shell
 from trueup.foundation.records import Record
 from trueup.lifecycle.data.difference.records import ColumnDifference, DataDifference
@@ -48,6 +49,12 @@ def data_difference(difference: DataDifference, command: str) -> str:
         page=page_of(difference),
         pictures=[_picture(column) for column in moved(difference)[:_PICTURES]],
     )
+
+
+def version_difference(difference: VersionDifference, command: str) -> str:
+    """What differs between two model versions, as a page of its own."""
+    title = f"{difference.before} and {difference.after}"
+    return self_contained("version_diff.html", title, command, page=difference)
 
 
 def self_contained(template: str, title: str, command: str, **values: Any) -> str:

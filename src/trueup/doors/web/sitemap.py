@@ -27,6 +27,7 @@ HANDLERS: Final[list[HTTPRouteHandler]] = [
     plan.plan,
     data.data,
     differences.data,
+    differences.model,
     runs.runs,
     runs.run,
     models.models,
