@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trueup.foundation import digests
 from trueup.foundation.digests import short
 from trueup.foundation.records import Record
 from trueup.lifecycle.data.records import DatasetVersion
@@ -11,6 +12,7 @@ from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.monitoring.records import Alert
 from trueup.lifecycle.plan.records import AdoptedPlan, Goal
 from trueup.lifecycle.releases.records import Release
+from trueup.lifecycle.runs.features.records import FeatureVersion
 from trueup.lifecycle.runs.records import Run
 from trueup.people.records import Approval
 
@@ -68,6 +70,9 @@ def of_version(version: ModelVersion) -> dict[str, str]:
         "digest": version.digest,
         "file": version.manifest.file,
         "format": version.manifest.format,
+        "features": ", ".join(
+            f"{name} {short(digest)}" for name, digest in version.manifest.features.items()
+        ),
         "registered": f"{version.registered_at:%Y-%m-%d %H:%M} by {version.registered_by}",
     }
 
@@ -101,6 +106,7 @@ def of_run(run: Run) -> dict[str, str]:
         "pipeline": run.pipeline,
         "state": run.state,
         "parameters": ", ".join(f"{k}={v}" for k, v in run.parameters.items()),
+        "parameters' digest": digests.of_record(run.parameters) if run.parameters else "",
         "started": f"{run.started_at:%Y-%m-%d %H:%M} by {run.started_by}",
         "because of": run.reason or run.caused_by,
         "code": run.code,
@@ -115,6 +121,18 @@ def of_dataset(version: DatasetVersion) -> dict[str, str]:
         "rows": "" if version.rows is None else f"{version.rows:,}",
         "files": f"{version.files:,}",
         "taken": f"{version.taken_at:%Y-%m-%d %H:%M} by {version.taken_by}",
+    }
+
+
+def of_feature(version: FeatureVersion) -> dict[str, str]:
+    """The facts of a feature definition."""
+    definition = version.definition
+    return {
+        "digest": version.digest,
+        "step": definition.step,
+        "columns": ", ".join(f"{name}: {type_}" for name, type_ in definition.columns.items()),
+        "code": definition.code,
+        "defined": f"{version.defined_at:%Y-%m-%d %H:%M} by {version.defined_by}",
     }
 
 

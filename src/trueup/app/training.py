@@ -16,6 +16,7 @@ from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.pipeline import capturing, discovery, rules, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
+from trueup.lifecycle.runs.features.collecting import collect
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, StepProgress
 
 
@@ -81,6 +82,9 @@ def train(
         cause=cause,
         progress=progress,
     )
+    steps = workspace.runs.show(actor, run.id).steps
+    if defined := collect(workspace.state.blobs, drawn, steps, workspace.root):
+        workspace.features.define(actor, run.id, defined)
     version = workspace.models.register(actor, run.id) if run.candidate else None
     return Trained(run, version)
 

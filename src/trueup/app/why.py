@@ -27,6 +27,8 @@ from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import table as releases
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs import table as runs
+from trueup.lifecycle.runs.features import service as features
+from trueup.lifecycle.runs.features import table as feature_table
 from trueup.people import table as people
 
 _Connection = sa.Connection
@@ -47,6 +49,7 @@ def explain(workspace: Workspace, actor: Actor, reference: str) -> Node:
         "release": _release,
         "run": _run,
         "data": _data,
+        "feature": _feature,
         "alert": _alert,
         "verdict": _verdict,
         "approval": _approval,
@@ -145,6 +148,20 @@ def _data(connection: _Connection, ref: Reference) -> Node:
     return node(
         f"data snapshot of {version.name}", version.ref, lineage.of_dataset(version), *effects
     )
+
+
+def _feature(connection: _Connection, ref: Reference) -> Node:
+    version = features.find(connection, ref.name, ref.selector)
+    effects = []
+    for model in model_table.models(connection):
+        for made in model_table.versions(connection, model):
+            if made.manifest.features.get(version.name) == version.digest:
+                label = f"model version {made.ref}"
+                effects.append(related("used by", node(label, made.ref, lineage.of_version(made))))
+    run = runs.run(connection, version.run)
+    causes = [related("made by", _run_causes(connection, run))] if run else []
+    label = f"feature definition of {version.name}"
+    return node(label, version.ref, lineage.of_feature(version), *causes, *effects)
 
 
 def _alert(connection: _Connection, ref: Reference) -> Node:
@@ -281,6 +298,11 @@ def _run_causes(connection: _Connection, run: Any) -> Node:
         if snapshot is not None:
             child = node(f"data snapshot of {name}", snapshot.ref, lineage.of_dataset(snapshot))
             children.append(related("from data", child))
+    for name, digest in feature_table.of_run(connection, run.id).items():
+        defined = feature_table.with_digest(connection, name, digest)
+        if defined is not None:
+            child = node(f"feature definition of {name}", defined.ref, lineage.of_feature(defined))
+            children.append(related("with features", child))
     if run.commit:
         dirty = {"dirty": "files differed from the commit"} if run.dirty else {}
         children.append(

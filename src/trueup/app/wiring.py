@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.plan.service import Plans
     from trueup.lifecycle.releases.service import Releases
     from trueup.lifecycle.runs.commits.service import Commits
+    from trueup.lifecycle.runs.features.service import Features
     from trueup.lifecycle.runs.requests.service import Requests
     from trueup.lifecycle.runs.schedules.service import Schedules
     from trueup.lifecycle.runs.secrets.service import Secrets
@@ -128,6 +129,13 @@ class Workspace:
         from trueup.lifecycle.runs.secrets.service import Secrets
 
         return Secrets(self.state, self.settings.home)
+
+    @cached_property
+    def features(self) -> Features:
+        """Verbs of feature definitions."""
+        from trueup.lifecycle.runs.features.service import Features
+
+        return Features(self.state)
 
     @cached_property
     def models(self) -> Models:

@@ -21,6 +21,7 @@ KINDS = (
     "data",
     "deployment",
     "event",
+    "feature",
     "goal",
     "model",
     "plan",

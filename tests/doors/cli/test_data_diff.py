@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.doors.cli.conftest import Trueup
+
+from .conftest import Trueup
 
 GOLDEN = """\
 data:rows@1 → data:rows@2

@@ -11,6 +11,7 @@ _WORDS = {
     "data": "a snapshot of data",
     "deployment": "a deployment",
     "event": "an event",
+    "feature": "a feature definition",
     "goal": "a goal",
     "model": "a model version",
     "plan": "a plan",

@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rollback": ("rollback", "Undo the newest change of what serves."),
     "plan": ("plan", "The goals, risks and milestones in force."),
     "data": ("data", "Snapshots of data."),
+    "feature": ("feature", "Feature definitions and their versions."),
     "runs": ("runs", "Runs of pipelines."),
     "secret": ("secret", "Secrets that steps may read, by name."),
     "model": ("model", "Registered models and their versions."),

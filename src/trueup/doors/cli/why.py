@@ -22,8 +22,8 @@ _COMMIT_LENGTH = 40
 def command(reference: str, facts: bool, as_json: bool) -> None:
     """Trace anything to its causes and its effects.
 
-    REF may name a prediction, model version, release, run, snapshot, alert, verdict, approval,
-    goal, plan or deployment.
+    REF may name a prediction, model version, release, run, snapshot, feature definition, alert,
+    verdict, approval, goal, plan or deployment.
     """
     with output.here() as workspace:
         found = explain(workspace, workspace.owner, reference)

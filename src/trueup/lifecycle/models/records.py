@@ -75,6 +75,8 @@ class Manifest(Record):
         code: Fingerprint of the pipeline's code.
         commit: Git commit of the project.
         environment: Digest of the environment (Python and packages).
+        features: Feature definition name to its digest, for those that its run used.
+        source: Digest of the record by which the code can be built again; empty when unknown.
     """
 
     model: str
@@ -92,6 +94,8 @@ class Manifest(Record):
     code: str
     commit: str
     environment: str
+    features: dict[str, str] = {}
+    source: str = ""
 
 
 class ModelVersion(Record):

@@ -23,6 +23,7 @@ from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.models import rules, table
 from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference, Signature
 from trueup.lifecycle.runs import table as runs
+from trueup.lifecycle.runs.features import table as feature_table
 from trueup.lifecycle.runs.records import Run
 from trueup.ports.blobs import Blobs
 from trueup.ports.format import Predictor, Scores
@@ -50,9 +51,10 @@ class Models:
         with self._state.read(actor) as connection:
             run = runs.run(connection, run_id)
             known = table.of_run(connection, run_id)
+            features = feature_table.of_run(connection, run_id)
         if known:
             return known[-1]
-        manifest = self._manifest(_finished(run, run_id))
+        manifest = self._manifest(_finished(run, run_id), features)
         digest = rules.address(manifest)
         with self._state.write(actor, "models.write") as unit:
             same = _same_content(table.versions(unit.connection, manifest.model), manifest)
@@ -110,7 +112,7 @@ class Models:
         with self._state.read(actor) as connection:
             return find(connection, model, selector)
 
-    def _manifest(self, run: Run) -> Manifest:
+    def _manifest(self, run: Run, features: dict[str, str]) -> Manifest:
         candidate = run.candidate
         if candidate is None:
             raise UsageError(
@@ -141,6 +143,8 @@ class Models:
             code=run.code,
             commit=run.commit,
             environment=run.environment,
+            features=features,
+            source=run.source,
         )
 
 
@@ -249,7 +253,8 @@ def _answers(run: Run, predict: Predictor, holdout: pl.DataFrame, signature: Sig
 def _same_content(versions: list[ModelVersion], manifest: Manifest) -> ModelVersion | None:
     """The version that another run made of the same data, code and parameters, byte for byte."""
     for version in versions:
-        origin = {"run": version.manifest.run, "commit": version.manifest.commit}
+        made = version.manifest
+        origin = {"run": made.run, "commit": made.commit, "source": made.source}
         if msgspec.structs.replace(manifest, **origin) == version.manifest:
             return version
     return None

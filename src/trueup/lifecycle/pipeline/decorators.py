@@ -227,6 +227,7 @@ def step(
     memory: str = ...,
     gpus: float = ...,
     at_most: int = ...,
+    features: str = ...,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[P, R] | None = None, /, *, name: str = "", **asked: Any
@@ -241,7 +242,8 @@ def step(
             to its cache key. `secrets=["TOKEN"]` lets it read them with `secret("TOKEN")`.
             `retries=3, backoff="2s"` tries again after a failure, `timeout="10m"` ends an attempt.
             `cpus=2, memory="4GB", gpus=1` is what one call occupies, and `at_most=2` calls run at
-            once.
+            once. `features="flights"` keeps the columns, code and inputs of the frame that it
+            returns as a definition with versions, which the model's version names.
 
     Raises:
         UsageError: An option is unknown or of no use, with the place where it is written.

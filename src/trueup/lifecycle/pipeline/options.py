@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
+from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline.records import Place, StepOptions
 
@@ -112,6 +113,12 @@ def relative_path(text: str) -> str:
     return path.as_posix()
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("write a name, such as features='flights'")
+    return check_name(value, "feature")
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("write True or False")
@@ -199,4 +206,5 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "memory": _size,
     "gpus": _number(0),
     "at_most": _count(),
+    "features": _name,
 }

@@ -28,6 +28,7 @@ class StepOptions(Record):
         memory: Memory that one call may use (`2GB`); empty for no limit.
         gpus: Graphics processors that one call occupies.
         at_most: How many calls of this step may run at once; 0 for no limit of its own.
+        features: Name of the feature definition that its frame states; empty for none.
     """
 
     cache: bool = True
@@ -42,6 +43,7 @@ class StepOptions(Record):
     memory: str = ""
     gpus: float = 0.0
     at_most: int = 0
+    features: str = ""
 
 
 class Partitions(Record):

@@ -144,6 +144,20 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_subject"), "events", ["subject"], unique=False)
     op.create_index(op.f("ix_events_type"), "events", ["type"], unique=False)
     op.create_table(
+        "feature_versions",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("defined_by", sa.String(length=200), nullable=False),
+        sa.Column("defined_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_feature_versions")),
+    )
+    op.create_index(
+        op.f("ix_feature_versions_digest"), "feature_versions", ["digest"], unique=False
+    )
+    op.create_table(
         "journal_segments",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("first_at", sa.BigInteger(), nullable=False),
@@ -274,6 +288,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'live'"),
         postgresql_where=sa.text("state = 'live'"),
     )
+    op.create_table(
+        "run_features",
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("run", "name", name=op.f("pk_run_features")),
+    )
+    op.create_index(op.f("ix_run_features_digest"), "run_features", ["digest"], unique=False)
     op.create_table(
         "run_metrics",
         sa.Column("run", sa.String(length=20), nullable=False),
@@ -435,6 +457,8 @@ def downgrade() -> None:
     op.drop_index("ix_run_requests_pipeline_asked_at", table_name="run_requests")
     op.drop_table("run_requests")
     op.drop_table("run_metrics")
+    op.drop_index(op.f("ix_run_features_digest"), table_name="run_features")
+    op.drop_table("run_features")
     op.drop_index(
         "uq_releases_live",
         table_name="releases",
@@ -462,6 +486,8 @@ def downgrade() -> None:
     op.drop_table("model_versions")
     op.drop_table("leases")
     op.drop_table("journal_segments")
+    op.drop_index(op.f("ix_feature_versions_digest"), table_name="feature_versions")
+    op.drop_table("feature_versions")
     op.drop_index(op.f("ix_events_type"), table_name="events")
     op.drop_index(op.f("ix_events_subject"), table_name="events")
     op.drop_table("events")
