@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("up", "Open the pages, the API, predictions and the scheduler."),
     "status": ("status", "What is live, what is true, what needs you."),
     "doctor": ("doctor", "Check this installation and project; each finding has its cure."),
+    "reproduce": ("reproduce", "Make a run again and compare every result."),
     "explain-cache": ("explain_cache", "Why a step is reused or runs, part by part."),
     "why": ("why", "Trace anything to its causes and its effects."),
     "diff": ("diff", "Compare two model versions in all that they are made of."),

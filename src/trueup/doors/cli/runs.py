@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from trueup.doors.cli import output
+from trueup.doors.cli import output, reproduce
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -99,6 +99,10 @@ def _print(detail: RunDetail) -> None:
         output.table(
             ("no", "step", "state", "took", "rows", "why"), [_step(step) for step in detail.steps]
         )
+    for made in detail.reproductions:
+        output.blank()
+        when = f"made again {words.moment(made.reproduced_at)} by {made.reproduced_by}"
+        output.show(Text(f"{when}: {'; '.join(reproduce.lines(made)[:3])}"))
     if detail.metrics:
         output.blank()
         output.table(

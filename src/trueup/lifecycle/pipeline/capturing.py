@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from trueup.foundation.digests import of_file
 from trueup.foundation.errors import BackendError
 from trueup.foundation.records import Record, decode, encode
-from trueup.lifecycle.pipeline import source
+from trueup.lifecycle.pipeline import origin, source
 from trueup.ports.blobs import Blobs
 
 # A larger new file is no code; it is named, and a run that is rebuilt does without it.
@@ -56,7 +56,8 @@ def capture(blobs: Blobs, root: Path, commit: str, *, dirty: bool, reached: Iter
         root: The project's folder.
         commit: The commit that is checked out.
         dirty: Whether anything differs from it; a clean tree costs no call of Git.
-        reached: First-party files that the pipeline reaches, ignored ones and those elsewhere too.
+        reached: First-party files that the pipeline reaches, resolved; those of all modules that
+            are loaded count as well, also when Git ignores them or they lie elsewhere.
 
     Raises:
         BackendError: Git or the store failed.
@@ -66,11 +67,12 @@ def capture(blobs: Blobs, root: Path, commit: str, *, dirty: bool, reached: Iter
     files: dict[str, Path] = {}
     outside: dict[str, Path] = {}
     left_out: dict[str, int] = {}
-    for file in map(Path, reached):
-        if file.resolve().is_relative_to(root):
-            files[file.resolve().relative_to(root).as_posix()] = file
+    imported = _imported()
+    for file in map(Path, {*reached, *imported}):
+        if file.is_relative_to(root):
+            files[file.relative_to(root).as_posix()] = file
         else:
-            outside[_import_path(file)] = file
+            outside[imported.get(str(file), file.name)] = file
     for name in new:
         file = root / name
         if file.is_symlink() or not file.is_file():
@@ -172,12 +174,19 @@ def _folder(root: Path) -> str:
     return "" if inside == "." else inside
 
 
-def _import_path(file: Path) -> str:
-    """The path below the folder on `sys.path` that the file is imported from."""
-    for entry in sys.path:
-        if entry and file.is_relative_to(entry):
-            return file.relative_to(entry).as_posix()
-    return file.name
+def _imported() -> dict[str, str]:
+    """The user's own modules: file, and its path below the folder that imports begin at.
+
+    A module that only holds constants is reached by no function, and yet it is needed.
+    """
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if name != "__main__" and origin.is_first_party(file) and Path(file).is_file():
+            is_package = Path(file).stem == "__init__"
+            inside = name.replace(".", "/") + ("/__init__" if is_package else "")
+            found[str(Path(file).resolve())] = inside + Path(file).suffix
+    return found
 
 
 def _kept(blobs: Blobs, files: dict[str, Path]) -> dict[str, str]:

@@ -207,3 +207,24 @@ class Source(Record):
     def is_dirty(self) -> bool:
         """Whether any file differs from the commit."""
         return bool(self.changed)
+
+
+class Difference(Record):
+    """One way in which two values differ.
+
+    Attributes:
+        where: The part of the value, such as `['train']` or `column delay`; empty for all of it.
+        what: What differs, in words.
+        largest: The largest relative difference of numbers; None where it is not about numbers.
+    """
+
+    where: str
+    what: str
+    largest: float | None = None
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether only numbers differ, by no more than this."""
+        return self.largest is not None and self.largest <= tolerance
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.records import StoredValue
+from trueup.lifecycle.runs.reproduction import Reproduction
 
 RunState = Literal["running", "finished", "failed", "interrupted", "lost"]
 StepState = Literal["finished", "failed", "interrupted"]
@@ -182,6 +183,7 @@ class RunDetail(Record):
     run: Run
     steps: tuple[StepRun, ...]
     metrics: tuple[Metric, ...]
+    reproductions: tuple[Reproduction, ...] = ()
 
 
 class RunPage(Record):

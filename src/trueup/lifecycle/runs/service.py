@@ -16,7 +16,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.records import CacheEntry
-from trueup.lifecycle.runs import process, rules, table
+from trueup.lifecycle.runs import process, reproductions, rules, table
 from trueup.lifecycle.runs.records import (
     BY_HAND,
     Candidate,
@@ -29,6 +29,7 @@ from trueup.lifecycle.runs.records import (
     RunState,
     StepRun,
 )
+from trueup.lifecycle.runs.reproduction import Reproduction
 from trueup.lifecycle.runs.requests import service as requests
 from trueup.state.unit import State, Unit
 
@@ -181,7 +182,22 @@ class Runs:
                 run=_found(connection, run_id),
                 steps=tuple(table.steps(connection, run_id)),
                 metrics=tuple(table.metrics(connection, run_id)),
+                reproductions=tuple(reproductions.of_run(connection, run_id)),
             )
+
+    def reproduced(self, actor: Actor, made: Reproduction) -> None:
+        """Record that a run was made again, and the verdict.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.write(actor, "runs.write") as unit:
+            run = _found(unit.connection, made.run)
+            reproductions.add(unit.connection, made)
+            facts = ("outcome", "tolerance", "environment", "steps", "missing", "seconds")
+            data = {name: getattr(made, name) for name in facts}
+            first = [str(each) for each in made.differences[:10]]
+            unit.emit("run.reproduced", run.ref, data=builtins(data | {"differences": first}))
 
     def metrics(self, actor: Actor, run_id: str) -> tuple[Metric, ...]:
         """The metrics of one run, by step and name.

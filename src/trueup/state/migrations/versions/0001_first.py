@@ -289,6 +289,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'live'"),
     )
     op.create_table(
+        "reproductions",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("outcome", sa.String(length=30), nullable=False),
+        sa.Column("tolerance", sa.Float(precision=53), nullable=False),
+        sa.Column("environment", sa.String(length=20), nullable=False),
+        sa.Column("packages", sa.Text(), nullable=False),
+        sa.Column("steps", sa.Integer(), nullable=False),
+        sa.Column("differences", sa.Text(), nullable=False),
+        sa.Column("missing", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("reproduced_by", sa.String(length=200), nullable=False),
+        sa.Column("reproduced_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reproductions")),
+    )
+    op.create_index(op.f("ix_reproductions_run"), "reproductions", ["run"], unique=False)
+    op.create_table(
         "run_features",
         sa.Column("run", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -459,6 +477,8 @@ def downgrade() -> None:
     op.drop_table("run_metrics")
     op.drop_index(op.f("ix_run_features_digest"), table_name="run_features")
     op.drop_table("run_features")
+    op.drop_index(op.f("ix_reproductions_run"), table_name="reproductions")
+    op.drop_table("reproductions")
     op.drop_index(
         "uq_releases_live",
         table_name="releases",

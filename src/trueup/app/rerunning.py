@@ -1,0 +1,72 @@
+"""The other process of `trueup reproduce`: it runs one pipeline in a project built afresh.
+
+`python -m trueup.app.rerunning` in the project's folder; the order comes as JSON on stdin. The
+project's state is new, so there is no cache. `reproducing.py` reads what came out.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from trueup.app.training import train
+from trueup.app.wiring import open_workspace
+from trueup.foundation.errors import TrueupError
+from trueup.foundation.records import Record, decode, encode
+from trueup.lifecycle.pipeline import source
+from trueup.lifecycle.plan import service as plans
+from trueup.lifecycle.runs.records import Cause
+
+
+class Order(Record):
+    """What to run.
+
+    Attributes:
+        pipeline: Name of the pipeline.
+        parameters: All parameter values.
+        partition: The part of the data that it covers.
+        reason: What the run is made for.
+    """
+
+    pipeline: str
+    parameters: dict[str, Any]
+    partition: str = ""
+    reason: str = ""
+
+
+class Answer(Record):
+    """What came out: the run, or why there is none."""
+
+    run: str = ""
+    problem: str = ""
+
+
+def perform(order: Order, start: Path) -> Answer:
+    """Run the pipeline in the project at `start`."""
+    with open_workspace(start) as workspace:
+        actor = workspace.owner
+        commit = source.commit(workspace.root)
+        workspace.plans.adopt(actor, plans.read(workspace.root), commit)
+        cause = Cause(reason=order.reason, partition=order.partition)
+        try:
+            done = train(
+                workspace, actor, order.pipeline, order.parameters, cause=cause, allow_dirty=True
+            )
+        except TrueupError as error:
+            return Answer(run=str(error.context.get("run", "")), problem=error.message)
+        return Answer(run=done.run.id)
+
+
+def main() -> None:
+    """Read the order, obey, and answer on the last line of stdout."""
+    order = decode(sys.stdin.buffer.read(), Order)
+    try:
+        answer = perform(order, Path.cwd())
+    except TrueupError as error:
+        answer = Answer(problem=error.message)
+    sys.stdout.write("\n" + encode(answer).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()
