@@ -1,0 +1,4 @@
+"""Series: many runs of one pipeline, over partitions, combinations of parameters, or a search.
+
+Read `records.py`, then `rules.py`.
+"""
