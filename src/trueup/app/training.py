@@ -35,6 +35,7 @@ def train(
     *,
     cause: Cause = BY_HAND,
     allow_dirty: bool = False,
+    register: bool = True,
     progress: Callable[[StepProgress], None] = nothing,
 ) -> Trained:
     """Run a pipeline on fresh snapshots of its data and register its candidate.
@@ -46,6 +47,7 @@ def train(
         parameters: Values of the pipeline's parameters, typed.
         cause: What the run is made for.
         allow_dirty: Run although files differ from the commit; the run says so.
+        register: Make the candidate a model version.
         progress: Called as steps start and end.
 
     Raises:
@@ -85,7 +87,7 @@ def train(
     steps = workspace.runs.show(actor, run.id).steps
     if defined := collect(workspace.state.blobs, drawn, steps, workspace.root):
         workspace.features.define(actor, run.id, defined)
-    version = workspace.models.register(actor, run.id) if run.candidate else None
+    version = workspace.models.register(actor, run.id) if run.candidate and register else None
     return Trained(run, version)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.requests.service import Requests
     from trueup.lifecycle.runs.schedules.service import Schedules
     from trueup.lifecycle.runs.secrets.service import Secrets
+    from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
     from trueup.lifecycle.serving.service import Predictions
 
@@ -115,6 +116,13 @@ class Workspace:
         from trueup.lifecycle.runs.commits.service import Commits
 
         return Commits(self.state)
+
+    @cached_property
+    def series(self) -> Series:
+        """Verbs of series of runs."""
+        from trueup.lifecycle.runs.series.service import Series
+
+        return Series(self.state)
 
     @cached_property
     def schedules(self) -> Schedules:
