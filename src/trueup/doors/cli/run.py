@@ -11,9 +11,10 @@ from rich.text import Text
 from trueup.app import previewing
 from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
-from trueup.doors.cli import output, plan, run_preview
+from trueup.doors.cli import output, plan, run_preview, series_options
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.parameters import pairs
+from trueup.doors.cli.series_options import Many
 from trueup.foundation.actor import Actor
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.pipeline import discovery
@@ -37,6 +38,7 @@ from trueup.lifecycle.runs.records import Metric, StepProgress
     is_flag=True,
     help="Run although files differ from the commit; the run will say so.",
 )
+@series_options.options
 @output.as_option
 @output.json_option
 def command(
@@ -46,6 +48,7 @@ def command(
     allow_dirty: bool,
     speaker: str,
     as_json: bool,
+    many: Many,
 ) -> None:
     """Run a pipeline and register what it makes.
 
@@ -54,6 +57,15 @@ def command(
     """
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)
+        if many.is_wanted:
+            from trueup.app.series import How
+            from trueup.doors.cli import series  # loads much that a single run does not need
+
+            actor = workspace.speaking_as(speaker)
+            _require_plan(workspace, actor)
+            how = How(pipeline=found.name, actor=actor, allow_dirty=allow_dirty)
+            series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
+            return
         parameters = found.parse(pairs(given))
         if dry_run:
             run_preview.show(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from trueup.doors.cli import output, reproduce
+from trueup.doors.cli import comparing, output, reproduce
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -17,6 +17,9 @@ from trueup.rendering import words
 @click.group(cls=Group)
 def command() -> None:
     """Runs of pipelines."""
+
+
+command.add_command(comparing.command)
 
 
 @command.command("list", example="trueup runs list --state failed")
