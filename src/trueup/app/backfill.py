@@ -10,6 +10,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.pipeline import discovery, fingerprint, partitioning
 from trueup.lifecycle.pipeline.decorators import Pipeline
+from trueup.lifecycle.pipeline.records import Partitions
 from trueup.lifecycle.runs.records import Cause
 
 
@@ -44,13 +45,7 @@ def plan(
     Raises:
         UsageError: The pipeline has no partitions, or one that is named is none of them.
     """
-    if pipeline.partitions is None:
-        raise UsageError(
-            "partition-none",
-            f"Pipeline '{pipeline.name}' does not run for one part of its data at a time.",
-            hint='write: @pipeline(partitions="monthly", start="2013-01")',
-        )
-    keys = partitioning.parse(pipeline.partitions, partitions)
+    keys = partitioning.parse(require_partitions(pipeline), partitions)
     code = code_of(workspace, pipeline)
     before = {} if again else workspace.series.of_partitions(how.actor, pipeline.name, code)
     parts: list[Part] = []
@@ -65,6 +60,21 @@ def plan(
         else:
             parts.append(part)
     return Planned(parts, done)
+
+
+def require_partitions(pipeline: Pipeline[..., Any]) -> Partitions:
+    """The partitions of a pipeline.
+
+    Raises:
+        UsageError: It has none.
+    """
+    if pipeline.partitions is None:
+        raise UsageError(
+            "partition-none",
+            f"Pipeline '{pipeline.name}' does not run for one part of its data at a time.",
+            hint='write: @pipeline(partitions="monthly", start="2013-01")',
+        )
+    return pipeline.partitions
 
 
 def code_of(workspace: Workspace, pipeline: Pipeline[..., Any]) -> str:

@@ -109,6 +109,7 @@ def _fill(
     plan_of = functools.partial(
         backfill.plan, workspace, how, pipeline, partitions=many.partitions, again=many.again
     )
+    backfill.require_partitions(pipeline)
     _check_fixed(given, {"partition": many.partitions})
     # Any partition stands in for the others while the parameters are checked.
     parameters = pipeline.parse({**given, "partition": many.partitions})
@@ -127,7 +128,7 @@ def _fill(
         everything = sorted([*done, *outcomes], key=lambda outcome: outcome.number)
         output.emit_json({"pipeline": pipeline.name, "outcomes": everything})
     else:
-        output.blank()
+        output.say("")
         output.table(
             ("partition", "state", "run", "makes", "what went wrong"),
             [
@@ -135,7 +136,8 @@ def _fill(
                 for part, o in sorted(told.ended, key=lambda pair: pair[0].number)
             ],
         )
-    told.finish(f"trueup run {pipeline.name} --partition {many.partitions}")
+    again = f"trueup run {pipeline.name} --partition {many.partitions}"
+    told.finish(again, f"trueup runs list --pipeline {pipeline.name}")
 
 
 def _search(
@@ -221,8 +223,8 @@ class _Told:
             said.get(outcome.state, outcome.version),
         )
 
-    def finish(self, again: str) -> None:
-        """The next step; an error when something failed."""
+    def finish(self, again: str, *further: str) -> None:
+        """The next steps; an error when something failed, with the command that goes on."""
         failed = [outcome for _, outcome in self.ended if outcome.state == "failed"]
         if failed and self._quiet:  # the data says what failed: a second document would spoil it
             click.get_current_context().exit(UserCodeError.exit_code)
@@ -237,8 +239,7 @@ class _Told:
                 context={"failed": [outcome.run for outcome in failed]},
             )
         if not self._quiet:
-            last = self.ended[-1][1] if self.ended else None
-            output.next_step(f"trueup runs show {_run(last)}" if last else again)
+            output.next_step(*(further or (again,)))
 
 
 def _run(outcome: Outcome) -> str:
@@ -258,11 +259,13 @@ def _report(
             }
         )
     else:
-        output.blank()
+        output.say("")
         comparing.show(swept.comparison)
         if swept.version is not None:
             output.say("\nThe best one is registered as [bold]{}[/].", swept.version.ref)
-    told.finish(f"trueup runs compare --sweep {swept.sweep}")
+    first = swept.comparison.runs[0].ref if swept.comparison.runs else ""
+    compare = f"trueup runs compare --sweep {swept.sweep}"
+    told.finish(compare, *([f"trueup runs show {first}"] if first else []), compare)
 
 
 def _preview(axes: Mapping[str, list[str]], combinations: list[Any], as_json: bool) -> None:
