@@ -183,7 +183,8 @@ def _inject(book: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _failed(around: handing.Surroundings, path: str, book: Any, said: str) -> UserCodeError:
-    counted = [cell for cell in book.cells if cell.cell_type == "code"]
+    cells = (cell for cell in book.cells if cell.cell_type == "code")
+    counted = [cell for cell in cells if _INJECTED not in _tags(cell)]
     number = next(
         (
             i
