@@ -136,3 +136,12 @@ def test_a_package_file_is_honoured(project: Any) -> None:
     (project() / "pipelines" / "__init__.py").write_text("WORD = 1")
     root = project(pipelines__shared="from pipelines import WORD as LIMIT")
     assert discovery.find(root).parameters["limit"].default == 1
+
+
+def test_a_wrong_option_is_shown_with_its_file_in_the_project(tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    text = "from trueup import step\n\n@step(retry=1)\ndef work(): ...\n"
+    (tmp_path / "pipelines" / "flights.py").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        discovery.load(tmp_path)
+    assert caught.value.message.startswith("pipelines/flights.py:3: @step(…): there is no option")

@@ -31,6 +31,7 @@ def test_all_options_reach_the_step() -> None:
         "memory": "4GB",
         "gpus": 1.0,
         "at_most": 2,
+        "features": "flights",
     }
     assert step(**asked)(work).options == StepOptions(**asked)
     assert set(asked) == set(StepOptions.__struct_fields__)

@@ -101,7 +101,8 @@ def on_path(root: Path) -> Iterator[None]:
     sys.path.insert(0, entry)
     sys.dont_write_bytecode = True  # a __pycache__ would make the Git tree dirty
     try:
-        yield
+        with origin.inside(root.resolve()):
+            yield
     finally:
         sys.dont_write_bytecode = writes
         sys.path.remove(entry)

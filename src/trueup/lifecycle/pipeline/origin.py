@@ -6,6 +6,7 @@ import linecache
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb
@@ -19,6 +20,8 @@ _PYTHON = tuple(
     Path(path).resolve() for key in ("stdlib", "platstdlib") if (path := sysconfig.get_path(key))
 )
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+_project: ContextVar[Path | None] = ContextVar("trueup_project", default=None)
 
 
 @lru_cache(maxsize=4096)
@@ -42,10 +45,25 @@ def is_cell(file: str) -> bool:
 
 def place(file: str, line: int, root: Path | None = None) -> Place:
     """A place as people read it: relative to the project where it can be."""
+    return Place(_shown(file, root or _project.get()), line)
+
+
+@contextmanager
+def inside(root: Path) -> Iterator[None]:
+    """Show places relative to this project inside the block, also where it is not said."""
+    token = _project.set(root)
+    try:
+        yield
+    finally:
+        _project.reset(token)
+
+
+@lru_cache(maxsize=4096)
+def _shown(file: str, root: Path | None) -> str:
     path = Path(file)
     if root is not None and path.resolve().is_relative_to(root.resolve()):
-        return Place(path.resolve().relative_to(root.resolve()).as_posix(), line)
-    return Place(path.name, line)
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    return path.name
 
 
 def caller(frame: FrameType | None, root: Path | None = None) -> Place:
