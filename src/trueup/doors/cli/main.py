@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain-cache": ("explain_cache", "Why a step is reused or runs, part by part."),
     "why": ("why", "Trace anything to its causes and its effects."),
     "diff": ("diff", "Compare two model versions in all that they are made of."),
+    "checkout": ("checkout", "Restore what a model version was made of."),
     "explain": ("explain", "Explain an error code."),
     "run": ("run", "Run a pipeline and register what it makes."),
     "schedule": ("schedule", "When pipelines run by themselves."),
