@@ -17,7 +17,6 @@ from typing import Literal, TypeAlias
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from trueup.statistics.fingerprints import fingerprint_of
 
@@ -285,7 +284,9 @@ def calibration_error(labels: FloatArray, scores: FloatArray, weights: FloatArra
     deviation = np.sqrt(spread)
     ratio = gap / np.where(deviation > 0, deviation, 1.0)
     folded = deviation * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)
-    folded += gap * np.where(deviation > 0, special.erf(ratio / np.sqrt(2)), 1.0)
+    # Ten numbers: not worth an import of SciPy, which every command with goals would pay.
+    share = np.array([math.erf(each) for each in ratio / math.sqrt(2)])
+    folded += gap * np.where(deviation > 0, share, 1.0)
     variance = _total((size / n) ** 2 * np.maximum(gap**2 + spread - folded**2, 0.0))
     error = max(float(np.sqrt(variance)), 2.0 / n) if n > 1 else float("inf")
     return Estimate(_total(size * gap) / n, error, round(n), positives)

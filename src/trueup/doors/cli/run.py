@@ -8,7 +8,6 @@ import click
 from rich.markup import escape
 from rich.text import Text
 
-from trueup.app import previewing
 from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.doors.cli import output, plan, run_preview, series_options
@@ -68,6 +67,8 @@ def command(
             return
         parameters = found.parse(pairs(given))
         if dry_run:
+            from trueup.app import previewing
+
             run_preview.show(
                 previewing.of_run(workspace, workspace.owner, found, parameters), as_json
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from trueup.foundation import clock, digests
 from trueup.foundation.errors import UsageError
@@ -11,7 +12,9 @@ from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.plan.records import Goal, Milestone, MilestoneStatus, Plan, Surroundings
-from trueup.statistics.metrics import Metric
+
+if TYPE_CHECKING:
+    from trueup.statistics.metrics import Metric
 
 
 def check(plan: Plan, metrics: Mapping[str, Metric]) -> None:

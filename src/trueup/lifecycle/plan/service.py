@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
@@ -24,7 +25,9 @@ from trueup.lifecycle.plan.records import (
 from trueup.people.access import guard
 from trueup.people.service import set_team
 from trueup.state.unit import State
-from trueup.statistics import metrics
+
+if TYPE_CHECKING:
+    from trueup.statistics.metrics import Metric
 
 _Part = TypeVar("_Part", Plan, Surroundings)
 
@@ -47,7 +50,7 @@ def read(root: Path) -> Plan:
     file = toml.read(root / configuration.FILE, _File)
     rules.check_surroundings(_part(file, Surroundings))
     plan = _part(file, Plan)
-    rules.check(plan, metrics.METRICS)
+    rules.check(plan, _metrics_for(plan))
     return plan
 
 
@@ -68,7 +71,12 @@ def _part(file: _File, kind: type[_Part]) -> _Part:
 
 def address(plan: Plan) -> tuple[str, dict[str, str]]:
     """The digest that a plan would be adopted under, and the fingerprints of its metrics' code."""
-    prints = {name: metrics.fingerprint(metrics.METRICS[name]) for name in rules.metrics_of(plan)}
+    names = rules.metrics_of(plan)
+    if not names:
+        return rules.plan_digest(plan, {}), {}
+    from trueup.statistics import metrics
+
+    prints = {name: metrics.fingerprint(metrics.METRICS[name]) for name in names}
     return rules.plan_digest(plan, prints), prints
 
 
@@ -84,7 +92,7 @@ class Plans:
         Raises:
             UsageError: The plan is not sound.
         """
-        rules.check(plan, metrics.METRICS)
+        rules.check(plan, _metrics_for(plan))
         digest, prints = address(plan)
         with self._state.read(actor) as connection:
             before = table.current(connection)
@@ -138,3 +146,12 @@ def in_force(connection: sa.Connection) -> AdoptedPlan:
     if adopted is None:
         raise NotFoundError("plan-not-found", "No plan is in force yet.", hint="trueup plan adopt")
     return adopted
+
+
+def _metrics_for(plan: Plan) -> Mapping[str, Metric]:
+    """All metrics; none for a plan without goals: they cost an import of NumPy."""
+    if not plan.goals:
+        return {}
+    from trueup.statistics import metrics
+
+    return metrics.METRICS
