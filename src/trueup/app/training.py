@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import polars as pl
-
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import listing, plural
-from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.pipeline import capturing, discovery, rules, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
 from trueup.lifecycle.runs.features.collecting import collect
-from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, StepProgress
+from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
 
 
 class Trained(NamedTuple):
@@ -34,6 +31,7 @@ def train(
     parameters: Mapping[str, Any],
     *,
     cause: Cause = BY_HAND,
+    options: RunOptions = RunOptions(),  # noqa: B008 (a frozen record)
     allow_dirty: bool = False,
     register: bool = True,
     progress: Callable[[StepProgress], None] = nothing,
@@ -46,6 +44,7 @@ def train(
         name: Pipeline or model; may be empty when the project has one pipeline.
         parameters: Values of the pipeline's parameters, typed.
         cause: What the run is made for.
+        options: How it is to be run.
         allow_dirty: Run although files differ from the commit; the run says so.
         register: Make the candidate a model version.
         progress: Called as steps start and end.
@@ -70,8 +69,8 @@ def train(
         workspace.root,
         pipeline,
         parameters,
-        load_data=_loader(workspace, actor, snapshots),
-        data_digests={dataset: version.digest for dataset, version in snapshots.items()},
+        data=snapshots,
+        options=options,
         commit=origin.commit,
         dirty=origin.is_dirty,
         capture=lambda reached: capturing.capture(
@@ -109,12 +108,3 @@ def committed(workspace: Workspace, *, allow_dirty: bool = False) -> Source:
             context={"changed": list(origin.changed)},
         )
     return origin
-
-
-def _loader(
-    workspace: Workspace, actor: Actor, snapshots: Mapping[str, DatasetVersion]
-) -> Callable[[str], pl.DataFrame]:
-    def load(dataset: str) -> pl.DataFrame:
-        return workspace.datasets.load(actor, snapshots[dataset])
-
-    return load

@@ -81,8 +81,11 @@ class Blobs(Protocol):
 
     A back end is made with its URL. `put` and `put_file` return only when the bytes are durable;
     storing the same bytes twice keeps one copy. No caller ever supplies a storage path.
-    Methods that take many digests take any number, and name no digest twice.
+    Methods that take many digests take any number, and name no digest twice. `url` is what the
+    store was made with, so that another process can open it, too.
     """
+
+    url: str
 
     def __init__(self, url: str) -> None: ...
 

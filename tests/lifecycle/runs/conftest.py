@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 
-from trueup.foundation import digests
 from trueup.foundation.actor import Actor
+from trueup.lifecycle.data import manifest
+from trueup.lifecycle.data.records import DatasetVersion, Entry
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.runs.execution import execute
-from trueup.lifecycle.runs.records import Run, StepProgress
+from trueup.lifecycle.runs.records import Run, RunOptions, StepProgress
 from trueup.state.unit import State
 
 PIPELINE = """
@@ -40,6 +43,25 @@ PIPELINE = """
 """
 
 
+def version_of(state: State, name: str, frame: pl.DataFrame) -> DatasetVersion:
+    """A version of a dataset that is one file, as the stage of data would make it."""
+    raw = frame.write_csv().encode()
+    entry = Entry(f"{name}.csv", state.blobs.put(raw), len(raw))
+    return DatasetVersion(
+        name=name,
+        version=1,
+        digest=manifest.build([entry], state.blobs),
+        path=f"data/{name}.csv",
+        is_file=True,
+        files=1,
+        size=len(raw),
+        rows=frame.height,
+        columns={column: str(kind) for column, kind in frame.schema.items()},
+        taken_by="sam",
+        taken_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
 class Project:
     """A project's folder, and the one pipeline in it."""
 
@@ -48,7 +70,6 @@ class Project:
         self.state = state
         self.actor = actor
         self.data = {"flights": pl.DataFrame({"delay": [5, 90, 15, 20, 60]})}
-        self.loaded: list[str] = []
         self.progress: list[StepProgress] = []
 
     def write(self, text: str = PIPELINE, file: str = "pipelines/flights.py") -> None:
@@ -63,27 +84,27 @@ class Project:
         assert before in path.read_text()
         path.write_text(path.read_text().replace(before, after))
 
-    def run(self, parameters: dict[str, Any] | None = None, **more: Any) -> Run:
+    def run(
+        self, parameters: dict[str, Any] | None = None, engine: str = "inprocess://", **more: Any
+    ) -> Run:
         """Find the pipeline as a new process would, and run it."""
         self.progress.clear()
-
-        def load(name: str) -> pl.DataFrame:
-            self.loaded.append(name)
-            return self.data[name]
-
+        options = msgspec.structs.replace(more.pop("options", RunOptions()), engine=engine)
         return execute(
             self.state,
             self.actor,
             self.root,
             discovery.find(self.root),
             parameters or {},
-            load_data=load,
-            data_digests={
-                n: digests.of_bytes(f.write_csv().encode()) for n, f in self.data.items()
-            },
+            data=self.versions(),
+            options=options,
             progress=self.progress.append,
             **more,
         )
+
+    def versions(self) -> dict[str, DatasetVersion]:
+        """A version of each dataset as it is now."""
+        return {name: version_of(self.state, name, frame) for name, frame in self.data.items()}
 
     def outcome(self) -> dict[str, str]:
         """How each step of the last run ended."""

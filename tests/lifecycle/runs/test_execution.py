@@ -57,12 +57,11 @@ def test_what_a_step_returned_can_be_read_back(
     assert holdout["delay"].to_list() == [20, 60]
 
 
-def test_a_second_run_reuses_everything_and_loads_nothing(project: Project) -> None:
+def test_a_second_run_reuses_everything_and_starts_no_engine(project: Project) -> None:
     first = project.run()
-    project.loaded.clear()
-    second = project.run()
+    second = project.run(engine="processes://")
     assert set(project.outcome().values()) == {"reused"}
-    assert project.loaded == []
+    assert not (project.root / ".trueup" / "logs" / second.id).exists()
     assert project.why("clean") == (f"nothing it depends on has changed since run {first.id}",)
     assert second.id != first.id
 

@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
+import msgspec
 import pytest
 
 from trueup.foundation.actor import Actor
@@ -100,40 +100,54 @@ def test_a_dead_process_leaves_a_lost_run(state: State, scientist: Actor) -> Non
 
 
 KILLED = """
-    import sys
+    import os, sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
-    import polars as pl
+    import msgspec
     from conftest import open_state
     from trueup.foundation.actor import Actor
+    from trueup.lifecycle.data.records import DatasetVersion
     from trueup.lifecycle.pipeline import discovery
     from trueup.lifecycle.runs.execution import execute
+    from trueup.lifecycle.runs.records import RunOptions
 
     root = Path(sys.argv[1])
+    (root / "pid").write_text(str(os.getpid()))
+    data = msgspec.json.decode((root / "data.json").read_bytes(), type=dict[str, DatasetVersion])
     execute(open_state(root.parent / ".trueup"), Actor(name="sam"), root, discovery.find(root), {},
-            load_data=lambda name: pl.DataFrame({"delay": [1, 2, 3]}),
-            data_digests={"flights": "b3:1"})
+            data=data, options=RunOptions(engine=sys.argv[3]))
+"""
+
+KILLS = """
+    import os, signal, time
+    from pathlib import Path
+
+    def kill():
+        os.kill(int((Path(__file__).parent / "pid").read_text()), signal.SIGKILL)
+        time.sleep(60)
 """
 
 
 @pytest.mark.slow
-def test_kill_9_leaves_the_truth_and_the_next_run_goes_on(project: Project) -> None:
-    project.edit("@step\ndef measure", "import os, signal\n\n@step\ndef measure")
-    project.edit('return {"rows"', 'os.kill(os.getpid(), signal.SIGKILL)\n    return {"rows"')
+@pytest.mark.parametrize("engine", ["inprocess://", "processes://"])
+def test_kill_9_leaves_the_truth_and_the_next_run_goes_on(project: Project, engine: str) -> None:
+    project.write(KILLS, "kills.py")
+    project.edit("import polars as pl", "import polars as pl\nfrom kills import kill")
+    project.edit('return {"rows"', 'kill()\n    return {"rows"')
+    (project.root / "data.json").write_bytes(msgspec.json.encode(project.versions()))
     script = project.root / "killed.py"
     script.write_text(textwrap.dedent(KILLED))
     tests = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, str(script), str(project.root), str(tests)], check=False, env=environment
-    )
+    command = [sys.executable, str(script), str(project.root), str(tests), engine]
+    done = subprocess.run(command, check=False, env=environment)
     assert done.returncode == -signal.SIGKILL
 
     runs = Runs(project.state)
     [killed] = runs.list(project.actor).runs
     assert [s.step for s in runs.show(project.actor, killed.id).steps] == ["clean", "split"]
 
-    project.edit("os.kill(os.getpid(), signal.SIGKILL)", "pass")
-    project.data["flights"] = pl.DataFrame({"delay": [1, 2, 3]})
+    project.edit("kill()", "pass")
     project.run()
+    assert project.outcome() == {"clean": "reused", "split": "reused", "measure": "finished"}
     assert runs.show(project.actor, killed.id).run.state == "lost"

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from trueup.backends.engines import _system
@@ -28,9 +29,9 @@ class Told:
 
 
 def settle(parent: int, output: int) -> None:
-    """Make this process a worker: alone in its session, output to the log, no input."""
-    if os.getpgid(0) != os.getpid():  # a fresh interpreter was started in a session of its own
-        os.setsid()
+    """Make this process a worker: at the head of its own group, output to the log, no input."""
+    with suppress(PermissionError):  # a fresh interpreter leads a session already
+        os.setpgid(0, 0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

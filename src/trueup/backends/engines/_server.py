@@ -149,6 +149,10 @@ class Server:
         for running in self._running.values():
             _system.kill_family(running.pid)
         _system.kill_orphans(())
+        for running in self._running.values():
+            running.read_results()
+            running.read_output()
+            running.log.close()
 
     def _patience(self) -> float | None:
         limited = any(running.attempt["memory"] for running in self._running.values())
@@ -182,6 +186,8 @@ class Server:
                     os.close(results)
                     os.close(output)
                     self._in_child(attempt, results_end, output_end)
+                with suppress(OSError):  # the child does it, too: whoever comes first
+                    os.setpgid(pid, pid)
         finally:
             os.close(results_end)
             os.close(output_end)

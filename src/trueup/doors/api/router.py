@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from litestar import Router
 
-from trueup.doors.api import data, events, gates, models, monitoring, people, plan, releases, runs
+from trueup.doors.api import (
+    data,
+    events,
+    gates,
+    models,
+    monitoring,
+    people,
+    plan,
+    releases,
+    run_logs,
+    runs,
+)
 
 PREFIX = "/api/v1"
 
@@ -22,6 +33,9 @@ def router() -> Router:
             runs.ask,
             runs.asked,
             runs.show,
+            run_logs.items,
+            run_logs.logs,
+            run_logs.cancel,
             models.names,
             models.versions,
             models.show,

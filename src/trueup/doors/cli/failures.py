@@ -21,6 +21,7 @@ def show(error: TrueupError, *, as_json: bool) -> None:
         return
     lines = [f"{_paint('error:', fg='red', bold=True)} {error.message}"]
     lines += [_frame(frame) for frame in error.context.get("frames", [])]
+    lines += [_paint(f"       | {line}", dim=True) for line in error.context.get("log", [])]
     if error.hint:
         lines += ["", f"{_paint(' hint:', fg='cyan', bold=True)} {error.hint}"]
     lines.append(_paint(f" more: trueup explain {error.code}", dim=True))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import click
-from rich.markup import escape
 from rich.text import Text
 
 from trueup.app.training import Trained, train
@@ -13,12 +10,13 @@ from trueup.app.wiring import Workspace
 from trueup.doors.cli import output, plan, run_preview, series_options
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.parameters import pairs
+from trueup.doors.cli.run_progress import Steps
 from trueup.doors.cli.series_options import Many
 from trueup.foundation.actor import Actor
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.plan import service as plans
-from trueup.lifecycle.runs.records import Metric, StepProgress
+from trueup.lifecycle.runs.records import Metric, RunOptions
 
 
 @click.command(cls=Command, example="trueup run example -p strength=0.1")
@@ -37,6 +35,29 @@ from trueup.lifecycle.runs.records import Metric, StepProgress
     is_flag=True,
     help="Run although files differ from the commit; the run will say so.",
 )
+@click.option(
+    "--from", "from_step", default="", metavar="STEP", help="Run this step and what follows again."
+)
+@click.option("--only", "only_step", default="", metavar="STEP", help="Run this step alone.")
+@click.option(
+    "--workers",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="How many steps may run at once; as many as there are cores if left out.",
+)
+@click.option(
+    "--engine",
+    default=RunOptions().engine,
+    metavar="URL",
+    show_default=True,
+    help="Where steps are carried out.",
+)
+@click.option(
+    "--logs/--no-logs",
+    default=None,
+    help="Show all that steps print; without a terminal this is so by itself.",
+)
 @series_options.options
 @output.as_option
 @output.json_option
@@ -45,6 +66,11 @@ def command(
     given: tuple[str, ...],
     dry_run: bool,
     allow_dirty: bool,
+    from_step: str,
+    only_step: str,
+    workers: int,
+    engine: str,
+    logs: bool | None,
     speaker: str,
     as_json: bool,
     many: Many,
@@ -54,6 +80,7 @@ def command(
     PIPELINE may be left out when there is one. Takes snapshots of the data, reuses every step
     whose code and inputs did not change, and registers the candidate as a new model version.
     """
+    options = RunOptions(engine=engine, workers=workers, from_step=from_step, only_step=only_step)
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)
         if many.is_wanted:
@@ -77,12 +104,13 @@ def command(
         _require_plan(workspace, actor)
         for lost in workspace.runs.mark_lost(actor):
             output.say("{} had died without a word; what it finished is reused.", lost.ref)
-        with _Steps() as told:
+        with Steps(logs=logs) as told:
             trained = train(
                 workspace,
                 actor,
                 found.name,
                 parameters,
+                options=options,
                 allow_dirty=allow_dirty,
                 progress=told.tell,
             )
@@ -103,54 +131,16 @@ def _require_plan(workspace: Workspace, actor: Actor) -> None:
         output.say("[yellow]note:[/] {}: {}", different, "trueup plan adopt")
 
 
-class _Steps:
-    """Tells how the steps go: a spinner on a terminal, a line for each that ended everywhere."""
-
-    def __init__(self) -> None:
-        self.ran = self.reused = 0
-        self._status = output.words.status("looking at the data") if _is_terminal() else None
-        self._stack = ExitStack()
-
-    def __enter__(self) -> _Steps:
-        if self._status is not None:
-            self._stack.enter_context(self._status)
-        return self
-
-    def __exit__(self, *_raised: object) -> None:
-        self._stack.close()
-
-    def tell(self, told: StepProgress) -> None:
-        if told.state == "started":
-            if self._status is not None:
-                self._status.update(f"{escape(told.step)} ({told.position} of {told.total})")
-            return
-        self.ran += told.state == "finished"
-        self.reused += told.state == "reused"
-        line = output.state("cached" if told.state == "reused" else told.state)
-        line = Text(f"{line.plain.split()[0]} ", style=line.style)
-        line.append(f"{told.step:<18} ", style="not dim")
-        took = "reused" if told.state == "reused" else seconds(told.seconds)
-        line.append(f"{took:<8} ", style="not dim")
-        line.append("; ".join(told.why[:2]), style="dim")
-        if self._status is None:
-            output.words.print(line)
-        else:  # one line a step on a terminal; `trueup runs show` has the rest
-            output.words.print(line, soft_wrap=False, no_wrap=True, overflow="ellipsis")
-
-
-def _is_terminal() -> bool:
-    return output.words.is_terminal
-
-
-def _report(trained: Trained, metrics: tuple[Metric, ...], told: _Steps) -> None:
+def _report(trained: Trained, metrics: tuple[Metric, ...], told: Steps) -> None:
     run, version = trained
     took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else 0.0
     output.say(
-        "\n{} finished in {}: {} ran, {} reused.{}",
+        "\n{} finished in {}: {} ran, {} reused{}.{}",
         run.ref,
         seconds(took),
         plural(told.ran, "step"),
         told.reused,
+        f", {told.skipped} skipped" if told.skipped else "",
         " Files differed from the commit." if run.dirty else "",
     )
     if metrics:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 from rich.text import Text
 
+from trueup.app import run_logs
 from trueup.doors.cli import comparing, output, reproduce
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
-from trueup.foundation.text import seconds
-from trueup.lifecycle.runs.records import Run, RunDetail, StepRun
+from trueup.foundation.records import encode
+from trueup.foundation.text import seconds, size
+from trueup.lifecycle.plan.records import Costs
+from trueup.lifecycle.plan.service import surroundings
+from trueup.lifecycle.runs import rules
+from trueup.lifecycle.runs.records import Run, RunDetail, StepAttempt, StepRun
 from trueup.rendering import words
+
+_ENDS_WITHIN_S = 10.0
 
 
 @click.group(cls=Group)
@@ -69,13 +78,62 @@ def show(reference: str, as_json: bool) -> None:
     if as_json:
         output.emit_json(detail)
         return
-    _print(detail)
+    _print(detail, surroundings(workspace.root).costs)
     run = detail.run
     again = f"trueup run {run.pipeline}"
     output.next_step(f"trueup why {run.ref}" if run.state == "finished" else again)
 
 
-def _print(detail: RunDetail) -> None:
+@command.command("logs", example="trueup runs logs run:7k3f9qd2 train --follow")
+@click.argument("reference", metavar="RUN")
+@click.argument("step", required=False, default="")
+@click.option("--follow", is_flag=True, help="Go on while the run goes on.")
+@output.json_option
+def logs(reference: str, step: str, follow: bool, as_json: bool) -> None:
+    """Print what the steps of a run printed.
+
+    STEP is the name of a step, or of one item of a step over a list, such as 'train[3]'.
+    """
+    wanted = of_kind(reference, "run")
+    said = False
+    with output.here() as workspace:
+        for some in run_logs.lines(workspace, workspace.owner, wanted.name, step, follow=follow):
+            for line in some:
+                said = True
+                text = encode(line).decode() if as_json else f"{line.step} | {line.text}"
+                click.echo(text)
+    if not said:
+        output.say("It printed nothing.")
+    output.next_step(f"trueup runs show run:{wanted.name}")
+
+
+@command.command("cancel", example='trueup runs cancel run:7k3f9qd2 --reason "wrong data"')
+@click.argument("reference", metavar="RUN")
+@click.option("--reason", default="", metavar="TEXT", help="Why; it goes into the event log.")
+@output.as_option
+@output.json_option
+def cancel(reference: str, reason: str, speaker: str, as_json: bool) -> None:
+    """Stop a run that is going on: all its processes end, what had finished is reused later."""
+    wanted = of_kind(reference, "run").name
+    with output.here() as workspace:
+        actor = workspace.speaking_as(speaker)
+        workspace.runs.mark_lost(actor)
+        run = workspace.runs.cancel(actor, wanted, reason)
+        until = time.monotonic() + _ENDS_WITHIN_S
+        while run.state == "running" and time.monotonic() < until:
+            time.sleep(0.1)
+            run = workspace.runs.show(actor, wanted).run
+    if as_json:
+        output.emit_json(run)
+        return
+    if run.state == "running":
+        output.say("{} is asked to stop; its process has not answered yet.", run.ref)
+    else:
+        output.say("{} is {}.", run.ref, run.state)
+    output.next_step(f"trueup runs show {run.ref}")
+
+
+def _print(detail: RunDetail, costs: Costs) -> None:
     run = detail.run
     title = output.state(run.state)
     title.append(f"  {run.ref}  {run.pipeline}", style="not dim")
@@ -92,6 +150,7 @@ def _print(detail: RunDetail) -> None:
             "sweep": run.sweep,
             "started": f"{words.moment(run.started_at)} by {run.started_by}",
             "took": _took(run),
+            **_usage(detail, costs),
         }
     )
     if run.error is not None:
@@ -100,12 +159,17 @@ def _print(detail: RunDetail) -> None:
     if detail.steps:
         output.blank()
         output.table(
-            ("no", "step", "state", "took", "rows", "why"), [_step(step) for step in detail.steps]
+            ("no", "step", "state", "took", "CPU", "memory", "rows", "why"),
+            [_step(step) for step in detail.steps],
         )
     for made in detail.reproductions:
         output.blank()
         when = f"made again {words.moment(made.reproduced_at)} by {made.reproduced_by}"
         output.show(Text(f"{when}: {'; '.join(reproduce.lines(made)[:3])}"))
+    failed = [attempt for attempt in detail.failures if attempt.error is not None]
+    if failed:
+        output.blank()
+        output.table(("step", "attempt", "took", "error"), [_failure(each) for each in failed])
     if detail.metrics:
         output.blank()
         output.table(
@@ -115,9 +179,36 @@ def _print(detail: RunDetail) -> None:
 
 def _step(step: StepRun) -> tuple[object, ...]:
     state = output.state("cached" if step.cached else step.state)
-    rows = step.outputs.rows if step.outputs else None
-    took = None if step.cached else seconds(step.seconds)
-    return step.position, step.step, state, took, rows, "; ".join(step.why[:2])
+    ran = not step.cached and step.state != "skipped"
+    rows: object = f"{step.items:,} items" if step.items else None
+    if step.outputs is not None and not step.items:
+        rows = step.outputs.rows
+    return (
+        step.position,
+        step.step,
+        state,
+        seconds(step.seconds) if ran else None,
+        seconds(step.cpu_seconds) if ran and step.cpu_seconds else None,
+        size(step.peak_memory) if step.peak_memory else None,
+        rows,
+        "; ".join(step.why[:2]),
+    )
+
+
+def _failure(attempt: StepAttempt) -> tuple[object, ...]:
+    message = attempt.error.message if attempt.error else attempt.exit
+    return attempt.step, attempt.number, seconds(attempt.seconds), message
+
+
+def _usage(detail: RunDetail, costs: Costs) -> dict[str, object]:
+    """What the steps took together, and what that costs where there is a rate."""
+    ran = [step for step in detail.steps if step.attempts]
+    cpu = sum(step.cpu_seconds for step in ran)
+    cost = rules.cost(ran, costs)
+    return {
+        "processor": seconds(cpu) if cpu else "",
+        "cost": f"{words.number(cost)} {costs.currency}".rstrip() if cost is not None else "",
+    }
 
 
 def _row(run: Run) -> tuple[object, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
 from trueup.lifecycle.pipeline.records import CacheEntry
 from trueup.state.schema import Json, Moment, metadata, row_as
+
+_AT_ONCE: Final = 500  # keys in one statement: databases have a limit
 
 step_cache = sa.Table(
     "step_cache",
@@ -30,6 +33,16 @@ def entry(connection: sa.Connection, key: str) -> CacheEntry | None:
     return None if row is None else _record(row)
 
 
+def entries(connection: sa.Connection, keys: Sequence[str]) -> dict[str, CacheEntry]:
+    """The results kept under these keys, by key."""
+    found = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        wanted = step_cache.c.key.in_(keys[start : start + _AT_ONCE])
+        for row in connection.execute(sa.select(step_cache).where(wanted)):
+            found[row.key] = _record(row)
+    return found
+
+
 def latest(connection: sa.Connection, step: str) -> CacheEntry | None:
     """The newest result of a step, under any key: what a miss is explained against."""
     query = (
@@ -44,13 +57,25 @@ def latest(connection: sa.Connection, step: str) -> CacheEntry | None:
 
 def keep(connection: sa.Connection, new: CacheEntry) -> None:
     """Keep a result; of two results with one key the later one stays."""
-    values = {name: getattr(new, name) for name in new.__struct_fields__}
-    values |= {"outputs": builtins(new.outputs), "components": builtins(new.components)}
-    changed = connection.execute(
-        step_cache.update().where(step_cache.c.key == new.key).values(**values)
-    )
-    if changed.rowcount == 0:
-        connection.execute(step_cache.insert().values(**values))
+    keep_many(connection, [new])
+
+
+def keep_many(connection: sa.Connection, new: Sequence[CacheEntry]) -> None:
+    """Keep results; of two results with one key the later one stays."""
+    by_key = {entry.key: entry for entry in new}
+    keys = list(by_key)
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        connection.execute(step_cache.delete().where(step_cache.c.key.in_(some)))
+        connection.execute(step_cache.insert(), [_columns(by_key[key]) for key in some])
+
+
+def _columns(entry: CacheEntry) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in entry.__struct_fields__}
+    return values | {
+        "outputs": builtins(entry.outputs),
+        "components": builtins(entry.components),
+    }
 
 
 def _record(row: sa.Row[Any]) -> CacheEntry:

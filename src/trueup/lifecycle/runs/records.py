@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.pipeline.records import StoredValue
+from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.reproduction import Reproduction
 
 RunState = Literal["running", "finished", "failed", "interrupted", "lost"]
-StepState = Literal["finished", "failed", "interrupted"]
+StepState = Literal["finished", "failed", "interrupted", "skipped"]
 
 
 class RunOptions(Record):
@@ -130,20 +130,28 @@ class Run(Record):
 
 
 class StepRun(Record):
-    """One step of a run, recorded when it ended.
+    """One step of a run, or one item of a step that goes over a list, recorded when it ended.
 
     Attributes:
         run: Identifier of the run.
         position: Place in the pipeline, from 1.
-        step: Name of the step in the pipeline.
-        state: How it ended.
-        cached: Whether an earlier result was reused.
+        step: Name of the step in the pipeline; of an item with its number, such as `train[3]`.
+        state: How it ended; `skipped` when it was not to run.
+        cached: Whether an earlier result was reused; of a step over a list, whether all were.
         key: Its cache key; empty when it cannot be cached.
-        why: Why it ran or was reused, one reason each.
-        seconds: How long it took.
+        why: Why it ran, was reused or skipped, one reason each.
+        seconds: How long it took, over all attempts, without the waits between them.
         started_at: When it began.
         place: File and line of the call.
         outputs: What it returned; None when it did not finish.
+        item: Number of the item, from 0; -1 for the step itself.
+        items: How many items the step goes over; 0 when it goes over none.
+        reused: How many of them were reused.
+        attempts: How often it was tried; 0 when it was reused or skipped.
+        cpu_seconds: Processor time of all attempts.
+        peak_memory: Largest memory of an attempt in bytes; 0 when unknown.
+        worker: The process of the last attempt.
+        log: Digest of what the last attempt printed; empty when it printed nothing.
     """
 
     run: str
@@ -157,6 +165,64 @@ class StepRun(Record):
     started_at: datetime
     place: str
     outputs: StoredValue | None = None
+    item: int = -1
+    items: int = 0
+    reused: int = 0
+    attempts: int = 0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    worker: str = ""
+    log: str = ""
+
+
+class StepAttempt(Record):
+    """One try at a step, recorded when it ended.
+
+    Attributes:
+        run: Identifier of the run.
+        position: Place of the step in the pipeline, from 1.
+        item: Number of the item, from 0; -1 for the step itself.
+        number: Which try, from 1.
+        step: Name of the step, of an item with its number.
+        state: How it ended.
+        started_at: When it began.
+        seconds: Wall time.
+        cpu_seconds: Processor time.
+        peak_memory: Largest memory in bytes; 0 when unknown.
+        worker: The process, such as `host/4711`.
+        exit: How the process ended when the step did not return: `exit code 3`, `SIGSEGV`.
+        error: Why it failed.
+        log: Digest of what it printed; empty when it printed nothing.
+    """
+
+    run: str
+    position: int
+    item: int
+    number: int
+    step: str
+    state: StepState
+    started_at: datetime
+    seconds: float
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    worker: str = ""
+    exit: str = ""
+    error: RunError | None = None
+    log: str = ""
+
+
+class Ended(Record):
+    """A step or item that ended, with all that is recorded about it at once.
+
+    Attributes:
+        step: How it ended.
+        metrics: The numbers that it returned.
+        keep: Its result for the cache.
+    """
+
+    step: StepRun
+    metrics: dict[str, float] = {}
+    keep: CacheEntry | None = None
 
 
 class Metric(Record):
@@ -178,12 +244,20 @@ class Metric(Record):
 
 
 class RunDetail(Record):
-    """A run with its steps in order and its metrics."""
+    """A run with its steps in order, its metrics, and the attempts that did not finish."""
 
     run: Run
     steps: tuple[StepRun, ...]
     metrics: tuple[Metric, ...]
     reproductions: tuple[Reproduction, ...] = ()
+    failures: tuple[StepAttempt, ...] = ()
+
+
+class ItemPage(Record):
+    """Some items of a step in order; `next` continues the list, and is -1 at its end."""
+
+    items: tuple[StepRun, ...]
+    next: int = -1
 
 
 class RunPage(Record):
@@ -198,21 +272,34 @@ class StepProgress(Record):
 
     Attributes:
         run: Identifier of the run.
-        step: Name of the step.
+        step: Name of the step, of an item with its number.
         position: Place in the pipeline, from 1.
         total: Steps in the pipeline.
-        state: `started`, `reused`, `finished`, `failed` or `interrupted`.
-        why: Why it runs or is reused.
+        state: `started`, `reused`, `finished`, `failed`, `interrupted`, `skipped`, or `retried`
+            when an attempt failed and another follows.
+        why: Why it runs, is reused or is skipped; of a failed attempt, the error.
         seconds: How long it took; 0 when it has just started.
+        log: File that gets what the attempt prints; told when it starts.
+        item: Number of the item, from 0; -1 for the step itself.
+        items: How many items the step goes over.
+        ended: How many of these have ended.
+        notice: Something about the run as a whole; then no step is named.
     """
 
     run: str
     step: str
     position: int
     total: int
-    state: Literal["started", "reused", "finished", "failed", "interrupted"]
+    state: Literal[
+        "started", "reused", "finished", "failed", "interrupted", "skipped", "retried", "notice"
+    ]
     why: tuple[str, ...] = ()
     seconds: float = 0.0
+    log: str = ""
+    item: int = -1
+    items: int = 0
+    ended: int = 0
+    notice: str = ""
 
 
 class Process(Record):

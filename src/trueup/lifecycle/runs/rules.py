@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from trueup.foundation.errors import ConflictError
-from trueup.lifecycle.runs.records import Process, RunState
+from trueup.lifecycle.plan.records import Costs
+from trueup.lifecycle.runs.records import Process, RunState, StepRun
 
 BEAT: Final = timedelta(seconds=15)
 SILENCE: Final = timedelta(seconds=90)
@@ -48,3 +49,23 @@ def is_lost(
     if process.machine == here:
         return not is_alive(process)
     return now - beat_at > SILENCE
+
+
+def cost(steps: Iterable[StepRun], costs: Costs) -> float | None:
+    """What steps cost at these rates: cores as they were used, memory as long as it was held.
+
+    Returns:
+        The figure in `costs.currency`; None where no rate is set.
+
+    Example:
+        >>> cost([], Costs(cpu_hour=0.05)), cost([], Costs())
+        (0.0, None)
+    """
+    if not (costs.cpu_hour or costs.gb_hour):
+        return None
+    figures = (
+        step.cpu_seconds / 3600 * costs.cpu_hour
+        + step.peak_memory / 1e9 * step.seconds / 3600 * costs.gb_hour
+        for step in steps
+    )
+    return sum(figures, 0.0)

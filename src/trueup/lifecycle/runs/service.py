@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,19 +15,20 @@ from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.pipeline import table as pipeline_table
-from trueup.lifecycle.pipeline.records import CacheEntry
 from trueup.lifecycle.runs import process, reproductions, rules, table
 from trueup.lifecycle.runs.records import (
     BY_HAND,
     Candidate,
     Cause,
+    Ended,
+    ItemPage,
     Metric,
     Run,
     RunDetail,
     RunError,
     RunPage,
     RunState,
-    StepRun,
+    StepAttempt,
 )
 from trueup.lifecycle.runs.reproduction import Reproduction
 from trueup.lifecycle.runs.requests import service as requests
@@ -87,27 +88,47 @@ class Runs:
             unit.emit("run.started", run.ref, why=run.reason, data=data)
             return run
 
-    def end_step(
+    def end_steps(
         self,
         actor: Actor,
-        step: StepRun,
-        metrics: Mapping[str, float],
-        keep: CacheEntry | None = None,
+        run_id: str,
+        ended: Sequence[Ended] = (),
+        attempts: Sequence[StepAttempt] = (),
     ) -> None:
-        """Record a step that ended, the metrics it returned, and its result for the cache.
+        """Record all that ended meanwhile: steps with metrics and results, and attempts.
 
         Raises:
             ConflictError: The run has ended, for example because it was found lost.
         """
         with self._state.write(actor, "runs.write") as unit:
-            _running(unit, step.run, "finished")
+            _running(unit, run_id, "finished")
             found = [
-                Metric(run=step.run, step=step.step, name=name, value=value, at=unit.at)
-                for name, value in metrics.items()
+                Metric(run=run_id, step=each.step.step, name=name, value=value, at=unit.at)
+                for each in ended
+                for name, value in each.metrics.items()
             ]
-            table.add_step(unit.connection, step, found)
-            if keep is not None:
-                pipeline_table.keep(unit.connection, keep)
+            steps = [each.step for each in ended]
+            table.add_steps(unit.connection, steps, attempts, found)
+            kept = [each.keep for each in ended if each.keep is not None]
+            pipeline_table.keep_many(unit.connection, kept)
+
+    def cancel(self, actor: Actor, run_id: str, reason: str = "") -> Run:
+        """Ask for a run to be stopped; the process that executes it stops it within a second.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It has ended.
+        """
+        with self._state.write(actor, "runs.write") as unit:
+            run = _running(unit, run_id, "interrupted")
+            table.cancel(unit.connection, run_id, str(actor))
+            unit.emit("run.cancelled", run.ref, why=reason, data={"pipeline": run.pipeline})
+            return run
+
+    def cancelled_by(self, actor: Actor, run_id: str) -> str:
+        """Who wants the run to stop; empty when nobody does."""
+        with self._state.read(actor) as connection:
+            return table.cancelled_by(connection, run_id)
 
     def finish(self, actor: Actor, run_id: str, candidate: Candidate | None = None) -> Run:
         """Record that a run has finished.
@@ -125,13 +146,15 @@ class Runs:
         """
         return self._end(actor, run_id, "failed", error=_as_record(error))
 
-    def interrupt(self, actor: Actor, run_id: str, why: str) -> Run:
-        """Record that somebody stopped a run.
+    def interrupt(self, actor: Actor, run_id: str, why: str, *, cancelled: bool = False) -> Run:
+        """Record that somebody stopped a run, at its keyboard or by cancelling it.
 
         Raises:
             ConflictError: It has ended before.
         """
         error = RunError(code="run-interrupted", message=why, hint="trueup run")
+        if cancelled:
+            error = RunError(code="run-cancelled", message=why, hint="trueup run")
         return self._end(actor, run_id, "interrupted", error=error)
 
     def mark_lost(self, actor: Actor) -> tuple[Run, ...]:
@@ -183,7 +206,39 @@ class Runs:
                 steps=tuple(table.steps(connection, run_id)),
                 metrics=tuple(table.metrics(connection, run_id)),
                 reproductions=tuple(reproductions.of_run(connection, run_id)),
+                failures=tuple(table.failures(connection, run_id)),
             )
+
+    def items(
+        self, actor: Actor, run_id: str, position: int, *, limit: int = 100, start: int = 0
+    ) -> ItemPage:
+        """The items of a step that goes over a list, those that have ended.
+
+        Args:
+            actor: Who asks.
+            run_id: The run.
+            position: Place of the step in the pipeline, from 1.
+            limit: How many at most.
+            start: Number of the first item.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.read(actor) as connection:
+            _found(connection, run_id)
+            found = table.items(connection, run_id, position, limit + 1, max(start, 0))
+        more = found[limit].item if len(found) > limit else -1
+        return ItemPage(items=tuple(found[:limit]), next=more)
+
+    def attempts(self, actor: Actor, run_id: str, step: str = "") -> tuple[StepAttempt, ...]:
+        """The attempts of a run that have ended, or those of one step or item.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.read(actor) as connection:
+            _found(connection, run_id)
+            return tuple(table.attempts(connection, run_id, step))
 
     def reproduced(self, actor: Actor, made: Reproduction) -> None:
         """Record that a run was made again, and the verdict.

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.runs.records import Metric, Process, Run, StepRun
+from trueup.lifecycle.runs.records import Metric, Process, Run, StepAttempt, StepRun
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 runs = sa.Table(
@@ -38,6 +38,7 @@ runs = sa.Table(
     sa.Column("candidate", Json),
     sa.Column("process", Json, nullable=False),
     sa.Column("beat_at", Moment, nullable=False),
+    sa.Column("cancelled_by", sa.String(200), nullable=False, server_default=""),
 )
 
 step_runs = sa.Table(
@@ -45,7 +46,7 @@ step_runs = sa.Table(
     metadata,
     sa.Column("run", sa.String(20), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.String(120), nullable=False),
+    sa.Column("step", sa.String(150), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("cached", sa.Boolean, nullable=False),
     sa.Column("key", sa.String(80), nullable=False),
@@ -54,13 +55,40 @@ step_runs = sa.Table(
     sa.Column("started_at", Moment, nullable=False),
     sa.Column("place", sa.String(300), nullable=False),
     sa.Column("outputs", Json),
+    sa.Column("item", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("items", sa.Integer, nullable=False),
+    sa.Column("reused", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("cpu_seconds", sa.Float(53), nullable=False),
+    sa.Column("peak_memory", sa.BigInteger, nullable=False),
+    sa.Column("worker", sa.String(300), nullable=False),
+    sa.Column("log", sa.String(80), nullable=False),
+)
+
+step_attempts = sa.Table(
+    "step_attempts",
+    metadata,
+    sa.Column("run", sa.String(20), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("item", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("step", sa.String(150), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("seconds", sa.Float(53), nullable=False),
+    sa.Column("cpu_seconds", sa.Float(53), nullable=False),
+    sa.Column("peak_memory", sa.BigInteger, nullable=False),
+    sa.Column("worker", sa.String(300), nullable=False),
+    sa.Column("exit", sa.String(100), nullable=False),
+    sa.Column("error", Json),
+    sa.Column("log", sa.String(80), nullable=False),
 )
 
 run_metrics = sa.Table(
     "run_metrics",
     metadata,
     sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("step", sa.String(120), primary_key=True),
+    sa.Column("step", sa.String(150), primary_key=True),
     sa.Column("name", sa.String(200), primary_key=True),
     sa.Column("value", sa.Float(53), nullable=False),
     sa.Column("at", Moment, nullable=False),
@@ -124,9 +152,49 @@ def running(connection: sa.Connection) -> list[tuple[Run, Process, datetime]]:
 
 
 def steps(connection: sa.Connection, run_id: str) -> list[StepRun]:
-    """The steps of a run that have ended, in order."""
-    query = sa.select(step_runs).where(step_runs.c.run == run_id).order_by(step_runs.c.position)
+    """The steps of a run that have ended, in order, without items."""
+    where = (step_runs.c.run == run_id, step_runs.c.item == -1)
+    query = sa.select(step_runs).where(*where).order_by(step_runs.c.position)
     return [row_as(StepRun, row) for row in connection.execute(query)]
+
+
+def items(
+    connection: sa.Connection, run_id: str, position: int, limit: int, start: int = 0
+) -> list[StepRun]:
+    """The items of a step that have ended, in order, from number `start`."""
+    where = (
+        step_runs.c.run == run_id,
+        step_runs.c.position == position,
+        step_runs.c.item >= start,
+    )
+    query = sa.select(step_runs).where(*where).order_by(step_runs.c.item).limit(limit)
+    return [row_as(StepRun, row) for row in connection.execute(query)]
+
+
+def attempts(
+    connection: sa.Connection, run_id: str, step: str = "", limit: int = 10_000
+) -> list[StepAttempt]:
+    """The attempts of a run, or of one step or item of it, in order."""
+    columns = step_attempts.c
+    query = sa.select(step_attempts).where(columns.run == run_id).limit(limit)
+    if step:
+        query = query.where(
+            (columns.step == step) | columns.step.startswith(f"{step}[", autoescape=True)
+        )
+    query = query.order_by(columns.position, columns.item, columns.number)
+    return [row_as(StepAttempt, row) for row in connection.execute(query)]
+
+
+def failures(connection: sa.Connection, run_id: str, limit: int = 100) -> list[StepAttempt]:
+    """The attempts of a run that did not finish, in order."""
+    columns = step_attempts.c
+    query = (
+        sa.select(step_attempts)
+        .where(columns.run == run_id, columns.state != "finished")
+        .order_by(columns.position, columns.item, columns.number)
+        .limit(limit)
+    )
+    return [row_as(StepAttempt, row) for row in connection.execute(query)]
 
 
 def metrics(connection: sa.Connection, run_id: str) -> list[Metric]:
@@ -190,15 +258,30 @@ def beat(connection: sa.Connection, run_id: str, at: datetime) -> None:
     connection.execute(runs.update().where(*where).values(beat_at=at))
 
 
-def add_step(connection: sa.Connection, new: StepRun, found: Iterable[Metric]) -> None:
-    """Record a step that ended, with the metrics it returned."""
-    connection.execute(step_runs.insert().values(**_columns(new)))
-    rows = [_columns(metric) for metric in found]
-    if rows:
-        connection.execute(run_metrics.insert(), rows)
+def cancelled_by(connection: sa.Connection, run_id: str) -> str:
+    """Who wants a run to stop; empty when nobody does."""
+    query = sa.select(runs.c.cancelled_by).where(runs.c.id == run_id)
+    return str(connection.execute(query).scalar() or "")
 
 
-def _columns(record: Run | StepRun | Metric) -> dict[str, Any]:
+def cancel(connection: sa.Connection, run_id: str, by: str) -> None:
+    """Record that somebody wants a run to stop."""
+    connection.execute(runs.update().where(runs.c.id == run_id).values(cancelled_by=by))
+
+
+def add_steps(
+    connection: sa.Connection,
+    ended: Iterable[StepRun],
+    attempts: Iterable[StepAttempt],
+    metrics: Iterable[Metric],
+) -> None:
+    """Record steps and attempts that ended, with the metrics they returned."""
+    for into, records in ((step_runs, ended), (step_attempts, attempts), (run_metrics, metrics)):
+        if rows := [_columns(record) for record in records]:
+            connection.execute(into.insert(), rows)
+
+
+def _columns(record: Run | StepRun | StepAttempt | Metric) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__struct_fields__}
     nested = ("parameters", "data", "error", "candidate", "outputs", "why")
     return values | {n: builtins(values[n]) for n in nested if values.get(n) is not None}

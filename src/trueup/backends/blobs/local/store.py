@@ -33,6 +33,7 @@ class Backend:
     """Files and packs under one folder; everything is written aside, synced, then renamed."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.folder = make_private(Path(unquote(urlsplit(url).path)))
         self._wholes = Wholes(self.folder)
         self._index = Index(self.folder)

@@ -317,7 +317,7 @@ def upgrade() -> None:
     op.create_table(
         "run_metrics",
         sa.Column("run", sa.String(length=20), nullable=False),
-        sa.Column("step", sa.String(length=120), nullable=False),
+        sa.Column("step", sa.String(length=150), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("value", sa.Float(precision=53), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -374,6 +374,7 @@ def upgrade() -> None:
         sa.Column("candidate", sa.Text(), nullable=True),
         sa.Column("process", sa.Text(), nullable=False),
         sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled_by", sa.String(length=200), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index(op.f("ix_runs_caused_by"), "runs", ["caused_by"], unique=False)
@@ -393,6 +394,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pipeline", name=op.f("pk_schedules")),
     )
     op.create_table(
+        "step_attempts",
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("item", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("step", sa.String(length=150), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("cpu_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("peak_memory", sa.BigInteger(), nullable=False),
+        sa.Column("worker", sa.String(length=300), nullable=False),
+        sa.Column("exit", sa.String(length=100), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("log", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("run", "position", "item", "number", name=op.f("pk_step_attempts")),
+    )
+    op.create_table(
         "step_cache",
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("step", sa.String(length=100), nullable=False),
@@ -408,7 +427,7 @@ def upgrade() -> None:
         "step_runs",
         sa.Column("run", sa.String(length=20), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("step", sa.String(length=120), nullable=False),
+        sa.Column("step", sa.String(length=150), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("cached", sa.Boolean(), nullable=False),
         sa.Column("key", sa.String(length=80), nullable=False),
@@ -417,7 +436,15 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("place", sa.String(length=300), nullable=False),
         sa.Column("outputs", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("run", "position", name=op.f("pk_step_runs")),
+        sa.Column("item", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("items", sa.Integer(), nullable=False),
+        sa.Column("reused", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("cpu_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("peak_memory", sa.BigInteger(), nullable=False),
+        sa.Column("worker", sa.String(length=300), nullable=False),
+        sa.Column("log", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("run", "position", "item", name=op.f("pk_step_runs")),
     )
     op.create_table(
         "verdicts",
@@ -464,6 +491,7 @@ def downgrade() -> None:
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")
+    op.drop_table("step_attempts")
     op.drop_table("schedules")
     op.drop_index(op.f("ix_runs_sweep"), table_name="runs")
     op.drop_index(op.f("ix_runs_state"), table_name="runs")

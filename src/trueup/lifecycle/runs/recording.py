@@ -1,0 +1,120 @@
+"""The record of a run as it goes: what has ended is written in one transaction for all of it.
+
+Order matters: logs are sealed, then the rows are written, then people are told, and only then the
+open log files go. A kill between any two of these loses nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from trueup.foundation.actor import Actor
+from trueup.lifecycle.runs import logs
+from trueup.lifecycle.runs.records import Ended, Run, StepAttempt, StepProgress
+from trueup.lifecycle.runs.service import Runs
+from trueup.state.unit import State
+
+# Items that end quickly are recorded together, so that none waits for the disk alone.
+_TOGETHER = 500
+_SECONDS = 0.2
+
+
+class _Sealed(NamedTuple):
+    attempt: StepAttempt
+    log: Path
+
+
+class Recorder:
+    """Takes what ended, and writes it when it is time."""
+
+    def __init__(
+        self,
+        state: State,
+        actor: Actor,
+        run: Run,
+        folder: Path,
+        progress: Callable[[StepProgress], None],
+    ) -> None:
+        self._blobs = state.blobs
+        self._runs = Runs(state)
+        self._actor = actor
+        self._run = run
+        self._folder = folder
+        self._progress = progress
+        self._ended: list[Ended] = []
+        self._attempts: list[_Sealed] = []
+        self._told: list[StepProgress] = []
+        self._is_urgent = False
+        self._since = time.monotonic()
+
+    def attempt(self, attempt: StepAttempt, log: Path) -> None:
+        """An attempt ended."""
+        self._attempts.append(_Sealed(attempt, log))
+
+    def step(self, ended: Ended, told: StepProgress) -> None:
+        """A step or an item ended; a step is recorded at once, items soon."""
+        self._ended.append(ended)
+        self._told.append(told)
+        self._is_urgent |= ended.step.item < 0
+
+    def tell(self, told: StepProgress) -> None:
+        """Tell what needs no record."""
+        self._told.append(told)
+
+    def tell_now(self, told: StepProgress) -> None:
+        """Tell that something begins."""
+        self._progress(told)
+
+    def due(self) -> float:
+        """Seconds until something must be written; a long time when there is nothing."""
+        if not (self._ended or self._attempts or self._told):
+            return 3600.0
+        if self._is_urgent or len(self._ended) >= _TOGETHER:
+            return 0.0
+        return max(0.0, self._since + _SECONDS - time.monotonic())
+
+    def flush(self) -> None:
+        """Write what there is, and tell it."""
+        sealed = {log: self._sealed(log) for _, log in self._attempts}
+        attempts = [
+            msgspec.structs.replace(attempt, log=sealed[log]) for attempt, log in self._attempts
+        ]
+        of_step = {(a.position, a.item): a.log for a in attempts}
+        ended = [
+            each
+            if (each.step.position, each.step.item) not in of_step
+            else msgspec.structs.replace(
+                each,
+                step=msgspec.structs.replace(
+                    each.step, log=of_step[each.step.position, each.step.item]
+                ),
+            )
+            for each in self._ended
+        ]
+        if ended or attempts:
+            self._runs.end_steps(self._actor, self._run.id, ended, attempts)
+        told, self._told = self._told, []
+        self._ended, self._attempts, self._is_urgent = [], [], False
+        self._since = time.monotonic()
+        for each in told:
+            self._progress(each)
+        for log in sealed:
+            log.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove the folder of logs, when the engine left nothing in it to read."""
+        engine = self._folder / logs.ENGINE
+        with suppress(OSError):
+            if engine.stat().st_size == 0:
+                engine.unlink()
+        with suppress(OSError):
+            self._folder.rmdir()
+
+    def _sealed(self, log: Path) -> str:
+        return self._blobs.put_file(log) if log.is_file() else ""

@@ -1,0 +1,180 @@
+"""Carrying out one call of a step, wherever the engine put it: JSON in, JSON out.
+
+The worker draws the pipeline again, so that no code travels; `execution.py` says what is expected.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trueup.foundation.errors import ConflictError, InternalError, TrueupError
+from trueup.foundation.records import Record, builtins, encode
+from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.pipeline import discovery, fingerprint, graph, handing, values
+from trueup.lifecycle.pipeline.graph import Graph, Node, Output
+from trueup.lifecycle.pipeline.records import StoredValue
+from trueup.ports.blobs import Blobs
+from trueup.ports.engine import Log, Perform
+from trueup.ports.loading import load
+
+ENTRY = f"{__name__}:prepare"
+
+# Graphs drawn in this process, by run: the engine without processes need not draw them again.
+drawn_here: dict[str, Graph] = {}
+
+
+class Setup(Record):
+    """What a worker needs for all steps of a run.
+
+    Attributes:
+        run: Identifier of the run.
+        root: The project's folder.
+        pipeline: Name of the pipeline.
+        parameters: Values of its parameters.
+        code: Fingerprint of its code; empty when it has none.
+        blobs: URL of the blob store.
+        data: The dataset versions that it reads.
+    """
+
+    run: str
+    root: str
+    pipeline: str
+    parameters: dict[str, Any]
+    code: str
+    blobs: str
+    data: dict[str, DatasetVersion]
+
+
+class Call(Record):
+    """One call of a step.
+
+    Attributes:
+        node: Index of the node in the graph.
+        step: Name of its step, to be sure.
+        name: How the call is named to people: the node's name, with the number of the item.
+        item: Number of the item; -1 for a call that is for no item.
+        values: The values of other steps that it takes, by `address`.
+        stored: Its items that lie in the blob store, by argument.
+        plain: Its items that are plain data, by argument.
+    """
+
+    node: int
+    step: str
+    name: str
+    item: int = -1
+    values: dict[str, StoredValue] = {}
+    stored: dict[str, StoredValue] = {}
+    plain: dict[str, Any] = {}
+
+
+class Given(Record):
+    """What a call gave.
+
+    Attributes:
+        outputs: Where the result lies; None when the call failed.
+        metrics: The numbers in it.
+        error: Why it failed, as `TrueupError.as_problem` says it.
+    """
+
+    outputs: StoredValue | None = None
+    metrics: dict[str, float] = {}
+    error: dict[str, Any] | None = None
+
+
+def address(output: Output) -> str:
+    """The name of an output in `Call.values`."""
+    return encode([graph.source_of(output), *graph.path_of(output)]).decode()
+
+
+def prepare(setup: dict[str, Any]) -> Perform:
+    """Draw the pipeline; what comes back carries out its calls.
+
+    Raises:
+        TrueupError: The project's files have changed since the run began, or are wrong.
+    """
+    wanted = msgspec.convert(setup, Setup)
+    root = Path(wanted.root)
+    drawn = drawn_here.get(wanted.run)
+    if drawn is None:
+        discovery.on_path(root).__enter__()  # steps may import more of the project's files later
+        pipeline = discovery.find(root, wanted.pipeline)
+        drawn = pipeline.draw(wanted.parameters, root)
+        if wanted.code and fingerprint.of_code(pipeline, root).digest != wanted.code:
+            raise _changed(wanted.pipeline)
+    worker = _Worker(wanted, root, drawn)
+
+    def perform(argument: dict[str, Any], log: Log) -> Any:
+        return builtins(worker.perform(msgspec.convert(argument, Call), log))
+
+    return perform
+
+
+class _Worker:
+    def __init__(self, setup: Setup, root: Path, drawn: Graph) -> None:
+        self._setup = setup
+        self._root = root
+        self._graph = drawn
+
+    def perform(self, call: Call, log: Log) -> Given:
+        try:
+            node = self._graph.nodes[call.node] if call.node < len(self._graph.nodes) else None
+            if node is None or node.called.name != call.step:
+                raise _changed(self._setup.pipeline)
+            # Opened here and not before a fork: a store may keep a connection of its own.
+            blobs: Blobs = load("blobs", urlsplit(self._setup.blobs).scheme)(self._setup.blobs)
+            outputs = handing.perform(
+                node.called,
+                call.name,
+                node.at,
+                self._arguments(node, call),
+                blobs=blobs,
+                root=self._root,
+                hide=log.hide,
+            )
+            return Given(outputs=outputs, metrics=values.metrics(blobs, outputs))
+        except TrueupError as error:
+            return Given(error=_problem(error))
+        except Exception as error:
+            shown = InternalError("internal", f"{type(error).__name__}: {error}")
+            return Given(error=shown.as_problem())
+
+    def _arguments(self, node: Node, call: Call) -> dict[str, Any]:
+        """The arguments, with stored values and dataset versions where they are to be filled in."""
+
+        def value(output: Output) -> Any:
+            source = graph.source_of(output)
+            known = self._setup.data
+            return known[source] if isinstance(source, str) else call.values[address(output)]
+
+        found: dict[str, Any] = {}
+        for name, written in node.arguments.items():
+            if name in call.stored:
+                found[name] = call.stored[name]
+            elif name in call.plain:
+                found[name] = call.plain[name]
+            else:
+                one = written[call.item] if name in node.over else written
+                found[name] = graph.replaced(one, value)
+        return found
+
+
+def _problem(error: TrueupError) -> dict[str, Any]:
+    """The error as JSON; what the user's code put into it may be anything."""
+    problem = error.as_problem()
+    try:
+        msgspec.json.encode(problem)
+    except (TypeError, ValueError, RecursionError):
+        problem.pop("context", None)
+    return problem
+
+
+def _changed(pipeline: str) -> ConflictError:
+    return ConflictError(
+        "code-changed",
+        f"The files of pipeline '{pipeline}' have changed since the run began.",
+        hint=f"trueup run {pipeline}",
+    )
