@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UsageError,
         UserCodeError,
     )
+    from trueup.lifecycle.pipeline.builds import build
     from trueup.lifecycle.pipeline.choosing import choose
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
     from trueup.lifecycle.pipeline.mapping import each
@@ -45,6 +46,7 @@ __all__ = [
     "UsageError",
     "UserCodeError",
     "__version__",
+    "build",
     "candidate",
     "choose",
     "data",
@@ -70,6 +72,7 @@ _PUBLIC = {
     "TrueupError": "trueup.foundation.errors",
     "UsageError": "trueup.foundation.errors",
     "UserCodeError": "trueup.foundation.errors",
+    "build": "trueup.lifecycle.pipeline.builds",
     "candidate": "trueup.lifecycle.pipeline.decorators",
     "choose": "trueup.lifecycle.pipeline.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",

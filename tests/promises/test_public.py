@@ -25,6 +25,7 @@ PUBLIC = {
     "UsageError",
     "UserCodeError",
     "__version__",
+    "build",
     "candidate",
     "choose",
     "data",

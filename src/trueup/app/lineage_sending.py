@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trueup.app import connecting, openlineage
+from trueup.app import openlineage
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, NotFoundError
 from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.pipeline import connecting
 from trueup.lifecycle.runs.records import Run
 from trueup.state.cursors import Reader
 from trueup.state.eventlog import Event

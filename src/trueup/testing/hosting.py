@@ -27,7 +27,7 @@ class FakeHosting:
     def __init__(
         self,
         repository: str = "ann/flights",
-        token: str = "tok-en",  # noqa: S107
+        token: str = "hosting-token",  # noqa: S107
         commits: tuple[str, ...] = ("a" * 40,),
         branch: str = "better",
     ) -> None:

@@ -132,7 +132,7 @@ def test_without_a_secret_on_this_side_nobody_is_heard(
     for secret in ("", SECRET):
         body = msgspec.json.encode(PUSH)
         answer = hook.post("/hooks/git", content=body, headers=as_github(body, secret))
-        assert (answer.status_code, answer.json()["code"]) == (404, "secret-not-found")
+        assert (answer.status_code, answer.json()["code"]) == (404, "secret-missing")
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,8 @@ def build(name: str, given: tuple[str, ...], key: str, as_json: bool) -> int:
 
     Ctrl-C stops the build, too. The exit code is 0 for success, 6 for unstable, 7 for the rest.
     """
-    from trueup.app import connecting
-    from trueup.app.ci import following
     from trueup.foundation.identifiers import short_id
+    from trueup.lifecycle.pipeline import connecting, following
 
     parameters = _pairs(given)
     with output.here() as workspace, connecting.outbound(workspace.root) as http:

@@ -96,8 +96,8 @@ def report(
     The comment holds the gate's table and the metrics beside the champion's, or beside the version
     of the review's target branch. Saying it again changes the comment instead of adding one.
     """
-    from trueup.app import connecting
     from trueup.app.ci import reports, surroundings, targets
+    from trueup.lifecycle.pipeline import connecting
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:

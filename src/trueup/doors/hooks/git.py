@@ -12,7 +12,6 @@ import msgspec
 from litestar import post
 from litestar.concurrency import sync_to_thread
 
-from trueup.app import connecting
 from trueup.app.wiring import Workspace
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace, signed
 from trueup.doors.hooks import signatures
@@ -20,8 +19,9 @@ from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
 from trueup.foundation.records import Record
+from trueup.lifecycle.pipeline import secrets
 
-SECRET: Final = "secret:GIT_HOOK"  # noqa: S105 - the name of one
+SECRET: Final = "GIT_HOOK"  # noqa: S105 - the name of one
 _BRANCH: Final = "refs/heads/"
 _HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -78,7 +78,7 @@ def hear(workspace: Workspace, actor: Actor, headers: dict[str, str], body: byte
         DeniedError: The call is unsigned, wrongly signed, or stale.
         UsageError: Its body cannot be understood.
     """
-    signatures.check(headers, body, connecting.secret(workspace.root, SECRET), clock.now())
+    signatures.check(headers, body, secrets.value_of(SECRET, workspace.settings.home), clock.now())
     push = _read(body)
     hash_ = push.after or (push.commit if isinstance(push.commit, str) else "")
     if not push.ref.startswith(_BRANCH):

@@ -36,12 +36,14 @@ class Surroundings:
 
     Attributes:
         root: The project's folder.
-        secrets: The secrets that the step was given, by name.
-        at: Where the step is called.
+        run: Identifier of the run.
         name: The name of the call.
+        at: Where the step is called.
+        secrets: The secrets that the step was given, by name.
     """
 
     root: Path
+    run: str
     name: str
     at: Place
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +82,7 @@ def perform(
     blobs: Blobs,
     root: Path,
     hide: Callable[[Iterable[str]], None],
+    run: str = "",
 ) -> StoredValue:
     """Call a step and keep what it returns.
 
@@ -92,6 +95,7 @@ def perform(
         blobs: Where values are kept.
         root: The project's folder.
         hide: Called with words that the log must not show.
+        run: Identifier of the run.
 
     Raises:
         UserCodeError: The step raised, or returned what cannot be kept.
@@ -103,7 +107,7 @@ def perform(
     try:
         wanted = {*step.options.secrets, *(s.name for s in secrets.placeholders(arguments))}
         given = {secret: secrets.value_of(secret, home) for secret in sorted(wanted)}
-        with _surrounded(Surroundings(root, name, at, given)) as around:
+        with _surrounded(Surroundings(root, run, name, at, given)) as around:
             hands = _Hands(blobs, around)
             types = step.types
             bound = step.signature.bind_partial()

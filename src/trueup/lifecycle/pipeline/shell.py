@@ -79,7 +79,7 @@ def sh(
     trace = tracing.tracing()
     at = origin.caller(sys._getframe(1), trace.root if trace else None)
     if trace is None:
-        _outside(at, "sh")
+        outside(at, "sh")
     call = Call("sh", at)
     words = call.split(command)
     given = call.inputs(inputs or {})
@@ -159,10 +159,12 @@ class Call:
             self.refuse("two outputs have one path")
         return found
 
-    def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(
+        self, parameters: Mapping[str, Any], pattern: re.Pattern[str] = _NAME
+    ) -> dict[str, Any]:
         """The parameters: plain values; no results, and no secrets."""
         for name, value in parameters.items():
-            self._check_name(name)
+            self._check_name(name, pattern)
             if isinstance(value, Output):
                 self.refuse(f"the parameter '{name}' is {value!r}", "give it as an input")
             for one in secrets.placeholders(value):
@@ -208,8 +210,8 @@ class Call:
             context={"file": self._at.file, "line": self._at.line},
         )
 
-    def _check_name(self, name: str) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+    def _check_name(self, name: str, pattern: re.Pattern[str] = _NAME) -> None:
+        if not isinstance(name, str) or not pattern.fullmatch(name):
             self.refuse(f"{name!r} is no name: letters, digits and '_', a small letter first")
 
     def path(self, name: str, path: str) -> str:
@@ -315,7 +317,12 @@ def with_files(asked: StepOptions, files: Sequence[str]) -> StepOptions:
     return StepOptions(**values)
 
 
-def _outside(at: Place, word: str) -> NoReturn:
+def outside(at: Place, word: str) -> NoReturn:
+    """Refuse a call that only a pipeline function can make.
+
+    Raises:
+        UsageError: Always.
+    """
     raise UsageError(
         "outside-pipeline",
         f"{at}: {word}(…) has a meaning only inside a @pipeline function.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.pipeline import secrets
 from trueup.lifecycle.plan.records import Connection
 from trueup.lifecycle.plan.service import surroundings
 from trueup.ports.builds import Builds
@@ -27,7 +28,7 @@ def builds(root: Path, http: Outbound, name: str = "jenkins") -> Builds:
     """
     connection = _find(root, name)
     server: Builds = load("builds", "jenkins")(
-        connection.url, http, connection.user, secret(root, connection.token)
+        connection.url, http, connection.user, _token(root, connection)
     )
     return server
 
@@ -46,7 +47,7 @@ def hosting(root: Path, http: Outbound, name: str) -> Hosting:
             hint=f'add to [connections.{name}] in trueup.toml:  repository = "owner/name"',
         )
     service: Hosting = load("hosting", name)(
-        connection.url, http, secret(root, connection.token), connection.repository
+        connection.url, http, _token(root, connection), connection.repository
     )
     return service
 
@@ -58,7 +59,7 @@ def address(root: Path, name: str) -> tuple[str, str]:
         NotFoundError: trueup.toml has no such connection, or its secret is not there.
     """
     connection = _find(root, name)
-    return connection.url, secret(root, connection.token) if connection.token else ""
+    return connection.url, _token(root, connection)
 
 
 def outbound(root: Path) -> Outbound:
@@ -74,21 +75,9 @@ def known(root: Path, *names: str) -> str:
     return next((name for name in names if name in connections), "")
 
 
-def secret(root: Path, reference: str) -> str:
-    """The value of `secret:NAME`.
-
-    Raises:
-        NotFoundError: Nobody has set it.
-    """
-    name = reference.removeprefix("secret:")
-    value = os.environ.get(f"TRUEUP_SECRET_{name}", "")
-    if reference and not value:
-        raise NotFoundError(
-            "secret-not-found",
-            f"The secret '{name}' is not set.",
-            hint=f"export TRUEUP_SECRET_{name}=…",
-        )
-    return value
+def _token(root: Path, connection: Connection) -> str:
+    name = connection.token.removeprefix("secret:")
+    return secrets.value_of(name, root / HOME) if name else ""
 
 
 def _find(root: Path, name: str) -> Connection:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from trueup.app.ci.following import follow
-from trueup.backends.builds.jenkins import Backend
 from trueup.foundation.errors import BackendError
-from trueup.ports.builds import Build
+from trueup.lifecycle.pipeline.following import follow
+from trueup.ports.builds import Build, Builds
+from trueup.ports.loading import load
 from trueup.state.outbound import Outbound
 from trueup.testing.jenkins import Buildable, FakeJenkins
 
@@ -23,28 +23,28 @@ def server() -> Iterator[FakeJenkins]:
 
 
 @pytest.fixture
-def builds(server: FakeJenkins) -> Iterator[Backend]:
+def builds(server: FakeJenkins) -> Iterator[Builds]:
     with Outbound() as http:
-        yield Backend(server.url, http, server.user, server.token)
+        yield load("builds", "jenkins")(server.url, http, server.user, server.token)
 
 
 def nap(_seconds: float) -> None:
     time.sleep(0.01)
 
 
-def test_the_whole_log_is_told_and_the_end_returned(builds: Backend) -> None:
+def test_the_whole_log_is_told_and_the_end_returned(builds: Builds) -> None:
     pieces: list[str] = []
     ended = follow(builds, "train", {}, "run-1", pieces.append, nap)
     assert (ended.result, "".join(pieces)) == ("success", "line\n" * 200)
 
 
-def test_following_again_finds_the_same_build(builds: Backend, server: FakeJenkins) -> None:
+def test_following_again_finds_the_same_build(builds: Builds, server: FakeJenkins) -> None:
     first = follow(builds, "train", {}, "run-1", lambda _text: None, nap)
     again = follow(builds, "train", {}, "run-1", lambda _text: None, nap)
     assert again.number == first.number and len(server.items) == 1
 
 
-def test_the_build_stops_when_we_are_stopped(builds: Backend, server: FakeJenkins) -> None:
+def test_the_build_stops_when_we_are_stopped(builds: Builds, server: FakeJenkins) -> None:
     waits = 0
 
     def interrupted(_seconds: float) -> None:
@@ -59,7 +59,7 @@ def test_the_build_stops_when_we_are_stopped(builds: Backend, server: FakeJenkin
     assert server.jobs["slow"].builds[0].result == "ABORTED"
 
 
-class Restarting(Backend):
+class Restarting(load("builds", "jenkins")):  # type: ignore[misc]
     """A server that is away for some questions."""
 
     away = 4
@@ -68,10 +68,11 @@ class Restarting(Backend):
         self.away -= 1
         if self.away >= 0:
             raise BackendError("service-unreachable", "It restarts.", hint="wait")
-        return super().look(build)
+        found: Build = super().look(build)
+        return found
 
 
-def test_a_restart_of_the_server_is_waited_for(builds: Backend, server: FakeJenkins) -> None:
+def test_a_restart_of_the_server_is_waited_for(builds: Builds, server: FakeJenkins) -> None:
     with Outbound() as http:
         patient = Restarting(server.url, http, server.user, server.token)
         assert follow(patient, "train", {}, "run-1", lambda _text: None, nap).result == "success"
