@@ -51,26 +51,29 @@ class LocalBatch:
     def put(self, raw: bytes) -> str:
         """Take the bytes and return their digest."""
         key = digests.key_of(raw)
-        with self._sound():
-            if len(raw) < packs.SMALL:
-                self._take_small(key, raw)
-            elif not self._is_here(key):
-                self._take_file(key, sources.from_bytes(self._folder, raw), len(raw))
+        if len(raw) < packs.SMALL:
+            self._take_small(key, raw)
+        else:
+            with self._sound():
+                if not self._is_here(key):
+                    self._take_file(key, sources.from_bytes(self._folder, raw), len(raw))
         return digests.of_key(key)
 
     def put_file(self, path: Path) -> str:
         """Take a regular file's bytes and return their digest; one from `aside` is taken away."""
-        with self._taking:
-            aside = self._asides.pop(path, None)
-        if aside is not None:
-            return self._put_aside(aside)
-        with sources.opened(path) as (handle, size):
-            if size < sources.IN_MEMORY:
-                return self.put(sources.read_all(handle, size, path))
-            with self._sound():
-                file, key = sources.copy(self._folder, handle, size, path)
-                self._take_file(key, file, size)
-        return digests.of_key(key)
+        if self._asides:
+            with self._taking:
+                aside = self._asides.pop(path, None)
+            if aside is not None:
+                return self._put_aside(aside)
+        handle, size = sources.open_regular(path)
+        try:
+            if size >= sources.IN_MEMORY:
+                return self._copy(handle, size, path)
+            raw = sources.read_all(handle, size, path)
+        finally:
+            os.close(handle)
+        return self.put(raw)
 
     def aside(self) -> Path:
         """A new empty file inside the store, to be filled, closed and given to `put_file`."""
@@ -105,6 +108,12 @@ class LocalBatch:
             self._sealed += [future.result() for future in self._sealing]
             self._write_index()
 
+    def _copy(self, source: int, size: int, shown: Path) -> str:
+        with self._sound():
+            file, key = sources.copy(self._folder, source, size, shown)
+            self._take_file(key, file, size)
+        return digests.of_key(key)
+
     def _put_aside(self, file: Incoming) -> str:
         with self._sound():
             file.reopen()
@@ -119,6 +128,8 @@ class LocalBatch:
             file.discard()
 
     def _take_small(self, key: bytes, raw: bytes) -> None:
+        if self._failure is not None:
+            raise self._failure
         with self._taking:
             if key in self._known:
                 return
@@ -128,7 +139,8 @@ class LocalBatch:
             if len(self._group) < _GROUP_BLOBS and self._group_bytes < _GROUP_BYTES:
                 return
             group, self._group, self._group_bytes = self._group, [], 0
-        self._pack(group)
+        with self._sound():
+            self._pack(group)
 
     def _pack(self, group: Sequence[tuple[bytes, bytes]]) -> None:
         here = self._here([key for key, _ in group])
@@ -145,6 +157,7 @@ class LocalBatch:
     def _seal(self, growing: Growing) -> None:
         """Sync and name a full pack while the next one grows."""
         self._growing = None
+        self._index.prepare()  # else the next question would take this pack in for us
         self._sealing.append(self._sealer.submit(growing.seal, self._index.packs))
         if len(self._sealing) > 1:  # no more than two packs wait for the disk
             self._sealed.append(self._sealing.pop(0).result())
@@ -160,7 +173,7 @@ class LocalBatch:
 
     def _here(self, keys: Sequence[bytes]) -> set[bytes]:
         here = self._index.renew(keys)
-        whole = {key for key in keys if key not in here and self._wholes.renew(key)}
+        whole = self._wholes.renew_many([key for key in keys if key not in here])
         # Another process may have named them a moment ago: their names must be durable too.
         self._folders.update(self._wholes.path(key).parent for key in whole)
         return here | whole

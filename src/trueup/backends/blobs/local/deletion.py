@@ -7,9 +7,11 @@ removed only after that, so a process killed anywhere in between loses nothing t
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from trueup.backends.blobs.local.index import Index, Sealed
@@ -25,12 +27,22 @@ def delete(
 ) -> int:
     """Forget blobs unless they are young; the bytes they took."""
     freed = sum(wholes.remove(key, stored_before) for key in keys)
-    freed += index.forget(keys, stored_before)
+    try:
+        freed += index.forget(keys, stored_before)
+    except sqlite3.OperationalError:
+        # Forgetting needs a little room; on a full disk it comes from packs needed no more.
+        if not index.while_none_renews(keys, stored_before, partial(_unlink, index)):
+            raise
+        freed += index.forget(keys, stored_before)
     for name in index.sparse():
         # What is damaged stays as it is, for `verify` to name it.
-        with suppress(FileNotFoundError, _Damaged):
+        with suppress(_Damaged):
             _rewrite(wholes.folder, index, name)
     return freed
+
+
+def _unlink(index: Index, name: str) -> None:
+    path_of(index.packs, name).unlink(missing_ok=True)
 
 
 class _Damaged(Exception):
@@ -49,6 +61,8 @@ def _successor(folder: Path, index: Index, name: str, old: Path) -> Sealed | Non
     """A pack of what is still needed of another one, or nothing if nothing is."""
     try:
         entries = read_footer(old)
+    except FileNotFoundError:
+        return None
     except BackendError as error:
         raise _Damaged from error
     places = index.locate([entry.key for entry in entries])

@@ -7,7 +7,8 @@ Read `opening` for that, `packed` for what lies in the packs.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -50,12 +51,20 @@ class Index:
         """Where those of the blobs lie that are packed."""
         return self._opened.read(lambda c: dict(_locate(c, keys)), {})
 
+    def ages(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Which of the blobs are packed, and when they were put."""
+        return self._opened.read(partial(_numbers, keys=keys, column="stored_at"), {})
+
+    def lengths(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Which of the blobs are packed, and the lengths of their bytes."""
+        return self._opened.read(partial(_numbers, keys=keys, column="size"), {})
+
     def renew(self, keys: Sequence[bytes]) -> set[bytes]:
         """Those of the blobs that are packed, made young again so that no collector takes them."""
-        found = self.locate(keys)
+        found = self.ages(keys)
         limit = _seconds(clock.now() - YOUNG)
-        old = [key for key, place in found.items() if place.stored_at < limit]
-        renewed = set(found) - set(old)
+        old = [key for key, at in found.items() if at < limit]
+        renewed = found.keys() - old
         for part in _slices(old, _WRITE):
             renewed |= self._opened.write(partial(_renew, keys=part))
         return renewed
@@ -72,11 +81,20 @@ class Index:
 
     def forget(self, keys: Sequence[bytes], stored_before: datetime | None) -> int:
         """Drop blobs unless they are young; the bytes they take in their packs."""
-        limit = 1 << 62 if stored_before is None else _seconds(stored_before)
-        freed = 0
+        limit, freed = _limit(stored_before), 0
         for part in _slices(keys, _WRITE):
             freed += self._opened.write(partial(_forget, keys=part, limit=limit), 0)
         return freed
+
+    def while_none_renews(
+        self,
+        keys: Sequence[bytes],
+        stored_before: datetime | None,
+        each_dead: Callable[[str], None],
+    ) -> int:
+        """Act on packs that hold nothing but blobs to be forgotten; how many there are."""
+        work = partial(_on_dead, keys=keys, limit=_limit(stored_before), each_dead=each_dead)
+        return self._opened.write(work, 0)
 
     def sparse(self) -> list[str]:
         """Packs of which less than half is needed."""
@@ -153,6 +171,10 @@ class Index:
         """What SQLite finds wrong in the index file."""
         return self._opened.check()
 
+    def prepare(self) -> None:
+        """Open the index, and make it if it is not there."""
+        self._opened.write(lambda _: None)
+
     def take_in(self) -> None:
         """Compare the index with the packs that are there."""
         self._opened.take_in_again()
@@ -163,7 +185,7 @@ class Index:
 
 
 def _locate(c: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[bytes, Location]]:
-    for part in _slices(keys, _ASK):
+    for part in _slices(sorted(keys), _ASK):
         marks = ",".join("?" * len(part))
         for key, offset, stored, size, at, name in c.execute(
             "SELECT digest, offset, stored, size, blobs.stored_at, name"
@@ -173,10 +195,19 @@ def _locate(c: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[byte
             yield key, Location(name, Entry(key, offset, stored, size), at)
 
 
+def _numbers(c: sqlite3.Connection, keys: Sequence[bytes], column: str) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for part in _slices(sorted(keys), _ASK):
+        marks = ",".join("?" * len(part))
+        ask = f"SELECT digest, {column} FROM blobs WHERE digest IN ({marks})"
+        found.update(c.execute(ask, part).fetchall())
+    return found
+
+
 def _renew(c: sqlite3.Connection, keys: Sequence[bytes]) -> set[bytes]:
     # In one transaction: a collector either sees them young or has taken them before we look.
     with transaction(c):
-        found = {key for key, _ in _locate(c, keys)}
+        found = set(_numbers(c, keys, "stored_at"))
         now = _seconds(clock.now())
         c.executemany("UPDATE blobs SET stored_at = ? WHERE digest = ?", [(now, k) for k in found])
     return found
@@ -217,6 +248,24 @@ def _forget(c: sqlite3.Connection, keys: Sequence[bytes], limit: int) -> int:
     return sum(place.entry.stored for _, place in old)
 
 
+def _on_dead(
+    c: sqlite3.Connection, keys: Sequence[bytes], limit: int, each_dead: Callable[[str], None]
+) -> int:
+    dead = 0
+    c.execute("BEGIN IMMEDIATE")
+    try:
+        dying = Counter(at.pack for _, at in _locate(c, keys) if at.stored_at < limit)
+        for name, count in c.execute(
+            "SELECT name, count(*) FROM blobs JOIN packs ON id = pack GROUP BY id"
+        ).fetchall():
+            if dying[name] == count:
+                each_dead(name)
+                dead += 1
+    finally:
+        c.execute("ROLLBACK")
+    return dead
+
+
 def _switch(c: sqlite3.Connection, old: str, new: Sealed | None) -> None:
     with transaction(c):
         row = c.execute(
@@ -238,6 +287,10 @@ def _switch(c: sqlite3.Connection, old: str, new: Sealed | None) -> None:
         left = c.execute("SELECT count(*) FROM blobs WHERE pack = ?", row).fetchone()[0]
         if not left:
             c.execute("UPDATE packs SET state = ? WHERE id = ?", (LEAVING, row[0]))
+
+
+def _limit(stored_before: datetime | None) -> int:
+    return 1 << 62 if stored_before is None else _seconds(stored_before)
 
 
 def _seconds(moment: datetime) -> int:

@@ -48,8 +48,22 @@ CREATE TABLE IF NOT EXISTS blobs (
     stored_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+_KNOWN = "SELECT name, state FROM packs"
 _SUFFIX = ".pack"
 _NAME = re.compile(r"[0-9a-f]{64}\.pack\Z")
+_NO_DAMAGE = {
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
 _WAIT_S = 60.0
 
 _T = TypeVar("_T")
@@ -173,7 +187,7 @@ class Opened:
         try:
             connection.executescript(_SCHEMA)
             if thoroughly and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("database disk image is malformed")
+                raise _malformed()
             self._take_in(connection)
         except BaseException:
             connection.close()
@@ -199,13 +213,20 @@ class Opened:
             os.close(handle)
 
     def _take_in(self, connection: sqlite3.Connection) -> None:
-        ask = "SELECT name, state FROM packs"
-        known = dict(connection.execute(ask).fetchall())
+        known = dict(connection.execute(_KNOWN).fetchall())
         if self._on_disk() == known.keys() and set(known.values()) <= {LIVE}:
             return
+        try:
+            self._reconcile(connection)
+        except sqlite3.OperationalError as error:
+            # On a full disk nothing can be taken in, but what is indexed can still be read.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+                raise
+
+    def _reconcile(self, connection: sqlite3.Connection) -> None:
         with transaction(connection):
             # Inside the transaction nobody switches packs: what is absent now is gone for good.
-            known = dict(connection.execute(ask).fetchall())
+            known = dict(connection.execute(_KNOWN).fetchall())
             there = self._on_disk()
             for name, state in known.items():
                 if name not in there or state == LEAVING:
@@ -269,7 +290,14 @@ def read_footer(path: Path) -> list[packs.Entry]:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return type(error) is sqlite3.DatabaseError
+    # Whatever is not about locks, memory, room or rights: a flipped byte shows in many ways.
+    return error.sqlite_errorcode & 0xFF not in _NO_DAMAGE
+
+
+def _malformed() -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _after_fork() -> None:

@@ -12,6 +12,8 @@ from trueup.backends.blobs.local.index import Index, Sealed
 from trueup.foundation import packs
 from trueup.foundation.configuration import make_private
 
+_TRIES = 4  # a pack that is rewritten again and again while we read it is no likely thing
+
 
 class Growing:
     """A pack that is being written."""
@@ -40,28 +42,34 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / f"{name}.pack"
 
 
-def read(index: Index, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def read_packed(index: Index, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """The bytes of those of the blobs that are packed, pack by pack, each checked.
 
     Raises:
         BackendError: One does not match its digest.
     """
-    by_pack: dict[str, list[packs.Entry]] = {}
+    moved = keys
+    for _ in range(_TRIES):
+        keys, moved = moved, []
+        for name, entries in _by_pack(index, keys).items():
+            try:
+                handle = os.open(path_of(index.packs, name), os.O_RDONLY)
+            except FileNotFoundError:  # rewritten since we asked where they are
+                moved += [entry.key for entry in entries]
+                continue
+            try:
+                for entry in sorted(entries, key=lambda e: e.offset):
+                    stored = os.pread(handle, entry.stored, entry.offset)
+                    yield entry.key, packs.unpack(stored, entry)
+            finally:
+                os.close(handle)
+        if not moved:
+            return
+        index.take_in()  # if other hands took the file away, the index learns it now
+
+
+def _by_pack(index: Index, keys: Sequence[bytes]) -> dict[str, list[packs.Entry]]:
+    found: dict[str, list[packs.Entry]] = {}
     for location in index.locate(keys).values():
-        by_pack.setdefault(location.pack, []).append(location.entry)
-    moved: list[bytes] = []
-    for name, entries in by_pack.items():
-        try:
-            handle = os.open(path_of(index.packs, name), os.O_RDONLY)
-        except FileNotFoundError:  # rewritten since we asked where they are
-            moved += [entry.key for entry in entries]
-            continue
-        try:
-            for entry in sorted(entries, key=lambda e: e.offset):
-                yield entry.key, packs.unpack(os.pread(handle, entry.stored, entry.offset), entry)
-        finally:
-            os.close(handle)
-    if moved:
-        # If other hands took the file away, the index learns it here and asking again ends.
-        index.take_in()
-        yield from read(index, moved)
+        found.setdefault(location.pack, []).append(location.entry)
+    return found

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from trueup.backends.blobs.local.incoming import Incoming
@@ -24,9 +22,8 @@ _SYNC_EVERY = 64 << 20
 _CAREFULLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[int, int]]:
-    """An open regular file and its size.
+def open_regular(path: Path) -> tuple[int, int]:
+    """A handle of a regular file and its size; the caller closes it.
 
     Raises:
         UsageError: It cannot be opened, or is no regular file.
@@ -39,9 +36,10 @@ def opened(path: Path) -> Iterator[tuple[int, int]]:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise unreadable(path, "it is no regular file")
-        yield handle, status.st_size
-    finally:
+    except BaseException:
         os.close(handle)
+        raise
+    return handle, status.st_size
 
 
 def read_all(handle: int, size: int, shown: Path) -> bytes:

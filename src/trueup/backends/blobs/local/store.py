@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from trueup.backends.blobs.local import checking, deletion, packed, sources, worktree
+from trueup.backends.blobs.local import checking, deletion, sources, worktree
 from trueup.backends.blobs.local.batch import LocalBatch
 from trueup.backends.blobs.local.incoming import remove_leftovers, sync_folder, writing
 from trueup.backends.blobs.local.index import Index
+from trueup.backends.blobs.local.packed import read_packed
 from trueup.backends.blobs.local.wholes import Wholes, digest_of
 from trueup.foundation import digests
 from trueup.foundation.configuration import make_private
@@ -51,7 +53,8 @@ class Backend:
 
     def put_file(self, path: Path) -> str:
         """Keep a file's bytes and return their digest."""
-        with sources.opened(path) as (handle, size):
+        handle, size = sources.open_regular(path)
+        try:
             if size < sources.IN_MEMORY:
                 return self.put(sources.read_all(handle, size, path))
             with writing(self.folder):
@@ -60,6 +63,8 @@ class Backend:
                     file.discard()
                 else:
                     self._wholes.keep(key, file)
+        finally:
+            os.close(handle)
         return digests.of_key(key)
 
     @contextmanager
@@ -78,7 +83,7 @@ class Backend:
         try:
             raw = self._wholes.path(key).read_bytes()
         except FileNotFoundError:
-            for _, raw in packed.read(self._index, [key]):
+            for _, raw in read_packed(self._index, [key]):
                 return raw
             raise _absent(digest) from None
         if digests.key_of(raw) != key:
@@ -89,7 +94,7 @@ class Backend:
         """The bytes of many small blobs, pack by pack."""
         for some in _slices(digests):
             left = dict.fromkeys(_keys(some))
-            for key, raw in packed.read(self._index, list(left)):
+            for key, raw in read_packed(self._index, list(left)):
                 del left[key]
                 yield _digest(key), raw
             for key in left:
@@ -97,7 +102,8 @@ class Backend:
 
     def has(self, digest: str) -> bool:
         """Whether the bytes are here."""
-        return not self.missing([digest])
+        key = digests.key(digest)
+        return self._wholes.stat(key) is not None or bool(self._index.ages([key]))
 
     def missing(self, digests: Iterable[str], *, renew: bool = False) -> set[str]:
         """Which of these are not here."""
@@ -106,11 +112,11 @@ class Backend:
             keys = _keys(some)
             if renew:
                 with writing(self.folder):
-                    packed_ = self._index.renew(keys)
-                    here = {k for k in keys if k in packed_ or self._wholes.renew(k)}
+                    here = self._index.renew(keys)
+                    here |= self._wholes.renew_many([key for key in keys if key not in here])
             else:
-                located = self._index.locate(keys)
-                here = {k for k in keys if k in located or self._wholes.stat(k)}
+                packed = self._index.ages(keys)
+                here = {key for key in keys if key in packed or self._wholes.stat(key)}
             absent.update(digest for digest, key in zip(some, keys, strict=True) if key not in here)
         return absent
 
@@ -125,10 +131,10 @@ class Backend:
         sizes: dict[str, int] = {}
         for some in _slices(digests):
             keys = _keys(some)
-            located = self._index.locate(keys)
+            packed = self._index.lengths(keys)
             for digest, key in zip(some, keys, strict=True):
-                if place := located.get(key):
-                    sizes[digest] = place.entry.size
+                if key in packed:
+                    sizes[digest] = packed[key]
                 elif found := self._wholes.stat(key):
                     sizes[digest] = found.st_size
         return sizes
@@ -137,7 +143,7 @@ class Backend:
         """A read-only file that holds the bytes; a packed blob becomes one when first asked for."""
         key = digests.key(digest)
         if self._wholes.stat(key) is None:
-            for _, raw in packed.read(self._index, [key]):
+            for _, raw in read_packed(self._index, [key]):
                 with writing(self.folder):
                     self._wholes.keep(key, sources.from_bytes(self.folder, raw))
                 break
@@ -211,9 +217,11 @@ class Backend:
         places: dict[bytes, list[Wanted]] = {}
         for wanted in files:
             places.setdefault(digests.key(wanted.digest), []).append(wanted)
-        for key, raw in packed.read(self._index, list(places)):
-            for wanted in places.pop(key):
-                worktree.write_bytes(wanted.target, raw, wanted.mode)
+        worktree.write_many(
+            (wanted.target, raw, wanted.mode)
+            for key, raw in read_packed(self._index, list(places))
+            for wanted in places.pop(key)
+        )
         for key, wishes in places.items():
             found = self._wholes.stat(key)
             if found is None:

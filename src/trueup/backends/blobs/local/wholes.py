@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from trueup.foundation import clock, digests
 from trueup.foundation.configuration import make_private
 
 _LEAVING = "leaving-"
+_SHARD = re.compile(r"[0-9a-f]{2}\Z")
 _NAME = re.compile(r"[0-9a-f]{62}\Z")
 
 
@@ -52,6 +53,14 @@ class Wholes:
             except FileNotFoundError:
                 return False
         return True
+
+    def renew_many(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the blobs that are here, made young again."""
+        if len(keys) < 256:
+            return {key for key in keys if self.renew(key)}
+        names = os.listdir(self.folder)  # noqa: PTH208
+        first = {int(name, 16) for name in names if _SHARD.match(name)}
+        return {key for key in keys if key[0] in first and self.renew(key)}
 
     def settle(self, files: Iterable[tuple[bytes, Incoming]]) -> set[Path]:
         """Sync files and give them their names.

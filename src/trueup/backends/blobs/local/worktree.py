@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from trueup.backends.blobs.local import sources
@@ -17,7 +20,34 @@ from trueup.foundation.errors import BackendError
 ASIDE = ".trueup-incoming-"
 """What the name of a half-written file in a work tree begins with."""
 
+_GROUP = 64
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.EACCES}
+
+
+def write_many(files: Iterable[tuple[Path, bytes, int]]) -> None:
+    """Write small files, some by other threads while the next ones are read.
+
+    Raises:
+        BackendError: One cannot be written.
+    """
+    rest = iter(files)
+    first = list(islice(rest, _GROUP))
+    if len(first) < _GROUP:
+        return _write_all(first)
+    with ThreadPoolExecutor(2) as pool:
+        writing = deque([pool.submit(_write_all, first)])
+        while some := list(islice(rest, _GROUP)):
+            writing.append(pool.submit(_write_all, some))
+            if len(writing) > 4:
+                writing.popleft().result()
+        for written in writing:
+            written.result()
+    return None
+
+
+def _write_all(files: Iterable[tuple[Path, bytes, int]]) -> None:
+    for target, raw, mode in files:
+        write_bytes(target, raw, mode)
 
 
 def write_bytes(target: Path, raw: bytes, mode: int) -> None:
@@ -48,7 +78,8 @@ def write_copy(target: Path, source: Path, digest: str, mode: int) -> None:
     Raises:
         BackendError: It cannot be written, or the blob is damaged.
     """
-    with _named(target), sources.opened(source) as (handle, _):
+    handle, _ = sources.open_regular(source)
+    with _closing(handle), _named(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         file = Incoming(target.parent, ASIDE)
         try:
@@ -106,3 +137,11 @@ def _named(target: Path) -> Iterator[None]:
             hint=f"ls -ld '{target.parent}'",
             context={"file": str(target)},
         ) from error
+
+
+@contextmanager
+def _closing(handle: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(handle)
