@@ -7,7 +7,6 @@ own keep the copy apart from the project. The verdict is kept with the run.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,8 +25,8 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
 from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import decode, encode
-from trueup.lifecycle.data import manifest, tree
-from trueup.lifecycle.data.records import EXECUTABLE, LINK, DatasetVersion
+from trueup.lifecycle.data import manifest, writing
+from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.pipeline import capturing, comparing, packages
 from trueup.lifecycle.pipeline.packages import Environment
 from trueup.lifecycle.pipeline.records import Difference
@@ -38,7 +37,7 @@ from trueup.lifecycle.runs.reproduction import (
     StepDifference,
     outcome_of,
 )
-from trueup.ports.blobs import Blobs, Wanted
+from trueup.ports.blobs import Blobs
 
 _MOST = 100
 _LATER_DETAIL = 400
@@ -167,7 +166,7 @@ class _Making:
         capturing.restore_outside(self._blobs, code, imports)
         self._tell("writing the data")
         for version in versions:
-            _write(self._blobs, root, version)
+            writing.write(self._blobs, root, version)
         python = self._python(captured, imports)
         self._tell("running")
         answer = self._rerun(python, root, imports)
@@ -322,25 +321,6 @@ def differing(then: Environment, now: Environment) -> list[str]:
         elif then.origins.get(name) != now.origins.get(name):
             lines.append(f"package {name} was installed from elsewhere")
     return lines
-
-
-def _write(blobs: Blobs, root: Path, version: DatasetVersion) -> None:
-    """Put a dataset where the run found it; what the commit holds there goes."""
-    place = tree.inside(root, version.path, version.name)
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
-    files = []
-    for entry in manifest.entries(blobs, version.digest):
-        target = place if version.is_file else place / entry.path
-        if entry.mode == LINK:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(os.fsdecode(blobs.get(entry.digest)))
-        else:
-            mode = 0o755 if entry.mode == EXECUTABLE else 0o644
-            files.append(Wanted(entry.digest, target, mode))
-    blobs.materialise_many(files)
 
 
 def _called(arguments: list[str], name: str) -> None:

@@ -254,3 +254,16 @@ def test_what_people_wrote_is_never_markup(clinic: Workspace, browse: Browse) ->
 def test_each_page_has_one_handler() -> None:
     paths = [path for handler in HANDLERS for path in handler.paths]
     assert len(paths) == len(set(paths))
+
+
+def test_two_versions_are_compared_side_by_side(clinic: Workspace, browse: Browse) -> None:
+    browser = browse(clinic)
+    for path in ("/data/lumps/diff", "/models/lumps/diff?from=1&to=1"):
+        page = read(browser, path)
+        check_readable(page, path)
+        assert "The same in a terminal" in page.text
+    twin = browser.get("/models/lumps/diff.json?from=1&to=1").json()
+    assert twin == browser.get("/api/v1/models/lumps/diff?from=1&to=1").json()
+    assert twin["before"] == twin["after"] == "lumps@1"
+    assert browser.get("/api/v1/data/lumps/diff?to=1").json()["files"]["changed"] == 0
+    assert browser.get("/data/lumps/diff?from=9").status_code == 404
