@@ -1,0 +1,146 @@
+"""The link to a remote: its objects, what is known of it, and what must not be counted on.
+
+trueup.json           how to read the rest
+packs/<digest>        blobs, chunks and recipes (foundation/packs.py)
+indexes/<digest>      which blob lies where (indexes.py)
+tombstones/<id>       packs and indexes that will be removed (collection.py)
+<kind>/<name>         small records that change: branches, cached steps (envelopes.py)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trueup.foundation import clock
+from trueup.foundation.errors import BackendError, NotFoundError, UsageError
+from trueup.foundation.records import decode, encode
+from trueup.ports.loading import load, names
+from trueup.state.remotes import envelopes, indexes
+from trueup.state.remotes.cache import Cache
+from trueup.state.remotes.chunks import STANDARD, Cutting, read_cutting
+from trueup.state.remotes.records import Layout, Tombstone
+from trueup.state.remotes.workers import Interruptible
+
+LAYOUT: Final = 1
+_FILE = "trueup.json"
+
+
+class Link:
+    """One remote, as far as it is known here. `refresh` makes that the present.
+
+    Attributes:
+        objects: The store.
+        cache: What is remembered of it.
+        cutting: How it wants large files to be cut.
+        tombstones: The tombstones in force, by the name of their object.
+    """
+
+    def __init__(self, url: str, cache_folder: Path) -> None:
+        scheme = urlsplit(url).scheme
+        if scheme not in names("objects"):
+            raise UsageError(
+                "remote-url",
+                f"A remote cannot be of the kind '{scheme[:20]}://'.",
+                hint=f"use one of: {', '.join(f'{name}://' for name in names('objects'))}",
+            )
+        self.objects = Interruptible(load("objects", scheme)(url))
+        self.cache = Cache(cache_folder, self.objects.shown)
+        self.folder = cache_folder
+        self.cutting: Cutting = STANDARD
+        self.tombstones: dict[str, Tombstone] = {}
+
+    @property
+    def shown(self) -> str:
+        """The URL for people."""
+        return self.objects.shown
+
+    def refresh(self, *, begin: bool = False) -> bool:
+        """Learn what changed in the remote: three requests, and one for each new index.
+
+        Tombstones are read before indexes. Who sees a tombstone no more then sees no index either
+        that names what it removed; the other way round there would be a gap.
+
+        Args:
+            begin: Make a remote of an empty place.
+
+        Returns:
+            Whether all that could be counted on before can be counted on still.
+
+        Raises:
+            NotFoundError: Nothing was ever pushed there.
+            BackendError: It is damaged, or of a newer Trueup.
+        """
+        self._read_layout(begin=begin)
+        tombstones = self._read_tombstones()
+        present = {stored.path.partition("/")[2] for stored in self.objects.listed("indexes")}
+        known = self.cache.indexes()
+        self.cache.forget(known - present)
+        paths = [f"indexes/{name}" for name in sorted(present - known)]
+        for path, raw in self.objects.get_all(paths):
+            name = path.partition("/")[2]
+            self.cache.learn(name, indexes.read(name, raw, self.shown))
+        before = self.buried()
+        self.tombstones = tombstones
+        buried = self.buried()
+        self.cache.bury(*buried)
+        return known <= present and all(new <= old for new, old in zip(buried, before, strict=True))
+
+    def buried(self) -> tuple[set[str], set[str]]:
+        """The packs and the indexes that a tombstone names."""
+        stones = self.tombstones.values()
+        return (
+            {name for stone in stones for name in stone.packs},
+            {name for stone in stones for name in stone.indexes},
+        )
+
+    def close(self) -> None:
+        """Close what is remembered."""
+        self.cache.close()
+
+    def _read_layout(self, *, begin: bool) -> None:
+        try:
+            raw = self.objects.get(_FILE)
+        except NotFoundError as error:
+            if error.code != "object-not-found":
+                raise
+            if not begin:
+                raise NotFoundError(
+                    "remote-empty",
+                    f"Nothing was ever pushed to the remote {self.shown}.",
+                    hint="trueup data push",
+                ) from error
+            made = Layout(layout=LAYOUT, cutting=STANDARD.name, made_at=clock.now())
+            raw = encode(made)
+            if self.objects.swap(_FILE, raw, "") is None:
+                raw = self.objects.get(_FILE)  # somebody else began it at the same moment
+        try:
+            layout = decode(raw, Layout)
+        except msgspec.MsgspecError as error:
+            raise indexes.damaged(self.shown, _FILE, "it does not describe a remote") from error
+        if layout.layout != LAYOUT:
+            raise BackendError(
+                "remote-newer",
+                f"The remote {self.shown} has layout {layout.layout}; this Trueup reads {LAYOUT}.",
+                hint="pip install --upgrade trueup",
+            )
+        self.cutting = read_cutting(layout.cutting)
+
+    def _read_tombstones(self) -> dict[str, Tombstone]:
+        found: dict[str, Tombstone] = {}
+        for stored in self.objects.listed("tombstones"):
+            if stored.path in self.tombstones:  # they never change
+                found[stored.path] = self.tombstones[stored.path]
+                continue
+            try:
+                raw = self.objects.get(stored.path)
+            except NotFoundError:  # removed just now, with all that it named
+                continue
+            try:
+                found[stored.path] = decode(envelopes.unwrap(raw, stored.path), Tombstone)
+            except msgspec.MsgspecError as error:
+                raise indexes.damaged(self.shown, stored.path, "it is no tombstone") from error
+        return found
