@@ -120,7 +120,7 @@ def _assemble(link: Link, blobs: Blobs, recipes: list[Recipe], counts: Counts) -
             fetch(link, places, _on_disk(parts.write, folder), counts)
         with blobs.batch() as batch:
             for recipe, part in done:
-                if batch.put_file(part, move=True) != recipe.digest:
+                if _adopt(batch, part) != recipe.digest:
                     what = f"its chunks do not make {digests.short(recipe.digest)}"
                     raise indexes.damaged(
                         link.shown, "a recipe", what, [digests.key(recipe.digest)]
@@ -130,6 +130,17 @@ def _assemble(link: Link, blobs: Blobs, recipes: list[Recipe], counts: Counts) -
             placed = ((key, at) for (key, _), at in _with_starts(recipe))
             link.cache.note_placed(digests.key(recipe.digest), placed)
     return [recipe for recipe, _ in done]
+
+
+def _adopt(batch: Batch, part: Path) -> str:
+    """Hand a finished file over without copying it, where store and file share a disk."""
+    with _disk(part):
+        aside = batch.aside()
+        try:
+            part.rename(aside)
+        except OSError:
+            return batch.put_file(part)
+    return batch.put_file(aside)
 
 
 def _recipes(link: Link, wanted: dict[bytes, bytes], counts: Counts) -> Iterator[Recipe]:
