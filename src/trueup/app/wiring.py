@@ -24,6 +24,7 @@ from trueup.state.unit import State
 if TYPE_CHECKING:
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
+    from trueup.lifecycle.data.exchange import Exchange
     from trueup.lifecycle.data.service import Datasets
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
@@ -95,6 +96,13 @@ class Workspace:
         from trueup.lifecycle.data.dvc.service import DvcOutputs
 
         return DvcOutputs(self.state)
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Verbs between this project and its remotes."""
+        from trueup.lifecycle.data.exchange import Exchange
+
+        return Exchange(self.state, self.root, self.settings.home)
 
     @cached_property
     def runs(self) -> Runs:

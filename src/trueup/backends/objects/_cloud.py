@@ -164,7 +164,7 @@ class Cloud:
             return NotFoundError(
                 "object-not-found",
                 f"The remote {self.shown} has no object '{path}'.",
-                hint="trueup explain object-not-found",
+                hint="trueup data verify --remote NAME",
             )
         if not status and any(sign in detail for sign in _UNREACHABLE):
             return BackendError(

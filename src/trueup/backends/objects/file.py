@@ -142,7 +142,7 @@ class Backend:
             raise NotFoundError(
                 "object-not-found",
                 f"The remote {self.shown} has no object '{path}'.",
-                hint="trueup explain object-not-found",
+                hint="trueup data verify --remote NAME",
             ) from error
         except OSError as error:
             raise explained(
@@ -161,7 +161,7 @@ def explained(error: OSError, what: str) -> BackendError | DeniedError:
         )
     if error.errno in _FULL:
         return BackendError("disk-full", f"{what}: {reason}.", hint="df -h")
-    return BackendError("remote-failed", f"{what}: {reason}.", hint="trueup explain remote-failed")
+    return BackendError("remote-failed", f"{what}: {reason}.", hint="trueup data remotes")
 
 
 def _unless_absent(error: OSError) -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from trueup.doors.cli import data_diff, data_import, data_keep, data_versions, output
+from trueup.doors.cli import data_diff, data_exchange, data_import, data_keep, data_versions, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -94,3 +94,6 @@ command.add_command(data_versions.branch, "branch")
 command.add_command(data_versions.merge, "merge")
 command.add_command(data_versions.verify, "verify")
 command.add_command(data_versions.gc, "gc")
+command.add_command(data_exchange.push, "push")
+command.add_command(data_exchange.pull, "pull")
+command.add_command(data_exchange.remotes, "remotes")

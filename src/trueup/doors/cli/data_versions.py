@@ -9,6 +9,7 @@ import click
 from trueup.app.collecting import collect
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
+from trueup.doors.cli.data_exchange import collect_remote, verify_remote
 from trueup.doors.cli.data_keep import held
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.progress import Counting
@@ -124,12 +125,16 @@ def merge(
 
 @click.command(cls=Command, example="trueup data verify images")
 @click.argument("name", required=False, default="")
+@click.option("--remote", default="", metavar="NAME", help="Read all of this remote instead.")
 @output.json_option
-def verify(name: str, as_json: bool) -> None:
+def verify(name: str, remote: str, as_json: bool) -> None:
     """Read every file of every version again, and name what is damaged or missing.
 
     The exit code is 8 when anything is.
     """
+    if remote:
+        verify_remote(remote, as_json=as_json)
+        return
     wanted = of_kind(name, "data").name if name else ""
     with output.here() as workspace, Counting("read") as counting:
         done = workspace.datasets.verify(workspace.owner, wanted, counting.tell)
@@ -171,12 +176,14 @@ def verify(name: str, as_json: bool) -> None:
     metavar="TIME",
     help="Spare younger bytes: somebody may be about to refer to them.",
 )
+@click.option("--remote", default="", metavar="NAME", help="In this remote instead of here.")
 @output.as_option
 @output.json_option
-def gc(dry_run: bool, yes: bool, older_than: str, speaker: str, as_json: bool) -> None:
+def gc(dry_run: bool, yes: bool, older_than: str, remote: str, speaker: str, as_json: bool) -> None:
     """Throw away bytes that nothing refers to.
 
-    Without --yes it only shows them; on a terminal it asks.
+    Without --yes it only shows them; on a terminal it asks. In a remote they are marked first,
+    and removed by a later call, when they have been marked for the time of --older-than.
     """
     try:
         grace = parse_duration(older_than)
@@ -184,6 +191,9 @@ def gc(dry_run: bool, yes: bool, older_than: str, speaker: str, as_json: bool) -
         raise UsageError(
             "command-line", f"{error}.", hint="trueup data gc --older-than 24h"
         ) from error
+    if remote:
+        collect_remote(remote, grace, speaker, dry_run=not yes or dry_run, as_json=as_json)
+        return
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
         found = collect(workspace, actor, grace, dry_run=not yes or dry_run)

@@ -32,9 +32,9 @@ class Counting:
         if self._status is not None:
             self._status.stop()
 
-    def tell(self, files: int, bytes_: int) -> None:
-        """Say how far it is."""
-        line = f"{self._verb} {plural(files, 'file')}, {size(bytes_)}"
+    def tell(self, files: int, bytes_: int, rate: str = "") -> None:
+        """Say how far it is, and how fast it goes if that is known."""
+        line = f"{self._verb} {plural(files, 'file')}, {size(bytes_)}{rate and f', {rate}'}"
         if self._status is not None:
             self._status.update(line)
         elif time.monotonic() - self._told > _EVERY_SECONDS:

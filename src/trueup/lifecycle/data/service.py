@@ -171,9 +171,12 @@ class Datasets:
         with self._state.read(actor) as connection:
             found = taking.known(connection, name, root)
             version = find(connection, name, selector or found.position.branch)
-            digests = [each.digest for each in table.versions(connection, name)]
+            listed = [each.digest for each in table.versions(connection, name)]
             position = taking.position_at(connection, found, version, selector)
         blobs = self._state.blobs
+        checkout.check_here(blobs, version)
+        elsewhere = blobs.missing(listed)
+        digests = [digest for digest in listed if digest not in elsewhere]
         source = taking.source_of(blobs, root, found)
         checkout.check_kind(source, version)
         cache = taking.cache_of(source)
@@ -378,6 +381,8 @@ class Datasets:
                 for each in names
                 for version in table.versions(connection, each) or [find(connection, each)]
             ]
+            pulled = {each: table.records(connection, each) for each in names}
+        versions = verifying.held(self._state.blobs, versions, pulled)
         return verifying.verify(self._state.blobs, versions, progress)
 
     def collect(

@@ -36,7 +36,16 @@ dataset_branches = sa.Table(
     sa.Column("branch", sa.String(100), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
 )
+# The digest of what remotes say of a version, for those that went to one or came from one.
+dataset_records = sa.Table(
+    "dataset_records",
+    metadata,
+    sa.Column("dataset", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("record", sa.String(80), nullable=False),
+)
 _t = dataset_versions.c
+_r = dataset_records.c
 _b = dataset_branches.c
 
 
@@ -111,6 +120,18 @@ def parents(connection: sa.Connection, name: str) -> dict[int, tuple[int, ...]]:
 def names(connection: sa.Connection) -> list[str]:
     """The datasets that have a version."""
     return list(connection.scalars(sa.select(_t.name).distinct().order_by(_t.name)))
+
+
+def records(connection: sa.Connection, dataset: str) -> dict[int, str]:
+    """The digests of the records of versions that remotes know."""
+    query = sa.select(_r.version, _r.record).where(_r.dataset == dataset)
+    return {row.version: row.record for row in connection.execute(query)}
+
+
+def note_record(connection: sa.Connection, dataset: str, version: int, record: str) -> None:
+    """Remember what remotes call a version."""
+    values = {"dataset": dataset, "version": version, "record": record}
+    connection.execute(dataset_records.insert().values(**values))
 
 
 def roots(connection: sa.Connection) -> list[str]:

@@ -52,6 +52,7 @@ class Link:
         self.folder = cache_folder
         self.cutting: Cutting = STANDARD
         self.tombstones: dict[str, Tombstone] = {}
+        self._is_fresh = False
 
     @property
     def shown(self) -> str:
@@ -87,7 +88,13 @@ class Link:
         self.tombstones = tombstones
         buried = self.buried()
         self.cache.bury(*buried)
+        self._is_fresh = True
         return known <= present and all(new <= old for new, old in zip(buried, before, strict=True))
+
+    def look(self) -> None:
+        """Refresh, unless that was done since this was made."""
+        if not self._is_fresh:
+            self.refresh()
 
     def buried(self) -> tuple[set[str], set[str]]:
         """The packs and the indexes that a tombstone names."""

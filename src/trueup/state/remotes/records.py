@@ -46,6 +46,16 @@ class Transferred(Record):
     packs: int = 0
     known: int = 0
 
+    def plus(self, other: Transferred) -> Transferred:
+        """Both together."""
+        return Transferred(
+            blobs=self.blobs + other.blobs,
+            size=self.size + other.size,
+            moved=self.moved + other.moved,
+            packs=self.packs + other.packs,
+            known=self.known + other.known,
+        )
+
 
 class Tombstone(Record):
     """Packs and indexes that nobody may count on any more; they are removed after a while.

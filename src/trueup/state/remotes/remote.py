@@ -97,25 +97,38 @@ class Remote:
     ) -> Transferred:
         """Fetch the blobs that are not here; every byte is checked.
 
+        What others pushed since this was made is found after `refresh`.
+
         Raises:
             NotFoundError: The remote does not have one of them.
             BackendError: It is damaged there, or the disk here is full.
         """
-        self._link.refresh()
+        self._link.look()
         return receiving.pull(self._link, blobs, wanted, progress)
 
     def read(self, wanted: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The bytes of small blobs of the remote, in any order, kept nowhere.
 
         Raises:
-            NotFoundError: It does not have one of them, as far as the last `refresh` knows.
+            NotFoundError: It does not have one of them.
         """
+        self._link.look()
         return fetching.read(self._link, wanted)
 
     def has(self, wanted: Iterable[str]) -> set[str]:
-        """Which of these blobs can be counted on, as far as the last `refresh` knows."""
+        """Which of these blobs can be counted on."""
+        self._link.look()
         keys = (digests.key(digest) for digest in wanted)
         return {digests.of_key(key) for key in self._link.cache.active(keys)}
+
+    def could_have(self, wanted: Iterable[str]) -> set[str]:
+        """Which of these blobs can be counted on; none where nothing was ever pushed."""
+        try:
+            return self.has(wanted)
+        except NotFoundError as error:
+            if error.code != "remote-empty":
+                raise
+            return set()
 
     def put_record(
         self, kind: str, name: str, raw: bytes, *, expected: str | None = None

@@ -92,6 +92,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset", "branch", name=op.f("pk_dataset_branches")),
     )
     op.create_table(
+        "dataset_records",
+        sa.Column("dataset", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("record", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "version", name=op.f("pk_dataset_records")),
+    )
+    op.create_table(
         "dataset_versions",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -542,6 +549,7 @@ def downgrade() -> None:
     op.drop_table("evaluations")
     op.drop_index(op.f("ix_dataset_versions_digest"), table_name="dataset_versions")
     op.drop_table("dataset_versions")
+    op.drop_table("dataset_records")
     op.drop_table("dataset_branches")
     op.drop_table("cursors")
     op.drop_table("commits_seen")

@@ -1,0 +1,187 @@
+"""What a push has to do: which branches move in the remote, and which versions go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from trueup.foundation.errors import ConflictError, NotFoundError
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.data import merging, sharing, table, walking
+from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.sharing import Head
+from trueup.ports.blobs import Blobs
+from trueup.state.remotes.remote import Remote
+
+
+class Local(NamedTuple):
+    """A dataset as it is here.
+
+    Attributes:
+        name: Its name.
+        versions: Its versions, by number.
+        branches: The newest version of each branch.
+        known: The records of versions that remotes know.
+        records: Digest and bytes of the record of every version.
+    """
+
+    name: str
+    versions: dict[int, DatasetVersion]
+    branches: dict[str, int]
+    known: dict[int, str]
+    records: dict[int, tuple[str, bytes]]
+
+    def lineage(self, version: int) -> set[int]:
+        """A version and all that it comes from."""
+        parents = {number: each.parents for number, each in self.versions.items()}
+        return merging.ancestors(parents, version)
+
+    def number_of(self, record: str) -> int:
+        """The version of a record; 0 if it is not here."""
+        return next((n for n, (digest, _) in self.records.items() if digest == record), 0)
+
+
+class BranchThere(NamedTuple):
+    """A branch here and in the remote.
+
+    Attributes:
+        name: Its name.
+        here: Its newest version here.
+        there: The newest version in the remote, by its number here; 0 if there is none.
+        tag: The state of the remote's record of it.
+    """
+
+    name: str
+    here: int
+    there: int
+    tag: str
+
+
+class Errand(NamedTuple):
+    """What is to be pushed of a dataset."""
+
+    local: Local
+    branches: list[BranchThere]
+
+    @property
+    def ahead(self) -> list[BranchThere]:
+        """The branches that shall move in the remote."""
+        return [branch for branch in self.branches if branch.there != branch.here]
+
+    @property
+    def shared(self) -> set[int]:
+        """The versions that are in the remote: what its branches come from."""
+        there = [self.local.lineage(branch.there) for branch in self.branches if branch.there]
+        return set().union(*there)
+
+    @property
+    def new(self) -> list[int]:
+        """The versions to send, oldest first."""
+        wanted = [self.local.lineage(branch.here) for branch in self.ahead]
+        return sorted(set().union(*wanted) - self.shared)
+
+
+def listed(there: Remote) -> dict[str, list[str]]:
+    """The datasets and branches of a remote."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(there.list_records(sharing.KIND)):
+        dataset, _, branch = name.partition("/")
+        found.setdefault(dataset, []).append(branch)
+    return found
+
+
+def head_there(there: Remote, dataset: str, branch: str) -> tuple[Head | None, str]:
+    """What a branch of the remote points at, and the tag of that; None if there is none."""
+    held = there.get_record(sharing.KIND, f"{dataset}/{branch}")
+    if held is None:
+        return None, ""
+    return sharing.read_head(held.raw, dataset, branch), held.tag
+
+
+def chosen(connection: sa.Connection, names: Iterable[str]) -> list[str]:
+    """The datasets to push.
+
+    Raises:
+        NotFoundError: There is no version of one.
+    """
+    known = table.names(connection)
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in known:
+            raise NotFoundError(
+                "dataset-not-found",
+                f"There is no version of a dataset '{name}'.{did_you_mean(name, known)}",
+                hint="trueup data list",
+            )
+    return wanted or known
+
+
+def local_of(connection: sa.Connection, name: str) -> Local:
+    """A dataset as it is here."""
+    versions = {each.version: each for each in table.versions(connection, name)}
+    known = table.records(connection, name)
+    return Local(
+        name,
+        versions,
+        {each.branch: each.version for each in table.branches(connection, name)},
+        known,
+        sharing.records_of(versions.values(), known),
+    )
+
+
+def errands_of(there: Remote, here: Iterable[Local]) -> list[Errand]:
+    """What is to be pushed.
+
+    Raises:
+        ConflictError: A branch of the remote holds versions that are not in this one.
+    """
+    errands = []
+    for local in here:
+        branches = []
+        for branch, newest in local.branches.items():
+            head, tag = head_there(there, local.name, branch)
+            number = local.number_of(head.record) if head else 0
+            if head and newest not in local.lineage(number) and number not in local.lineage(newest):
+                raise _apart(local, branch, number, head)
+            # Where the remote is ahead there is nothing to push.
+            ahead = newest if number and newest in local.lineage(number) else 0
+            branches.append(BranchThere(branch, number if ahead else newest, number, tag))
+        errands.append(Errand(local, branches))
+    return errands
+
+
+def _apart(local: Local, branch: str, there: int, head: Head) -> ConflictError:
+    subject = f"data:{local.name}@{branch}"
+    if there:
+        return ConflictError(
+            "branch-apart",
+            f"{subject} went apart: here it is at {local.versions[local.branches[branch]].ref}, "
+            f"in the remote at {local.versions[there].ref}.",
+            hint=f"trueup data merge {local.name} {there}",
+        )
+    return ConflictError(
+        "branch-apart",
+        f"{subject} of the remote has versions that are not here; the newest was pushed by "
+        f"{head.pushed_by}.",
+        hint=f"trueup data pull {local.name}",
+    )
+
+
+def wanted_of(there: Remote, blobs: Blobs, errand: Errand) -> Iterator[str]:
+    """All blobs of what is to be sent, and the records of the versions."""
+    local = errand.local
+    shared = [local.versions[branch.there].digest for branch in errand.branches if branch.there]
+    versions = [local.versions[number] for number in errand.new]
+    yield from walking.to_send(blobs, there, versions, shared)
+    yield from (local.records[version.version][0] for version in versions)
+
+
+def moves_of(errands: Iterable[Errand]) -> dict[str, str]:
+    """The branches that move in the remote, and the versions they move to."""
+    return {
+        f"data:{errand.local.name}@{branch.name}": errand.local.versions[branch.here].ref
+        for errand in errands
+        for branch in errand.ahead
+    }

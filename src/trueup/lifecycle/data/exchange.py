@@ -1,0 +1,358 @@
+"""Push and pull: versions and branches of data go to a remote and come from one.
+
+What lies below a branch of the remote is there whole, for a collector keeps it; so only shards
+that no such branch holds are walked. Read `sharing.py` for what a remote says of versions.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
+from trueup.foundation.records import Record, encode
+from trueup.foundation.references import Reference
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.data import locking, remotes, sharing, table, walking
+from trueup.lifecycle.data.errands import (
+    Errand,
+    chosen,
+    errands_of,
+    head_there,
+    listed,
+    local_of,
+    moves_of,
+    wanted_of,
+)
+from trueup.lifecycle.data.receiving import Received, receive
+from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.service import find
+from trueup.ports.blobs import Blobs
+from trueup.state.remotes.collection import GRACE
+from trueup.state.remotes.records import Collected, Progress, Transferred, nothing
+from trueup.state.remotes.remote import Remote
+from trueup.state.unit import State
+
+# A collector or another push may come between: then the same is done again.
+_ROUNDS: Final = 5
+_PART: Final = 2000
+
+
+class Pushed(Record):
+    """What a push did, or would do.
+
+    Attributes:
+        remote: Name of the remote.
+        branches: The branches that moved there, such as `data:flights@main`, and their versions.
+        moved: What was sent; in a dry run, at most what would be.
+        done: Whether anything was written, rather than only looked at.
+    """
+
+    remote: str
+    branches: dict[str, str]
+    moved: Transferred
+    done: bool = True
+
+
+class Pulled(Record):
+    """What a pull brought.
+
+    Attributes:
+        remote: Name of the remote.
+        received: Versions that are new here, branches that moved, and branches that went apart.
+        fetched: The versions whose bytes are here now.
+        moved: What was fetched.
+    """
+
+    remote: str
+    received: tuple[Received, ...]
+    fetched: tuple[str, ...]
+    moved: Transferred
+
+
+class Place(Record):
+    """A remote of the project.
+
+    Attributes:
+        name: What it is called here.
+        url: Where it is.
+        datasets: The datasets that it holds.
+        problem: Why it cannot be used, if it cannot.
+    """
+
+    name: str
+    url: str
+    datasets: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class Exchange:
+    """Verbs between this project and its remotes."""
+
+    def __init__(self, state: State, root: Path, home: Path) -> None:
+        self._state = state
+        self._root = root
+        self._cache = home / "cache" / "remotes"
+
+    def push(
+        self,
+        actor: Actor,
+        names: Iterable[str] = (),
+        remote: str = "",
+        *,
+        dry_run: bool = False,
+        progress: Progress = nothing,
+    ) -> Pushed:
+        """Send the branches of datasets, with all versions that they come from.
+
+        Args:
+            actor: Who.
+            names: Datasets; all of them without.
+            remote: Name of a remote; the default one without.
+            dry_run: Say what would be sent, at most.
+            progress: Told how many more blobs and bytes were sent.
+
+        Raises:
+            NotFoundError: There is no such dataset or remote, or bytes are not here.
+            ConflictError: A branch of the remote has versions that this one does not come from.
+            DeniedError: The actor or the credentials may not.
+        """
+        with self._state.read(actor, "data.write") as connection:
+            here = [local_of(connection, name) for name in chosen(connection, names)]
+        with self._opened(remote) as (name, there):
+            if dry_run:
+                return _foreseen(name, there, self._state.blobs, errands_of(there, here))
+            moves: dict[str, str] = {}
+            for _ in range(_ROUNDS):
+                errands = errands_of(there, here)
+                moves |= moves_of(errands)
+                moved = self._send(actor, there, errands, progress)
+                if moved is not None:
+                    self._note(actor, name, errands, moves)
+                    return Pushed(remote=name, branches=moves, moved=moved)
+            raise ConflictError(
+                "remote-busy",
+                f"The remote {there.shown} kept changing while this was pushed.",
+                hint="run the same command again",
+            )
+
+    def pull(
+        self,
+        actor: Actor,
+        wanted: Iterable[Reference] = (),
+        remote: str = "",
+        *,
+        progress: Progress = nothing,
+    ) -> Pulled:
+        """Learn all versions and branches of datasets, and fetch the bytes of some.
+
+        Args:
+            actor: Who.
+            wanted: Datasets, of which the newest versions are fetched, or versions; all datasets
+                without.
+            remote: Name of a remote; the default one without.
+            progress: Told how many more blobs and bytes were fetched.
+
+        Raises:
+            NotFoundError: There is no such dataset, version or remote.
+            BackendError: What arrived is damaged, or the disk is full.
+        """
+        with self._state.read(actor, "data.write"):
+            pass  # the permission alone: what is here is looked at later
+        with self._opened(remote) as (name, there):
+            there.refresh()
+            refs = listed(there)
+            asked = list(wanted) or [Reference(kind="data", name=dataset) for dataset in refs]
+            received = {
+                dataset: self._receive(actor, there, dataset, refs)
+                for dataset in dict.fromkeys(reference.name for reference in asked)
+            }
+            with self._state.read(actor) as connection:
+                versions = [
+                    version
+                    for reference in asked
+                    for version in _meant(connection, reference, received[reference.name])
+                ]
+                have = table.roots(connection)
+            with locking.keeping(self._root):
+                moved = walking.fetch(there, self._state.blobs, versions, have, progress)
+        return Pulled(
+            remote=name,
+            received=tuple(each for each in received.values() if each.is_news),
+            fetched=tuple(dict.fromkeys(version.ref for version in versions)),
+            moved=moved,
+        )
+
+    def remotes(self, actor: Actor) -> list[Place]:
+        """The remotes of the project, each asked once."""
+        with self._state.read(actor):
+            pass  # the permission alone: they stand in trueup.toml
+        found = []
+        for named in remotes.known(self._root):
+            try:
+                with Remote(named.url, self._cache) as there:
+                    datasets = tuple(listed(there))
+                    found.append(Place(name=named.name, url=there.shown, datasets=datasets))
+            except TrueupError as error:
+                url = named.url if error.code != "remote-url" else ""
+                found.append(Place(name=named.name, url=url, problem=error.message))
+        return found
+
+    def verify(
+        self, actor: Actor, remote: str = "", progress: Progress = nothing
+    ) -> list[walking.Wrong]:
+        """Read everything in a remote, and name what is not as it was written.
+
+        Raises:
+            NotFoundError: There is no such remote.
+        """
+        with self._state.read(actor):
+            pass  # the permission alone: nothing of the database is needed
+        with self._opened(remote) as (_, there):
+            faults = list(there.verify(progress))
+            bad = {fault.object for fault in faults}
+            heads = [
+                head
+                for dataset, branches in listed(there).items()
+                for branch in branches
+                if f"{sharing.KIND}/{dataset}/{branch}" not in bad
+                and (head := head_there(there, dataset, branch)[0]) is not None
+            ]
+            return list(walking.wrong(there, faults, heads))
+
+    def collect(
+        self, actor: Actor, remote: str = "", *, dry_run: bool = True, grace: timedelta = GRACE
+    ) -> Collected:
+        """Remove from a remote what no branch and no record there needs.
+
+        Raises:
+            NotFoundError: There is no such remote, or it lacks something that a branch needs.
+            ConflictError: Somebody else collects it.
+        """
+        with self._state.read(actor, "data.write"):
+            pass  # the permission alone: what is needed stands in the remote
+        with self._opened(remote) as (name, there):
+
+            def needed() -> Iterator[str]:
+                heads = [
+                    head
+                    for dataset, branches in listed(there).items()
+                    for branch in branches
+                    if (head := head_there(there, dataset, branch)[0]) is not None
+                ]
+                return walking.needed(there, heads)
+
+            done = there.collect(needed, dry_run=dry_run, grace=grace)
+        if not dry_run and (done.marked or done.removed):
+            with self._state.write(actor, "data.write") as unit:
+                counts = {"marked": done.marked, "removed": done.removed, "freed": done.freed}
+                unit.emit("data.remote-collected", f"data:{name}", data=counts)
+        return done
+
+    @contextmanager
+    def _opened(self, remote: str) -> Iterator[tuple[str, Remote]]:
+        meant = remotes.choose(self._root, remote)
+        with Remote(meant.url, self._cache) as there:
+            yield meant.name, there
+
+    def _send(
+        self, actor: Actor, there: Remote, errands: list[Errand], progress: Progress
+    ) -> Transferred | None:
+        """Send what is new, then move the branches; None if the remote changed meanwhile."""
+        if not any(errand.ahead for errand in errands):
+            return Transferred()
+        blobs = self._state.blobs
+        for errand in errands:
+            for raw in (errand.local.records[number][1] for number in errand.new):
+                if raw:
+                    blobs.put(raw)
+        moved = there.push(blobs, _all_wanted(there, blobs, errands), progress)
+        if not there.settled():
+            return None
+        for errand in errands:
+            for branch in errand.ahead:
+                lineage = errand.local.lineage(branch.here)
+                head = sharing.head_of(errand.local.records, lineage, actor.name, clock.now())
+                path = f"{errand.local.name}/{branch.name}"
+                if there.put_record(sharing.KIND, path, encode(head), expected=branch.tag) is None:
+                    return None
+        while not there.settled():  # a collector began in this very moment
+            moved = moved.plus(there.push(blobs, _all_wanted(there, blobs, errands), progress))
+        return moved
+
+    def _note(
+        self, actor: Actor, remote: str, errands: list[Errand], moves: dict[str, str]
+    ) -> None:
+        """Remember what the remote calls the versions now."""
+        if not moves:
+            return
+        with self._state.write(actor, "data.write") as unit:
+            for errand in errands:
+                local = errand.local
+                known = table.records(unit.connection, local.name)
+                for number in {n for b in errand.branches for n in local.lineage(b.here)}:
+                    if number not in known:
+                        record = local.records[number][0]
+                        table.note_record(unit.connection, local.name, number, record)
+            for subject, ref in moves.items():
+                unit.emit("data.pushed", subject, after=ref, data={"remote": remote})
+
+    def _receive(
+        self, actor: Actor, there: Remote, dataset: str, refs: dict[str, list[str]]
+    ) -> Received:
+        if dataset not in refs:
+            raise NotFoundError(
+                "remote-dataset",
+                f"The remote {there.shown} has no dataset '{dataset}'."
+                f"{did_you_mean(dataset, refs)}",
+                hint=f"trueup data push {dataset}   (in the project that has it)",
+            )
+        heads = {
+            branch: head
+            for branch in refs[dataset]
+            if (head := head_there(there, dataset, branch)[0]) is not None
+        }
+        with self._state.read(actor) as connection:
+            local = local_of(connection, dataset)
+        known = [digest for digest, _ in local.records.values()]
+        records = sharing.read_records(there, heads.values(), known)
+        return receive(self._state, actor, self._root, dataset, heads, records)
+
+
+def _meant(
+    connection: sa.Connection, reference: Reference, received: Received
+) -> list[DatasetVersion]:
+    """The versions whose bytes are wanted: the one that is named, else the newest of branches."""
+    if reference.selector:
+        return [find(connection, reference.name, reference.selector)]
+    there = {apart.there for apart in received.apart}
+    newest = {each.version for each in table.branches(connection, reference.name)}
+    newest |= {int(ref.rpartition("@")[2]) for ref in there}
+    return [each for each in table.versions(connection, reference.name) if each.version in newest]
+
+
+def _all_wanted(there: Remote, blobs: Blobs, errands: Iterable[Errand]) -> Iterator[str]:
+    return itertools.chain.from_iterable(
+        wanted_of(there, blobs, errand) for errand in errands if errand.ahead
+    )
+
+
+def _foreseen(name: str, there: Remote, blobs: Blobs, errands: list[Errand]) -> Pushed:
+    """What a push would send, at most: of large files only the changed chunks travel."""
+    count = size = known = 0
+    each = _all_wanted(there, blobs, errands)
+    while part := list(dict.fromkeys(itertools.islice(each, _PART))):
+        lacking = set(part) - there.could_have(part)
+        known += len(part) - len(lacking)
+        count += len(lacking)
+        size += sum(blobs.sizes(lacking).values())
+    moved = Transferred(blobs=count, size=size, known=known)
+    return Pushed(remote=name, branches=moves_of(errands), moved=moved, done=False)
