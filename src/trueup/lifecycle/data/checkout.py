@@ -196,9 +196,9 @@ def told(plan: Prepared, version: DatasetVersion, path: str) -> Moves:
     return Moves(
         ref=version.ref,
         path=path,
-        written=tuple(entry.path for entry, _ in plan.write),
-        removed=tuple(found.path for found in plan.remove),
-        left=tuple(plan.left),
+        written=tuple(sorted(entry.path for entry, _ in plan.write)),
+        removed=tuple(sorted(found.path for found in plan.remove)),
+        left=tuple(sorted(plan.left)),
         same=len(plan.same),
         size=sum(entry.size for entry, _ in plan.write),
     )
@@ -278,7 +278,7 @@ class _Writer:
         self._source = source
         self._link = link
         self._is_file = is_file
-        self._made: set[Path] = set()
+        self._folders: dict[Path, bool] = {}  # those that are there, and whether they are new
 
     def _where(self, path: str) -> Path:
         place = self._source.place
@@ -300,10 +300,10 @@ class _Writer:
     def write(self, part: list[tuple[Entry, Found | None]]) -> None:
         for entry, before in part:
             where = self._where(entry.path)
-            self._make_folder(where.parent)
+            is_new = self._make_folder(where.parent)
             if before is not None:
                 self._unchanged(where, before)
-            elif where.is_dir() and not where.is_symlink():
+            elif not is_new and where.is_dir() and not where.is_symlink():
                 _remove_empty(where)
         linked = [e for e, _ in part if e.mode not in (LINK, EXECUTABLE)]
         copied = [e for e, _ in part if e.mode == EXECUTABLE]
@@ -338,11 +338,14 @@ class _Writer:
                 (aside / "link").unlink()
             aside.rmdir()
 
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder of the dataset; a link in its place would lead out."""
-        if folder in self._made or folder == self._source.place.parent:
+    def _make_folder(self, folder: Path) -> bool:
+        """Make a folder of the dataset, and say whether it is new; a link there would lead out."""
+        known = self._folders.get(folder)
+        if known is not None:
+            return known
+        if folder == self._source.place.parent:
             folder.mkdir(parents=True, exist_ok=True)
-            return
+            return self._folders.setdefault(folder, False)
         self._make_folder(folder.parent)
         if folder.is_symlink():
             raise BackendError(
@@ -350,8 +353,9 @@ class _Writer:
                 f"{folder} became a symbolic link; nothing is written through it.",
                 hint=f"rm '{folder}'",
             )
+        is_new = not folder.exists()
         folder.mkdir(exist_ok=True)
-        self._made.add(folder)
+        return self._folders.setdefault(folder, is_new)
 
     def _unchanged(self, where: Path, found: Found) -> None:
         """Refuse to replace a file that was written since it was looked at."""

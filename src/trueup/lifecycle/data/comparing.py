@@ -127,7 +127,7 @@ def read(
 ) -> Iterator[Entry]:
     """The entries of some files, read now without keeping them."""
     return keeping.read_all(
-        source, unsure, expected, Hasher(), cache, check_links=False, progress=progress
+        source, unsure, expected, Hasher(), cache, links="look", progress=progress
     )
 
 

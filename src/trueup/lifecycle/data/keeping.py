@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from trueup.foundation import digests
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN, Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
-from trueup.lifecycle.data.tree import Found, found_at, leads_home
+from trueup.lifecycle.data.tree import Found, found_at, refused_link
 
 SMALL: Final = 64 << 10
 _GROUP: Final = 256
@@ -28,6 +28,7 @@ _GROUP_BYTES: Final = 16 << 20
 _THREADS: Final = min(8, (os.cpu_count() or 1) + 2)
 _TRIES: Final = 3
 
+LinkRule = Literal["refuse", "keep", "look"]
 Progress = Callable[[int, int], None]
 """Told, now and then, how many files and bytes were looked at so far."""
 
@@ -89,7 +90,7 @@ def read_all(
     into: Takes,
     cache: StatCache,
     *,
-    check_links: bool = True,
+    links: LinkRule = "refuse",
     progress: Progress = nothing,
 ) -> Iterator[Entry]:
     """The entries of all files of a walk, in order; what is not known to be kept is put.
@@ -100,14 +101,14 @@ def read_all(
         kept: Entries, in order, of which the store surely holds the bytes.
         into: Takes the bytes of the others.
         cache: Remembers what was read.
-        check_links: Whether links that lead out are refused.
+        links: Whether links are refused, kept if they stay inside, or only looked at.
         progress: Told how far it is.
 
     Raises:
         UsageError: A file cannot be part of a dataset.
         ConflictError: A file goes on changing while it is read.
     """
-    reader = _Reader(source, into, check_links=check_links)
+    reader = _Reader(source, into, links=links)
     waiting: deque[Future[list[tuple[Found, Entry]]] | list[_Item]] = deque()
     files = size = 0
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")
@@ -170,9 +171,9 @@ def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 
 
 class _Reader:
-    def __init__(self, source: Source, into: Takes, *, check_links: bool) -> None:
+    def __init__(self, source: Source, into: Takes, *, links: LinkRule) -> None:
         self._source = source
-        self._check_links = check_links
+        self._links = links
         self._is_folder = source.place.is_dir()
         self._place = str(source.place)
         self._into = into
@@ -231,17 +232,28 @@ class _Reader:
     def _link(self, item: _Item, where: str, shown: str) -> Entry:
         target = os.readlink(where)  # noqa: PTH115 (a Path would change the text)
         path = item.found.path
-        if leads_home(target, self._source.home):
-            was = item.was
-            if was is not None and Path(target) == self._source.locate(was.digest):
-                return was
+        was = item.was
+        if was is not None and was.mode != LINK and self._stands_for(target, was):
+            return was
+        if _leads_into(target, self._source.home):
             size = Path(where).stat().st_size
             return Entry(path, self._into.put_file(Path(where).resolve()), size, PLAIN)
-        if self._check_links:
+        if self._links == "refuse":
+            raise refused_link(shown)
+        if self._links == "keep":
             rules.check_name(target, shown)
             rules.check_link(path, target)
         raw = target.encode(errors="surrogateescape")
         return Entry(path, self._into.put(raw), len(raw), LINK)
+
+    def _stands_for(self, target: str, entry: Entry) -> bool:
+        """Whether a link leads to the store's own file: then it was checked out as a link."""
+        return target.startswith("/") and Path(target) == self._source.locate(entry.digest)
+
+
+def _leads_into(target: str, home: Path) -> bool:
+    """Whether a link leads into the state folder, so that it stands for the file itself."""
+    return target.startswith(f"{home}/") and ".." not in target.split("/")
 
 
 def _same(one: os.stat_result, two: os.stat_result) -> bool:

@@ -117,6 +117,8 @@ def shards(blobs: Reads, root: str) -> list[Shard]:
     except msgspec.MsgspecError as error:
         raise _malformed(root) from error
     _check_layout(decoded.layout)
+    if any(len(raw) != _DIGEST for _, raw, _, _ in decoded.shards):
+        raise _malformed(root)
     return [
         Shard(first, PREFIX + raw.hex(), files, size) for first, raw, files, size in decoded.shards
     ]

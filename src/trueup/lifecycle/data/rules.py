@@ -179,6 +179,12 @@ def unreadable(error: OSError, shown: str) -> TrueupError:
                 f"{shown} went away while it was being read.",
                 hint="wait until nothing writes there, then run this again",
             )
+        case errno.ELOOP:
+            return ConflictError(
+                "dataset-changing",
+                f"{shown} was replaced by a symbolic link while it was being read.",
+                hint="wait until nothing writes there, then run this again",
+            )
         case errno.EACCES | errno.EPERM:
             return UsageError(
                 "dataset-file-unreadable",

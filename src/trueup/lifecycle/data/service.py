@@ -426,15 +426,16 @@ class Datasets:
         with locking.keeping(root):
             with blobs.batch() as batch:
                 digest = taking.read(source, found, how, blobs, batch).digest
-            taken = found.based_on
-            if taken is None or taken.digest != digest:
-                taking.check_not_behind(found)
-                kept = taking.described(blobs, found, digest)
-                with self._state.write(actor, "data.write") as unit:
-                    making = taking.Making(is_file=is_file, message=how.message)
-                    taken = taking.write_down(unit, blobs, found, kept, making)
-        taking.stand_at(root, found, taken)
-        return taken
+            if found.based_on is not None and found.based_on.digest == digest:
+                taking.stand_at(root, found, found.based_on)
+                return found.based_on
+            taking.check_not_behind(found)
+            kept = taking.described(blobs, found, digest)
+            making = taking.Making(is_file=is_file, message=how.message)
+            with self._state.write(actor, "data.write") as unit:
+                taken = taking.write_down(unit, blobs, found, kept, making)
+                taking.stand_at(root, found, taken)
+                return taken
 
     def _forward(
         self, actor: Actor, found: Known, ours: DatasetVersion, other: DatasetVersion

@@ -69,14 +69,8 @@ class StatCache:
                     self._gone.append((row[0],))
                     row = next(rows, None)
                 if row is not None and row[0] == path:
-                    same = row[1:6] == (
-                        found.dev,
-                        found.ino,
-                        found.size,
-                        found.mtime_ns,
-                        found.ctime_ns,
-                    )
-                    trusted = same and _is_settled(found, row[7])
+                    # dev, ino, size, mtime and ctime, in the same order in both
+                    trusted = row[1:6] == found[2:] and _is_settled(found, row[7])
                     yield Known(found, digests.of_key(row[6]) if trusted else "")
                     row = next(rows, None)
                 else:
@@ -114,7 +108,10 @@ class StatCache:
         # '0' follows '/', so this range is what lies below the place, in the order of a walk.
         upper = self._prefix[:-1] + "0" if self._prefix else "\U0010ffff"
         try:
-            yield from connection.execute(_RANGE, (self._prefix, upper))
+            cursor = connection.execute(_RANGE, (self._prefix, upper))
+            # Many at a time: every row gives up the interpreter to the threads that walk ahead.
+            while rows := cursor.fetchmany(_AT_ONCE):
+                yield from rows
         except sqlite3.Error:
             return
 

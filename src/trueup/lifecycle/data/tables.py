@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -80,6 +80,10 @@ def load(blobs: Blobs, version: DatasetVersion) -> pl.DataFrame:
         raw = blobs.get(entry.digest)  # checks the bytes against the digest
         with _readable(suffix, shown):
             frame = _lazy(raw, suffix).collect()
+        if frames and _says_nothing(suffix, frame.height, frame.columns, frames[0].columns):
+            continue
+        if frames and _says_nothing(suffix, frames[0].height, frames[0].columns, frame.columns):
+            frames = []
         if frames:
             schema = {name: str(kind) for name, kind in frames[0].schema.items()}
             rules.same_columns(shown, {n: str(k) for n, k in frame.schema.items()}, schema)
@@ -96,13 +100,26 @@ def load(blobs: Blobs, version: DatasetVersion) -> pl.DataFrame:
 def _together(blobs: Blobs, entries: Iterable[Entry], shown: str) -> Table:
     rows = 0
     columns: dict[str, str] = {}
+    first = ""
     for entry in entries:
         if is_table(entry):
             found = _of_file(blobs, entry, f"{shown}/{entry.path}")
-            columns = columns or found.columns
+            names = found.columns.keys()
+            if columns and _says_nothing(entry.path, found.rows, names, columns):
+                continue
+            if not rows and _says_nothing(first, 0, columns, names):
+                columns = {}
+            columns, first = columns or found.columns, first or entry.path
             rules.same_columns(f"{shown}/{entry.path}", found.columns, columns)
             rows += found.rows or 0
     return Table(rows, columns) if columns else Table()
+
+
+def _says_nothing(
+    path: str, rows: int | None, names: Collection[str], expected: Collection[str]
+) -> bool:
+    """Whether a file is CSV without rows but with these columns: its types are no evidence."""
+    return path.endswith(".csv") and not rows and set(names) == set(expected)
 
 
 def _after(blobs: Blobs, before: Table, changes: list[Change], shown: str) -> Table | None:
@@ -113,6 +130,9 @@ def _after(blobs: Blobs, before: Table, changes: list[Change], shown: str) -> Ta
             if entry is None or not is_table(entry):
                 continue
             found = _of_file(blobs, entry, f"{shown}/{entry.path}")
+            names = found.columns.keys()
+            if _says_nothing(entry.path, found.rows, names, before.columns):
+                continue
             if found.columns != before.columns:
                 return None
             rows += sign * (found.rows or 0)

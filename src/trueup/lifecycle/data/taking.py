@@ -131,7 +131,8 @@ def known(connection: sa.Connection, name: str, root: Path, path: str = "") -> K
     head = table.head(connection, name, position.branch)
     based_on = head
     if position.version and (head is None or head.version != position.version):
-        based_on = table.version(connection, name, position.version) or head
+        noted = table.version(connection, name, position.version)
+        based_on = noted if noted is not None and noted.digest == position.digest else head
     return Known(
         name,
         path,
@@ -153,13 +154,13 @@ def position_at(
 
 
 def stand_at(root: Path, found: Known, taken: DatasetVersion) -> None:
-    """Note that the work files are a version, unless somebody noted a newer one meanwhile."""
-    branch = found.position.branch
-    now = worktree.position(root, found.name)
-    if now != found.position and now.branch == branch and now.version > taken.version:
-        return
-    here = Position(branch=branch, version=taken.version, digest=taken.digest)
-    if now != here:
+    """Note that the work files are a version.
+
+    Done before the transaction that makes the version ends, so that no other process sees the
+    version without the note. A note of a version that was never made counts for nothing.
+    """
+    here = Position(branch=found.position.branch, version=taken.version, digest=taken.digest)
+    if worktree.position(root, found.name) != here:
         worktree.stand(root, found.name, here)
 
 
@@ -215,7 +216,7 @@ def cache_of(source: Source) -> StatCache:
 def walked(source: Source) -> Iterator[Found]:
     """The files that lie there, whatever they are; none where there is no place."""
     if source.place.exists():
-        yield from tree.walk(source.place, source.shown, links="keep", home=source.home)
+        yield from tree.walk(source.place, source.shown, links="keep")
 
 
 def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> Seen:
@@ -232,16 +233,17 @@ def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> S
     if found.based_on is not None:
         kept = manifest.entries(blobs, found.based_on.digest)
     cache = cache_of(source)
-    files = tree.walk(
-        source.place, source.shown, links=how.links, clashes=how.clashes, home=source.home
-    )
+    # The reader refuses links: it knows those that stand for a file of the store.
+    files = tree.walk(source.place, source.shown, links="keep", clashes=how.clashes)
     told = [(0, 0)]
 
     def progress(count: int, size: int) -> None:
         told[0] = (count, size)
         how.progress(count, size)
 
-    entries = keeping.read_all(source, cache.recall(files), kept, into, cache, progress=progress)
+    entries = keeping.read_all(
+        source, cache.recall(files), kept, into, cache, links=how.links, progress=progress
+    )
     first = next(entries, None)
     if first is None:
         raise tree.nothing_there(found.name, found.path)

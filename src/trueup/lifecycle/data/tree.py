@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ Links = Literal["refuse", "keep"]
 
 # Folders read ahead of the one whose files are being given: a slow disk is asked several at once.
 _AHEAD: Final = 8
+_SLOW_SECONDS: Final = 50e-6  # for each file of a folder: about 3 from memory
 _KINDS: Final = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -93,16 +95,14 @@ def walk(
     *,
     links: Links = "refuse",
     clashes: bool = True,
-    home: Path | None = None,
 ) -> Iterator[Found]:
     """All files of a dataset, in the order of their paths.
 
     Args:
         place: The file or folder, absolute.
         shown: The same as the user wrote it, for messages.
-        links: Whether symbolic links are kept as links or refused.
+        links: Whether symbolic links are told of or refused.
         clashes: Whether names that differ only in case are let pass.
-        home: The state folder: links into it are files that were checked out as links.
 
     Raises:
         NotFoundError: There is nothing at the place.
@@ -114,10 +114,10 @@ def walk(
         raise rules.unreadable(error, shown) from error
     if not stat.S_ISDIR(top.st_mode):
         rules.check_name(place.name, shown)
-        yield found_at(place.name, _mode_of(top.st_mode, str(place), shown, links, home), top)
+        yield found_at(place.name, _mode_of(top.st_mode, shown, links), top)
         return
     with ThreadPoolExecutor(2, thread_name_prefix="walk") as pool:
-        yield from _Walk(pool, str(place), shown, links, clashes, home).below("")
+        yield from _Walk(pool, str(place), shown, links, clashes).below("")
 
 
 class _Walk:
@@ -130,14 +130,14 @@ class _Walk:
         shown: str,
         links: Links,
         clashes: bool,
-        home: Path | None,
     ) -> None:
         self._pool = pool
         self._place = place
         self._shown = shown
         self._links = links
         self._clashes = clashes
-        self._home = home
+        self._ahead: dict[str, Future[_Folder]] = {}
+        self._is_slow = False
 
     def below(self, folder: str) -> Iterator[Found]:
         """The files of the folders still to visit; a stack rather than calls in calls."""
@@ -149,26 +149,29 @@ class _Walk:
             elif isinstance(item, list):
                 yield from item
             else:
-                stack.append(self._visit(item.result()))
+                ahead = self._ahead.pop(item, None)
+                stack.append(self._visit(ahead.result() if ahead else self._read(item)))
 
-    def _visit(self, parts: _Folder) -> Iterator[list[Found] | Future[_Folder]]:
-        waiting = iter([part for part in parts if isinstance(part, str)])
-        ahead: deque[Future[_Folder]] = deque()
-        for path in islice(waiting, _AHEAD):
-            ahead.append(self._pool.submit(self._read, path))
+    def _visit(self, parts: _Folder) -> Iterator[list[Found] | str]:
+        """Runs of files and paths of folders, in order; on a slow disk some folders are read ahead.
+
+        On a fast one that would only make threads wait for each other.
+        """
+        folders = deque(part for part in parts if isinstance(part, str))
         for part in parts:
-            if isinstance(part, list):
-                yield part
-                continue
-            yield ahead.popleft()
-            for path in islice(waiting, 1):
-                ahead.append(self._pool.submit(self._read, path))
+            if isinstance(part, str):
+                folders.popleft()
+                for path in islice(folders, _AHEAD if self._is_slow else 0):
+                    if path not in self._ahead:
+                        self._ahead[path] = self._pool.submit(self._read, path)
+            yield part
 
     def _read(self, folder: str) -> _Folder:
         """One folder: sorted so that `a.b` comes before `a/b`, as the whole paths do."""
         where = f"{self._place}/{folder}" if folder else self._place
         shown = f"{self._shown}/{folder}" if folder else self._shown
         prefix = f"{folder}/" if folder else ""
+        began = time.perf_counter()
         files: dict[str, os.stat_result] = {}
         folders: list[str] = []
         try:
@@ -180,6 +183,8 @@ class _Walk:
                         files[entry.name] = entry.stat(follow_symlinks=False)
         except OSError as error:
             raise rules.unreadable(error, shown) from error
+        entries = len(files) + len(folders) + 1
+        self._is_slow = time.perf_counter() - began > _SLOW_SECONDS * entries
         folders = [name for name in folders if name not in rules.RESERVED]
         for name in rules.RESERVED & files.keys():  # a Git work tree's `.git` may be a file
             del files[name]
@@ -191,20 +196,26 @@ class _Walk:
         for bound in bounds:
             end = bisect_left(names, bound, start)
             if end > start:
-                parts.append([self._found(prefix + n, files[n]) for n in names[start:end]])
+                parts.append(self._all_found(prefix, names[start:end], files))
             parts.append(prefix + bound[:-1])
             start = end
         if start < len(names):
-            parts.append([self._found(prefix + n, files[n]) for n in names[start:]])
+            parts.append(self._all_found(prefix, names[start:], files))
         return parts
 
-    def _found(self, path: str, status: os.stat_result) -> Found:
-        mode = _REGULAR.get(status.st_mode)
-        return found_at(path, mode or self._mode(status.st_mode, path), status)
+    def _all_found(
+        self, prefix: str, names: list[str], files: dict[str, os.stat_result]
+    ) -> list[Found]:
+        found: list[Found] = []
+        for name in names:
+            status = files[name]
+            path = prefix + name
+            mode = _REGULAR.get(status.st_mode) or self._mode(status.st_mode, path)
+            found.append(found_at(path, mode, status))
+        return found
 
     def _mode(self, mode: int, path: str) -> int:
-        where, shown = f"{self._place}/{path}", f"{self._shown}/{path}"
-        return _mode_of(mode, where, shown, self._links, self._home)
+        return _mode_of(mode, f"{self._shown}/{path}", self._links)
 
 
 def found_at(path: str, mode: int, status: os.stat_result) -> Found:
@@ -224,23 +235,23 @@ def found_at(path: str, mode: int, status: os.stat_result) -> Found:
     )
 
 
-def leads_home(target: str, home: Path) -> bool:
-    """Whether a link leads into the state folder, so that it stands for the file itself."""
-    return target.startswith(f"{home}/") and ".." not in target.split("/")
+def refused_link(shown: str) -> UsageError:
+    """The error for a symbolic link where none may be."""
+    return UsageError(
+        "dataset-link",
+        f"{shown} is a symbolic link; a dataset holds files.",
+        hint="trueup data add PATH --links keep   (keeps the link itself)",
+    )
 
 
-def _mode_of(mode: int, where: str, shown: str, links: Links, home: Path | None) -> int:
+def _mode_of(mode: int, shown: str, links: Links) -> int:
     kind = stat.S_IFMT(mode)
     if kind == stat.S_IFREG:
         return EXECUTABLE if mode & stat.S_IXUSR else PLAIN
     if kind == stat.S_IFLNK:
-        if links == "keep" or (home and leads_home(str(Path(where).readlink()), home)):
+        if links == "keep":
             return LINK
-        raise UsageError(
-            "dataset-link",
-            f"{shown} is a symbolic link; a dataset holds files.",
-            hint="trueup data add PATH --links keep   (keeps the link itself)",
-        )
+        raise refused_link(shown)
     raise UsageError(
         "dataset-special-file",
         f"{shown} is {_KINDS.get(kind, 'no regular file')}; a dataset holds files.",
