@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import listing, plural
-from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.pipeline import capturing, discovery, rules, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
 from trueup.lifecycle.runs.features.collecting import collect
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
+
+if TYPE_CHECKING:  # it would bring NumPy into a run that reuses everything
+    from trueup.lifecycle.models.records import ModelVersion
 
 
 class Trained(NamedTuple):

@@ -20,6 +20,7 @@ _PYTHON = tuple(
     Path(path).resolve() for key in ("stdlib", "platstdlib") if (path := sysconfig.get_path(key))
 )
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+_SURELY_NOT = tuple(f"{folder}/" for folder in (*_PYTHON, _TRUEUP))
 
 _project: ContextVar[Path | None] = ContextVar("trueup_project", default=None)
 
@@ -30,6 +31,8 @@ def is_first_party(file: str) -> bool:
     if is_cell(file):
         return True
     if not file or file.startswith("<"):
+        return False
+    if file.startswith(_SURELY_NOT):  # most files, without asking the file system
         return False
     path = Path(file).resolve()
     if _INSTALLED & set(path.parts) or path.is_relative_to(_TRUEUP):
