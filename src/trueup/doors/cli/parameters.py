@@ -22,3 +22,23 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
             )
         pairs[name.strip()] = value
     return pairs
+
+
+def share(text: str) -> float:
+    """A share as people write it: `5%` or `0.05`.
+
+    Raises:
+        UsageError: It is no number between none and all.
+    """
+    number, percent, _ = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(
+            "share-malformed",
+            f"'{text}' is no share between 0% and 100%.",
+            hint="trueup run --verify-cache 5%",
+        )
+    return value

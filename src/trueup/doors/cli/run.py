@@ -9,7 +9,7 @@ from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.doors.cli import output, plan, run_preview, series_options
 from trueup.doors.cli.grammar import Command
-from trueup.doors.cli.parameters import pairs
+from trueup.doors.cli.parameters import pairs, share
 from trueup.doors.cli.run_progress import Steps
 from trueup.doors.cli.series_options import Many
 from trueup.foundation.actor import Actor
@@ -58,6 +58,12 @@ from trueup.lifecycle.runs.records import Metric, RunOptions
     default=None,
     help="Show all that steps print; without a terminal this is so by itself.",
 )
+@click.option(
+    "--verify-cache",
+    default="0",
+    metavar="SHARE",
+    help="Compute this share of the reused results again and compare, such as 5%.",
+)
 @series_options.options
 @output.as_option
 @output.json_option
@@ -71,6 +77,7 @@ def command(
     workers: int,
     engine: str,
     logs: bool | None,
+    verify_cache: str,
     speaker: str,
     as_json: bool,
     many: Many,
@@ -80,7 +87,13 @@ def command(
     PIPELINE may be left out when there is one. Takes snapshots of the data, reuses every step
     whose code and inputs did not change, and registers the candidate as a new model version.
     """
-    options = RunOptions(engine=engine, workers=workers, from_step=from_step, only_step=only_step)
+    options = RunOptions(
+        engine=engine,
+        workers=workers,
+        from_step=from_step,
+        only_step=only_step,
+        verify_cache=share(verify_cache),
+    )
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)
         if many.is_wanted:

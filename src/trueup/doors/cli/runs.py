@@ -162,6 +162,11 @@ def _print(detail: RunDetail, costs: Costs) -> None:
             ("no", "step", "state", "took", "CPU", "memory", "rows", "why"),
             [_step(step) for step in detail.steps],
         )
+    if detail.findings:
+        output.blank()
+        output.show(Text("came out otherwise although nothing had changed:", style="yellow"))
+        for found in detail.findings:
+            output.show(Text(f"  {found}"))
     for made in detail.reproductions:
         output.blank()
         when = f"made again {words.moment(made.reproduced_at)} by {made.reproduced_by}"

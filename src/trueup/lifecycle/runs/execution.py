@@ -28,6 +28,7 @@ from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepP
 from trueup.lifecycle.runs.resolution import Resolution
 from trueup.lifecycle.runs.scheduler import Cancelled, Scheduler
 from trueup.lifecycle.runs.service import Runs
+from trueup.lifecycle.runs.verification import Verification
 from trueup.ports.engine import Engine, Program
 from trueup.ports.loading import load
 from trueup.state.unit import State
@@ -110,6 +111,13 @@ def execute(
             dirty=dirty,
             cause=cause,
         )
+        if options.verify_cache:
+
+            def tell(words: str) -> None:
+                progress(_notice(run, words))
+
+            share = options.verify_cache
+            lookup.verification = Verification(state, actor, run.id, share, tell)
         folder = logs.folder_of(root, run.id)
         recorder = Recorder(state, actor, run, folder, progress)
 
@@ -165,6 +173,10 @@ def _to_the_end(runs: Runs, actor: Actor, run: Run, scheduler: Scheduler) -> Run
         shown = InternalError("internal", f"{type(error).__name__}: {error}")
         _record_failure(runs, actor, run, shown)
         raise
+
+
+def _notice(run: Run, words: str) -> StepProgress:
+    return StepProgress(run=run.id, step="", position=0, total=0, state="notice", notice=words)
 
 
 def _program(

@@ -18,6 +18,7 @@ from trueup.lifecycle.runs import addressing
 from trueup.lifecycle.runs.calls import Call
 from trueup.lifecycle.runs.resolution import Items, Resolution, arguments_of
 from trueup.lifecycle.runs.scheduling import Need
+from trueup.lifecycle.runs.verification import Verification
 from trueup.state.unit import State
 
 
@@ -54,6 +55,7 @@ class Lookup:
         self._root = root
         self._resolution = resolution
         self._again = again
+        self.verification: Verification | None = None
 
     def of(
         self, node: Node, lists: Mapping[str, Items], numbers: Sequence[int], need: Need
@@ -85,7 +87,10 @@ class Lookup:
         answers: list[Call | Found] = []
         for call in calls:
             entry = known.get(call.key)
-            if entry is not None and here[call.key]:
+            if entry is not None and here[call.key] and self._is_verified(entry):
+                why = (f"it is computed again to verify the cache; run {entry.run} made it",)
+                answers.append(call._replace(why=why))
+            elif entry is not None and here[call.key]:
                 why = (f"nothing it depends on has changed since run {entry.run}",)
                 answers.append(Found(call.item, entry.outputs, call.key, why))
             elif entry is not None:
@@ -100,6 +105,8 @@ class Lookup:
         """What the cache keeps of a call that finished; nothing if it is not to be cached."""
         if call.components is None:
             return None
+        if self.verification is not None:
+            self.verification.compare(call.name, call.key, outputs)
         return CacheEntry(
             key=call.key,
             step=call.step.name,
@@ -113,6 +120,9 @@ class Lookup:
     def metrics(self, outputs: StoredValue) -> dict[str, float]:
         """The numbers in a result."""
         return values.metrics(self._blobs, outputs)
+
+    def _is_verified(self, entry: CacheEntry) -> bool:
+        return self.verification is not None and self.verification.takes(entry)
 
     def _is_here(self, entry: CacheEntry) -> bool:
         return values.is_present(self._blobs, entry.outputs)

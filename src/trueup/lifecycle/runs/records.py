@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
-from trueup.lifecycle.runs.reproduction import Reproduction
+from trueup.lifecycle.runs.reproduction import Reproduction, StepDifference
 
 RunState = Literal["running", "finished", "failed", "interrupted", "lost"]
 StepState = Literal["finished", "failed", "interrupted", "skipped"]
@@ -244,12 +244,17 @@ class Metric(Record):
 
 
 class RunDetail(Record):
-    """A run with its steps in order, its metrics, and the attempts that did not finish."""
+    """A run with its steps in order, its metrics, and the attempts that did not finish.
+
+    `findings` are results that came out otherwise when the cache was verified, and
+    `reproductions` say how it went to make the run again.
+    """
 
     run: Run
     steps: tuple[StepRun, ...]
     metrics: tuple[Metric, ...]
     reproductions: tuple[Reproduction, ...] = ()
+    findings: tuple[StepDifference, ...] = ()
     failures: tuple[StepAttempt, ...] = ()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.pipeline import table as pipeline_table
+from trueup.lifecycle.pipeline.records import CacheEntry, Difference
 from trueup.lifecycle.runs import process, reproductions, rules, table
 from trueup.lifecycle.runs.records import (
     BY_HAND,
@@ -30,9 +31,12 @@ from trueup.lifecycle.runs.records import (
     RunState,
     StepAttempt,
 )
-from trueup.lifecycle.runs.reproduction import Reproduction
+from trueup.lifecycle.runs.reproduction import Reproduction, StepDifference
 from trueup.lifecycle.runs.requests import service as requests
+from trueup.state import eventlog
 from trueup.state.unit import State, Unit
+
+NOT_REPRODUCIBLE: Final = "step.not-reproducible"
 
 
 class Runs:
@@ -206,6 +210,7 @@ class Runs:
                 steps=tuple(table.steps(connection, run_id)),
                 metrics=tuple(table.metrics(connection, run_id)),
                 reproductions=tuple(reproductions.of_run(connection, run_id)),
+                findings=tuple(_findings(connection, run_id)),
                 failures=tuple(table.failures(connection, run_id)),
             )
 
@@ -239,6 +244,32 @@ class Runs:
         with self._state.read(actor) as connection:
             _found(connection, run_id)
             return tuple(table.attempts(connection, run_id, step))
+
+    def not_reproducible(
+        self,
+        actor: Actor,
+        run_id: str,
+        step: str,
+        before: CacheEntry,
+        differences: Sequence[Difference],
+    ) -> None:
+        """Record that a step came out otherwise although nothing it depends on has changed.
+
+        Args:
+            actor: Who runs it.
+            run_id: The run that computed it again.
+            step: Name of the step.
+            before: The result that was kept.
+            differences: What differs.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.write(actor, "runs.write") as unit:
+            run = _found(unit.connection, run_id)
+            first = [builtins(each) for each in differences[:20]]
+            data = {"step": step, "key": before.key, "run": before.run, "differences": first}
+            unit.emit(NOT_REPRODUCIBLE, run.ref, data=data)
 
     def reproduced(self, actor: Actor, made: Reproduction) -> None:
         """Record that a run was made again, and the verdict.
@@ -320,6 +351,14 @@ def _found(connection: sa.Connection, run_id: str) -> Run:
             hint="trueup runs list",
         )
     return run
+
+
+def _findings(connection: sa.Connection, run_id: str) -> Iterator[StepDifference]:
+    for event in eventlog.about(connection, f"run:{run_id}"):
+        if event.type == NOT_REPRODUCIBLE:
+            for each in event.data["differences"]:
+                difference = msgspec.convert(each, Difference)
+                yield StepDifference(step=event.data["step"], difference=difference)
 
 
 def _as_record(error: TrueupError) -> RunError:
