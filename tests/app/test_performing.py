@@ -28,6 +28,7 @@ from .conftest import git
 
 ACTOR = service("automation")
 
+SLOT = clock.now() - timedelta(minutes=1)  # the one slot of today that is due
 PIPELINE = """\
 import os
 import time
@@ -47,8 +48,8 @@ def wait(rows) -> int:
     return rows.height
 
 
-@pipeline(schedule="* * * * *")
-def minutely():
+@pipeline(schedule="MINUTE HOUR * * *")
+def daily():
     wait(data("rows"))
 """
 PLAN = """\
@@ -84,7 +85,9 @@ def project(_git_knows_who: None, tmp_path: Path) -> Iterator[Workspace]:
     (root / ".gitignore").write_text(".trueup/\n__pycache__/\n")
     (root / "trueup.toml").write_text(PLAN)
     (root / "data" / "rows.csv").write_text("a\n1\n2\n")
-    (root / "pipelines" / "minutely.py").write_text(PIPELINE)
+    minute, hour = SLOT.strftime("%M %H").split()
+    text = PIPELINE.replace("MINUTE", minute).replace("HOUR", hour)
+    (root / "pipelines" / "daily.py").write_text(text)
     git(root, "init", "--quiet")
     git(root, "add", ".")
     git(root, "commit", "--quiet", "-m", "start")
@@ -119,13 +122,13 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def due_once(project: Workspace) -> None:
-    """One slot was missed, and the next one is far away."""
+    """One slot was missed, and the next one comes tomorrow."""
     with project.state.database.writing() as connection:
         known = Schedule(
-            pipeline="minutely",
-            schedule="* * * * *",
+            pipeline="daily",
+            schedule=f"{SLOT:%M %H} * * *",
             timezone="UTC",
-            looked_at=clock.now() - timedelta(minutes=1),
+            looked_at=SLOT - timedelta(minutes=1),
         )
         schedules.add(connection, known)
 
@@ -220,7 +223,7 @@ def lease(project: Workspace) -> Lease:
 
 
 def asked(project: Workspace) -> RunRequest:
-    wish = Wish(pipeline="minutely", kind="call", cause="call:1", reason="somebody asked")
+    wish = Wish(pipeline="daily", kind="call", cause="call:1", reason="somebody asked")
     return project.requests.ask(ACTOR, wish)
 
 
@@ -252,7 +255,7 @@ def test_who_comes_late_may_not_begin(project: Workspace) -> None:
 
 
 def test_what_cannot_begin_has_failed_and_says_why(project: Workspace) -> None:
-    (project.root / "pipelines" / "minutely.py").write_text("no python")
+    (project.root / "pipelines" / "daily.py").write_text("no python")
     git(project.root, "commit", "--quiet", "-am", "break it")
     request = asked(project)
     project.requests.claim(ACTOR, lease(project), 1)
@@ -260,7 +263,7 @@ def test_what_cannot_begin_has_failed_and_says_why(project: Workspace) -> None:
     failed = project.requests.show(ACTOR, request.run)
     assert failed.error is not None
     assert (failed.state, failed.error.code) == ("failed", "pipeline-import-failed")
-    with pytest.raises(NotFoundError, match=r"minutely\.py"):
+    with pytest.raises(NotFoundError, match=r"daily\.py"):
         project.runs.show(ACTOR, request.run)
 
 

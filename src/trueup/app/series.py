@@ -119,6 +119,7 @@ def perform_part(workspace: Workspace, how: How, part: Part) -> Outcome:
             how.pipeline,
             part.parameters,
             cause=part.cause,
+            options=how.options,
             allow_dirty=how.allow_dirty,
             register=how.register,
         )

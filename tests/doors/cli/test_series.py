@@ -32,6 +32,9 @@ def scoring(x: float = 1.0, times: int = 1):
 """
 
 
+HERE = ("--engine", "inprocess://")
+
+
 @pytest.fixture
 def many(project: Path) -> Path:
     """A project with a pipeline of partitions and one of parameters."""
@@ -42,19 +45,19 @@ def many(project: Path) -> Path:
 
 
 def test_a_back_fill_ends_with_a_summary_and_says_what_failed(many: Path, trueup: Trueup) -> None:
-    filled = trueup("run", "monthly", "--partition", "2013-02..2013-04")
+    filled = trueup("run", "monthly", "--partition", "2013-02..2013-04", *HERE)
     assert filled.code == 7
     assert re.search(r"2013-03 +\S+ failed +run:\w+ +–? +.*no rows in March", filled.out)
     assert len(re.findall(r"2013-0\d +\S+ finished +run:", filled.out)) == 2
     assert "1 of 3 runs failed" in filled.err
     assert "trueup run monthly --partition 2013-02..2013-04" in filled.err
-    again = trueup("run", "monthly", "--partition", "2013-02,2013-04")
+    again = trueup("run", "monthly", "--partition", "2013-02,2013-04", *HERE)
     assert again.code == 0
     assert again.err.count("was done before") == 2
 
 
 def test_a_back_fill_as_data_is_one_document(many: Path, trueup: Trueup) -> None:
-    filled = trueup("run", "monthly", "--partition", "2013-02..2013-03", "--json")
+    filled = trueup("run", "monthly", "--partition", "2013-02..2013-03", "--json", *HERE)
     assert filled.code == 7
     states = [outcome["state"] for outcome in filled.data["outcomes"]]  # type: ignore[index]
     assert states == ["finished", "failed"]
@@ -62,7 +65,15 @@ def test_a_back_fill_as_data_is_one_document(many: Path, trueup: Trueup) -> None
 
 def test_a_sweep_ends_with_its_runs_side_by_side(many: Path, trueup: Trueup) -> None:
     swept = trueup(
-        "run", "scoring", "--sweep", "x=0.1,0.3", "--sweep", "times=1..2", "--by", "score:max"
+        "run",
+        "scoring",
+        "--sweep",
+        "x=0.1,0.3",
+        "--sweep",
+        "times=1..2",
+        "--by",
+        "score:max",
+        *HERE,
     )
     assert swept.code == 0, swept.err
     assert re.match(r"run +times +x +score +state +took *\n", swept.out)
@@ -80,13 +91,21 @@ def test_a_sweep_ends_with_its_runs_side_by_side(many: Path, trueup: Trueup) -> 
 def test_a_search_runs_as_often_as_it_is_told(many: Path, trueup: Trueup) -> None:
     pytest.importorskip("optuna")
     searched = trueup(
-        "run", "scoring", "--search", "4", "--by", "score:max", "x=0.01..10:log", "times=1..3"
+        "run",
+        "scoring",
+        "--search",
+        "4",
+        "--by",
+        "score:max",
+        "x=0.01..10:log",
+        "times=1..3",
+        *HERE,
     )
     assert searched.code == 0, searched.err
     assert len(re.findall(r"^run:", searched.out, re.MULTILINE)) == 4
     more: Any = trueup(
         *("run", "scoring", "--search", "5", "--by", "score:max", "x=0.01..10:log"),
-        *("times=1..3", "--json"),
+        *("times=1..3", "--json", *HERE),
     ).data
     states = [outcome["state"] for outcome in more["outcomes"]]
     assert states == ["skipped"] * 4 + ["finished"]

@@ -101,8 +101,9 @@ def command(
             from trueup.doors.cli import series  # loads much that a single run does not need
 
             actor = workspace.speaking_as(speaker)
-            _require_plan(workspace, actor)
-            how = How(pipeline=found.name, actor=actor, allow_dirty=allow_dirty)
+            if not dry_run:
+                _require_plan(workspace, actor)
+            how = How(pipeline=found.name, actor=actor, options=options, allow_dirty=allow_dirty)
             series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
             return
         parameters = found.parse(pairs(given))
