@@ -184,6 +184,12 @@ class Exchange:
                 have = table.roots(connection)
             with locking.keeping(self._root):
                 moved = walking.fetch(there, self._state.blobs, versions, have, progress)
+        with self._state.write(actor, "data.write") as unit:
+            for version in versions:
+                if table.note_held(unit.connection, version.name, version.version):
+                    unit.emit(
+                        "data.pulled", version.ref, after=version.digest, data={"remote": name}
+                    )
         return Pulled(
             remote=name,
             received=tuple(each for each in received.values() if each.is_news),
@@ -301,7 +307,7 @@ class Exchange:
                 for number in {n for b in errand.branches for n in local.lineage(b.here)}:
                     if number not in known:
                         record = local.records[number][0]
-                        table.note_record(unit.connection, local.name, number, record)
+                        table.note_record(unit.connection, local.name, number, record, is_held=True)
             for subject, ref in moves.items():
                 unit.emit("data.pushed", subject, after=ref, data={"remote": remote})
 

@@ -104,14 +104,14 @@ def receive(
             same = _same(versions, known, record, parents)
             if same:
                 numbers[digest] = same
-                table.note_record(unit.connection, dataset, same, digest)
+                table.note_record(unit.connection, dataset, same, digest, is_held=True)
                 known[same] = digest
                 continue
             number = sharing.number_for(record, parents, set(versions))
             versions[number] = sharing.version_of(record, number, parents)
             numbers[digest] = number
             table.insert(unit.connection, versions[number])
-            table.note_record(unit.connection, dataset, number, digest)
+            table.note_record(unit.connection, dataset, number, digest, is_held=False)
             arrived.append(Arrival(ref=versions[number].ref, there=record.number))
             unit.emit(
                 "data.version-received",

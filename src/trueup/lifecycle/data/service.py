@@ -380,9 +380,8 @@ class Datasets:
                 version
                 for each in names
                 for version in table.versions(connection, each) or [find(connection, each)]
+                if version.version not in table.elsewhere(connection, each)
             ]
-            pulled = {each: table.records(connection, each) for each in names}
-        versions = verifying.held(self._state.blobs, versions, pulled)
         return verifying.verify(self._state.blobs, versions, progress)
 
     def collect(

@@ -43,6 +43,8 @@ dataset_records = sa.Table(
     sa.Column("dataset", sa.String(100), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("record", sa.String(80), nullable=False),
+    # False for a version of which only the name was pulled.
+    sa.Column("is_held", sa.Boolean, nullable=False),
 )
 _t = dataset_versions.c
 _r = dataset_records.c
@@ -128,10 +130,26 @@ def records(connection: sa.Connection, dataset: str) -> dict[int, str]:
     return {row.version: row.record for row in connection.execute(query)}
 
 
-def note_record(connection: sa.Connection, dataset: str, version: int, record: str) -> None:
-    """Remember what remotes call a version."""
-    values = {"dataset": dataset, "version": version, "record": record}
+def note_record(
+    connection: sa.Connection, dataset: str, version: int, record: str, *, is_held: bool
+) -> None:
+    """Remember what remotes call a version, and whether its bytes are here."""
+    values = {"dataset": dataset, "version": version, "record": record, "is_held": is_held}
     connection.execute(dataset_records.insert().values(**values))
+
+
+def note_held(connection: sa.Connection, dataset: str, version: int) -> bool:
+    """Remember that a version's bytes are here now; False if that was known."""
+    where = (_r.dataset == dataset, _r.version == version, ~_r.is_held)
+    return bool(
+        connection.execute(dataset_records.update().where(*where).values(is_held=True)).rowcount
+    )
+
+
+def elsewhere(connection: sa.Connection, dataset: str) -> set[int]:
+    """The versions of which only the name was pulled."""
+    query = sa.select(_r.version).where(_r.dataset == dataset, ~_r.is_held)
+    return set(connection.scalars(query))
 
 
 def roots(connection: sa.Connection) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final, TypeVar
@@ -53,24 +53,6 @@ class Verified(Record, kw_only=True):
     blobs: int
     size: int
     broken: tuple[Broken, ...]
-
-
-def held(
-    blobs: Blobs, versions: list[DatasetVersion], pulled: Mapping[str, Mapping[int, str]]
-) -> list[DatasetVersion]:
-    """The versions without those of which only the name was pulled.
-
-    Args:
-        blobs: The store.
-        versions: The versions.
-        pulled: By dataset, the versions that a remote knows.
-    """
-    elsewhere = blobs.missing([version.digest for version in versions])
-    return [
-        version
-        for version in versions
-        if version.digest not in elsewhere or version.version not in pulled[version.name]
-    ]
 
 
 def verify(blobs: Blobs, versions: list[DatasetVersion], progress: Progress = nothing) -> Verified:

@@ -96,6 +96,7 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("record", sa.String(length=80), nullable=False),
+        sa.Column("is_held", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("dataset", "version", name=op.f("pk_dataset_records")),
     )
     op.create_table(
