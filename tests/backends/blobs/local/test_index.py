@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from trueup.backends.blobs.local import Backend
+from trueup.backends.blobs.local import Backend, index
+from trueup.backends.blobs.local.index import Index
+from trueup.backends.blobs.local.packed import Growing
 from trueup.foundation import digests
 from trueup.foundation.errors import BackendError
 
@@ -131,6 +133,41 @@ def test_a_store_of_an_older_trueup_is_read_and_not_copied(tmp_path: Path) -> No
     assert is_complete(store.folder)
 
 
+def test_a_pack_taken_in_and_rewritten_by_others_is_not_indexed_again(tmp_path: Path) -> None:
+    mine, other = Index(tmp_path / "blobs"), open_store(tmp_path / "blobs")
+    growing = Growing(tmp_path / "blobs")
+    for raw in CONTENTS:
+        growing.writer.add(raw)
+    mine.prepare()
+    sealed = growing.seal(mine.packs)
+    numbers = mine._opened.write(lambda c: index._announce(c, [sealed]))
+    other.delete(NAMES[100:])
+    assert not (other.folder / "packs" / f"{sealed.name}.pack").exists()
+    rows = [(e.key, numbers[sealed.name], *e[1:], 0) for e in sealed.entries]
+    mine._opened.write(lambda c: index._insert(c, rows))
+    assert other.missing(NAMES) == set(NAMES[100:])
+    assert dict(other.get_many(NAMES[:100])) == dict(zip(NAMES, CONTENTS[:100], strict=False))
+    assert not list(other.verify())
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("UPDATE blobs SET offset = offset + 1 WHERE digest = ?", "wrong place"),
+        ("UPDATE blobs SET size = size + 1 WHERE digest = ?", "wrong place"),
+        ("UPDATE blobs SET digest = zeroblob(32) WHERE digest = ?", "does not hold it"),
+    ],
+)
+def test_an_index_that_disagrees_with_a_footer_is_named(
+    folder: Path, change: str, problem: str
+) -> None:
+    with sqlite3.connect(folder / "index.db") as connection:
+        connection.execute(change, (digests.key(NAMES[7]),))
+    connection.close()
+    [damage] = open_store(folder).verify()
+    assert (damage.place, problem in damage.problem) == ("index.db", True)
+
+
 def test_a_locked_index_is_an_error_that_names_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +198,7 @@ with store.batch() as batch:
 for number in range(3):
     child = os.fork()
     if not child:
+        assert store._index._opened._connection is None, "the parent's connection is not ours"
         with store.batch() as batch:
             batch.put(b"of a child %d" % number)
             batch.put_file(Path(sys.argv[2]))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from trueup.backends.blobs.local import Backend, sources
-from trueup.foundation import digests, packs
+from trueup.foundation import clock, digests, packs
 from trueup.foundation.errors import UsageError
 
 
@@ -19,10 +20,13 @@ def store(tmp_path: Path) -> Backend:
     return Backend(f"local://{tmp_path / 'blobs'}")
 
 
-@pytest.mark.parametrize("size", [1000, 200_000, 3 << 20])
+@pytest.mark.parametrize(
+    ("size", "large"), [(1000, 1 << 30), (200_000, 1 << 30), (3 << 20, 1 << 30), (3 << 20, 1 << 20)]
+)
 def test_a_file_that_changes_while_it_is_read_is_kept_under_the_digest_of_what_was_read(
-    store: Backend, tmp_path: Path, size: int
+    store: Backend, tmp_path: Path, size: int, large: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sources, "_SYNC_EVERY", large)
     path, stop = tmp_path / "restless", threading.Event()
     path.write_bytes(b"0" * size)
 
@@ -120,6 +124,34 @@ def test_a_removal_that_was_killed_is_undone(store: Backend) -> None:
     path.rename(store.folder / f"leaving-{digest[3:]}")
     assert not store.has(digest)
     assert Backend(f"local://{store.folder}").get(digest) == b"leaving"
+
+
+def test_a_blob_renewed_while_it_is_being_removed_stays(
+    store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, rename = clock.now(), Path.rename
+    with clock.held_at(now - timedelta(days=2)):
+        digest = store.put(b"old")
+
+    def rename_after_renewing(path: Path, target: Path) -> Path:
+        if target.name.startswith("leaving-"):
+            assert store.put(b"old") == digest
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_after_renewing)
+    assert store.delete([digest], stored_before=now - timedelta(days=1)) == 0
+    assert store.get(digest) == b"old"
+
+
+def test_equal_blobs_make_packs_of_different_names(tmp_path: Path) -> None:
+    # Else a pack being removed could be one that somebody is writing anew.
+    names = set()
+    for number in range(2):
+        store = Backend(f"local://{tmp_path / str(number)}")
+        with store.batch() as batch:
+            batch.put(b"equal")
+        names |= {path.name for path in (store.folder / "packs").iterdir()}
+    assert len(names) == 2
 
 
 def test_a_hard_link_that_cannot_be_made_becomes_a_copy(store: Backend, tmp_path: Path) -> None:
