@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import threading
@@ -118,28 +119,37 @@ def test_a_leftover_is_removed_when_it_is_old_and_nobody_holds_it(
     assert not held.exists()
 
 
-def test_a_removal_that_was_killed_is_undone(store: Backend) -> None:
-    digest = store.put(b"leaving")
-    path = store.local_path(digest)
-    path.rename(store.folder / f"leaving-{digest[3:]}")
-    assert not store.has(digest)
-    assert Backend(f"local://{store.folder}").get(digest) == b"leaving"
-
-
-def test_a_blob_renewed_while_it_is_being_removed_stays(
+def test_a_blob_renewed_while_a_collector_looks_at_it_stays(
     store: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, rename = clock.now(), Path.rename
+    now, look = clock.now(), os.open
     with clock.held_at(now - timedelta(days=2)):
         digest = store.put(b"old")
 
-    def rename_after_renewing(path: Path, target: Path) -> Path:
-        if target.name.startswith("leaving-"):
-            assert store.put(b"old") == digest
-        return rename(path, target)
+    def look_late(path: Path, *how: int) -> int:
+        monkeypatch.setattr(os, "open", look)
+        assert store.put(b"old") == digest  # the collector has seen that it is old
+        return look(path, *how)
 
-    monkeypatch.setattr(Path, "rename", rename_after_renewing)
+    monkeypatch.setattr(os, "open", look_late)
     assert store.delete([digest], stored_before=now - timedelta(days=1)) == 0
+    assert store.get(digest) == b"old"
+
+
+def test_a_blob_removed_while_it_is_renewed_is_written_again(
+    store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, lock = clock.now(), fcntl.flock
+    with clock.held_at(now - timedelta(days=2)):
+        digest = store.put(b"old")
+
+    def lock_late(handle: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        assert store.delete([digest], stored_before=now - timedelta(days=1)) == 3
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    assert store.put(b"old") == digest
     assert store.get(digest) == b"old"
 
 

@@ -41,7 +41,6 @@ class Backend:
         self._index = Index(self.folder)
         with writing(self.folder):
             remove_leftovers(self.folder)
-            self._wholes.restore_leaving()
 
     def put(self, raw: bytes) -> str:
         """Keep the bytes and return their digest."""

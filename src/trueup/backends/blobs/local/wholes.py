@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from trueup.backends.blobs.local.index import YOUNG
 from trueup.foundation import clock, digests
 from trueup.foundation.configuration import make_private
 
-_LEAVING = "leaving-"
 _SHARD = re.compile(r"[0-9a-f]{2}\Z")
 _NAME = re.compile(r"[0-9a-f]{62}\Z")
 
@@ -46,12 +46,13 @@ class Wholes:
         if found is None:
             return False
         now = clock.now()
-        if now - _moment(found) > YOUNG:
-            stamp = round(now.timestamp() * 1e9)
-            try:
-                os.utime(self.path(key), ns=(stamp, stamp))
-            except FileNotFoundError:
+        if now - _moment(found) <= YOUNG:
+            return True
+        with _locked(self.path(key), fcntl.LOCK_SH) as handle:
+            if handle is None:
                 return False
+            stamp = round(now.timestamp() * 1e9)
+            os.utime(handle, ns=(stamp, stamp))
         return True
 
     def renew_many(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -110,29 +111,39 @@ class Wholes:
         found = self.stat(key)
         if found is None or (stored_before and _moment(found) >= stored_before):
             return 0
-        # Somebody may renew it at this very moment: take it away first, then look again.
         path = self.path(key)
-        leaving = self.folder / f"{_LEAVING}{key.hex()}"
-        with suppress(FileNotFoundError):
-            path.rename(leaving)
-            found = leaving.stat()
-            if stored_before and _moment(found) >= stored_before:
-                leaving.rename(path)
+        with _locked(path, fcntl.LOCK_EX) as handle:
+            if handle is None:
                 return 0
-            leaving.unlink()
+            found = os.fstat(handle)
+            if stored_before and _moment(found) >= stored_before:
+                return 0
+            path.unlink()
         return found.st_size
-
-    def restore_leaving(self) -> None:
-        """Put back what a removal that was killed had taken away: it may have been renewed."""
-        for path in self.folder.glob(_LEAVING + "*"):
-            name = path.name.removeprefix(_LEAVING)
-            if _NAME.match(name[2:]):
-                with suppress(FileNotFoundError):
-                    path.rename(self.path(bytes.fromhex(name)))
 
     def stored_at(self, found: os.stat_result) -> datetime:
         """The moment that the age of a file says."""
         return _moment(found)
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[int | None]:
+    """An open blob that nobody removes, or nobody renews, meanwhile; nothing if it is gone."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        with suppress(OSError):  # without locks the moment between looking and acting is short
+            fcntl.flock(handle, how)
+        try:
+            same = path.stat().st_ino == os.fstat(handle).st_ino
+        except FileNotFoundError:
+            same = False
+        yield handle if same else None
+    finally:
+        os.close(handle)
 
 
 def digest_of(first: int, name: str) -> str:
