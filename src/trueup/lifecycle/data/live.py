@@ -93,15 +93,16 @@ def roots(connection: sa.Connection) -> Iterator[tuple[str, str]]:
                     yield reason, digest
 
 
-def tables(connection: sa.Connection) -> list[sa.Table]:
+def tables(connection: sa.Connection) -> list[sa.TableClause]:
     """All tables as the database itself knows them, data versions first."""
-    found = sa.MetaData()
-    found.reflect(connection)
-    first = dataset_versions.name
-    return sorted(found.tables.values(), key=lambda table: (table.name != first, table.name))
+    found = [
+        sa.table(name, *(sa.column(column["name"], column["type"]) for column in columns))
+        for (_schema, name), columns in sa.inspect(connection).get_multi_columns().items()
+    ]
+    return sorted(found, key=lambda table: (table.name != dataset_versions.name, table.name))
 
 
-def text_columns(table: sa.Table) -> list[sa.Column[object]]:
+def text_columns(table: sa.TableClause) -> list[sa.ColumnElement[object]]:
     """The columns of a table that may hold digests that keep something alive."""
     return [
         column

@@ -1,0 +1,204 @@
+"""`trueup data`: files to versions and back on the command line."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from trueup.app.wiring import open_workspace
+from trueup.doors.cli.main import run
+from trueup.foundation import digests
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
+    """Runs a command in a project with the folder `data/images`: exit code, data, words."""
+    root = tmp_path / "project"
+    (root / "data/images").mkdir(parents=True)
+    (root / "trueup.toml").write_text('[project]\nname = "p"\nobjective = "Try"\n')
+    (root / "data/images/a.jpg").write_bytes(b"1")
+    monkeypatch.chdir(root)
+
+    def called(*words: str) -> tuple[int, str, str]:
+        code = run(["data", *words])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return called
+
+
+def decoded(told: tuple[int, str, str]) -> object:
+    assert told[0] == 0, told
+    return msgspec.json.decode(told[1])
+
+
+def test_a_folder_goes_through_its_life(call: Call) -> None:
+    code, out, err = call("add", "data/images", "-m", "first")
+    assert (code, out.split()[0], "1 file" in out) == (0, "data:images@1", True)
+    assert "trueup data show data:images@1" in err
+    assert "as before" in call("add", "data/images")[1]
+    Path("data/images/b.jpg").write_bytes(b"2")
+    code, out, err = call("status")
+    assert (code, "added    b.jpg" in out, "trueup data add data/images" in err) == (0, True, True)
+    assert call("snapshot", "images")[1].startswith("data:images@2")
+    assert "images" in call("list")[1]
+    assert "first" in call("log", "images")[1]
+    code, out, _ = call("checkout", "images@1")
+    assert (code, "1 removed" in out, Path("data/images/b.jpg").exists()) == (0, True, False)
+    assert "a.jpg" in call("show", "data:images")[1]
+    assert "as they were kept" in call("verify")[1]
+
+
+def test_branches_and_merges(call: Call) -> None:
+    call("add", "data/images")
+    assert "data:images@trial" in call("branch", "images", "trial")[1]
+    Path("data/images/a.jpg").write_bytes(b"trial")
+    call("add", "data/images")
+    call("checkout", "images@main")
+    Path("data/images/b.jpg").write_bytes(b"main")
+    code, _, err = call("merge", "images", "trial")
+    assert (code, "dataset-unkept" in err) == (4, True)
+    call("add", "data/images")
+    code, out, _ = call("merge", "images", "trial")
+    assert (code, out.split()[0]) == (0, "data:images@4")
+    assert Path("data/images/a.jpg").read_bytes() == b"trial"
+    assert Path("data/images/b.jpg").read_bytes() == b"main"
+    assert call("branch", "images", "trial", "--delete")[0] == 0
+    listed = call("branch", "images")[1]
+    assert ("main" in listed, "trial" in listed) == (True, False)
+
+
+def test_everything_can_be_had_as_json(call: Call) -> None:
+    added = decoded(call("add", "data/images", "--json"))
+    assert isinstance(added, dict)
+    assert (added["name"], added["version"], added["files"], added["rows"]) == (
+        "images",
+        1,
+        1,
+        None,
+    )
+    (status,) = decoded(call("status", "images", "--json"))  # type: ignore[misc]
+    assert (status["version"], status["added"]) == (1, [])
+    assert decoded(call("checkout", "images", "--json"))["same"] == 1  # type: ignore[index]
+    assert len(decoded(call("log", "images", "--json"))) == 1  # type: ignore[arg-type]
+    assert decoded(call("branch", "images", "--json")) == [
+        {"dataset": "images", "branch": "main", "version": 1}
+    ]
+    made = decoded(call("branch", "images", "trial", "--json"))
+    assert made == {"dataset": "images", "branch": "trial", "version": 1}
+    assert decoded(call("verify", "--json"))["broken"] == []  # type: ignore[index]
+    found = decoded(call("gc", "--json"))
+    assert (found["done"], found["freed"]) == (False, 0)  # type: ignore[index]
+    code, out, _ = call("checkout", "imags", "--json")
+    problem = msgspec.json.decode(out)
+    assert (code, problem["code"], "images" in problem["detail"]) == (3, "dataset-not-found", True)
+
+
+def test_paths_are_read_from_where_one_stands(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("data")
+    assert call("add", "images")[1].startswith("data:images@1")
+    assert call("add", "../data/images")[1].startswith("data:images@1")
+    code, _, err = call("add", "../../elsewhere")
+    assert (code, "dataset-outside" in err) == (2, True)
+
+
+def test_several_paths_are_several_datasets(call: Call) -> None:
+    Path("data/rows.csv").write_text("a\n1\n2\n")
+    code, out, _ = call("add", "data/images", "data/rows.csv")
+    assert (code, [line.split()[0] for line in out.splitlines()]) == (
+        0,
+        ["data:images@1", "data:rows@1"],
+    )
+    assert "2 rows" in out
+    assert call("add", "data/images", "data/rows.csv", "--name", "both")[0] == 2
+
+
+def test_a_dry_run_keeps_nothing(call: Call) -> None:
+    code, out, _ = call("add", "data/images", "--dry-run")
+    assert (code, "nothing was kept" in out) == (0, True)
+    assert call("log", "images")[0] == 3
+
+
+def test_changed_files_are_safe_and_the_cure_is_named(call: Call) -> None:
+    call("add", "data/images")
+    Path("data/images/a.jpg").write_bytes(b"2")
+    call("add", "data/images")
+    Path("data/images/a.jpg").write_bytes(b"mine")
+    code, _, err = call("checkout", "images@1")
+    assert (code, "a.jpg" in err, "trueup data add data/images" in err) == (4, True, True)
+    assert Path("data/images/a.jpg").read_bytes() == b"mine"
+    assert "1 file would be written" in call("checkout", "images@1", "--force", "--dry-run")[1]
+    assert call("checkout", "images@1", "--force")[0] == 0
+    assert Path("data/images/a.jpg").read_bytes() == b"1"
+
+
+def test_damage_is_named_and_fails(call: Call) -> None:
+    Path("data/images/big").write_bytes(b"x" * 100_000)
+    call("add", "data/images")
+    with open_workspace(Path.cwd()) as workspace:
+        blob = workspace.state.blobs.local_path(digests.of_bytes(b"x" * 100_000))
+    blob.chmod(0o600)
+    blob.write_bytes(b"y" * 100_000)
+    code, out, err = call("verify")
+    assert (code, "data:images@1" in out, "big" in out, "damaged" in err) == (8, True, True, True)
+    problem = msgspec.json.decode(call("verify", "--json")[1])
+    assert problem["code"] == "data-damaged"
+    assert problem["context"]["broken"][0]["path"] == "big"
+
+
+def test_gc_only_looks_unless_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("add", "data/images")
+    assert "stays" in call("gc")[1]
+    code, _, err = call("gc", "--older-than", "1m")
+    assert (code, "gc-too-young" in err) == (2, True)
+    code, _, err = call("gc", "--older-than", "soon")
+    assert (code, "soon" in err) == (2, True)
+    assert call("gc", "--yes")[0] == 0
+    assert call("verify")[0] == 0
+    monkeypatch.setenv("TRUEUP_BLOBS", f"local://{Path.cwd().parent}/shared")
+    code, _, err = call("gc")
+    assert (code, "gc-shared-store" in err) == (2, True)
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_nothing_half_written(call: Call) -> None:
+    for number in range(400):
+        Path(f"data/images/{number}").write_bytes(bytes([number % 256]) * 20_000)
+    program = (
+        "import os, signal, sys\n"
+        "from trueup.lifecycle.data import keeping\n"
+        "read, seen = keeping._Reader.read_group, []\n"
+        "def told(self, group):\n"
+        "    seen.append(group)\n"
+        "    if len(seen) == 2:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return read(self, group)\n"
+        "keeping._Reader.read_group = told\n"
+        "from trueup.doors.cli.main import run\n"
+        "sys.exit(run(['data', 'add', 'data/images']))\n"
+    )
+    source = str(Path(__file__).parents[3] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": source, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert call("log", "images")[0] == 3
+    assert call("add", "data/images")[0] == 0
+    shutil.rmtree("data/images")
+    assert call("checkout", "images")[0] == 0
+    assert len(list(Path("data/images").iterdir())) == 401
