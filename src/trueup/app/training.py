@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trueup.app import sharing
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
@@ -65,26 +66,34 @@ def train(
         dataset: workspace.datasets.snapshot(actor, dataset, workspace.root)
         for dataset in drawn.datasets
     }
-    run = execute(
-        workspace.state,
-        actor,
-        workspace.root,
-        pipeline,
-        parameters,
-        data=snapshots,
-        options=options,
-        commit=origin.commit,
-        dirty=origin.is_dirty,
-        capture=lambda reached: capturing.capture(
-            workspace.state.blobs,
+    shared = sharing.results_of(workspace, options, progress)
+    try:
+        run = execute(
+            workspace.state,
+            actor,
             workspace.root,
-            origin.commit,
+            pipeline,
+            parameters,
+            data=snapshots,
+            options=options,
+            commit=origin.commit,
             dirty=origin.is_dirty,
-            reached=reached,
-        ),
-        cause=cause,
-        progress=progress,
-    )
+            capture=lambda reached: capturing.capture(
+                workspace.state.blobs,
+                workspace.root,
+                origin.commit,
+                dirty=origin.is_dirty,
+                reached=reached,
+            ),
+            cause=cause,
+            shared=shared,
+            progress=progress,
+        )
+        if shared is not None:
+            sharing.send(workspace, actor, run, shared, progress)
+    finally:
+        if shared is not None:
+            shared.close()
     steps = workspace.runs.show(actor, run.id).steps
     if defined := collect(workspace.state.blobs, drawn, steps, workspace.root):
         workspace.features.define(actor, run.id, defined)

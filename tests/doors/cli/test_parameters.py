@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trueup.doors.cli.parameters import share
+from trueup.doors.cli.parameters import a_share
 from trueup.foundation.errors import UsageError
 
 
@@ -12,10 +12,10 @@ from trueup.foundation.errors import UsageError
     ("text", "value"), [("5%", 0.05), ("0.05", 0.05), ("100 %", 1.0), ("0", 0.0)]
 )
 def test_a_share_is_a_percentage_or_a_fraction(text: str, value: float) -> None:
-    assert share(text) == pytest.approx(value)
+    assert a_share(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["", "x", "101%", "-1%", "nan", "2"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no share between"):
-        share(text)
+        a_share(text)

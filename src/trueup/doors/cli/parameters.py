@@ -24,7 +24,7 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def share(text: str) -> float:
+def a_share(text: str) -> float:
     """A share as people write it: `5%` or `0.05`.
 
     Raises:

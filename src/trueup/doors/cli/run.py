@@ -9,7 +9,7 @@ from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.doors.cli import output, plan, run_preview, series_options
 from trueup.doors.cli.grammar import Command
-from trueup.doors.cli.parameters import pairs, share
+from trueup.doors.cli.parameters import a_share, pairs
 from trueup.doors.cli.run_progress import Steps
 from trueup.doors.cli.series_options import Many
 from trueup.foundation.actor import Actor
@@ -64,6 +64,7 @@ from trueup.lifecycle.runs.records import Metric, RunOptions
     metavar="SHARE",
     help="Compute this share of the reused results again and compare, such as 5%.",
 )
+@click.option("--share", is_flag=True, help="Share the results through the project's remote.")
 @series_options.options
 @output.as_option
 @output.json_option
@@ -78,6 +79,7 @@ def command(
     engine: str,
     logs: bool | None,
     verify_cache: str,
+    share: bool,
     speaker: str,
     as_json: bool,
     many: Many,
@@ -92,7 +94,8 @@ def command(
         workers=workers,
         from_step=from_step,
         only_step=only_step,
-        verify_cache=share(verify_cache),
+        verify_cache=a_share(verify_cache),
+        share=share,
     )
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)

@@ -43,6 +43,12 @@ def entries(connection: sa.Connection, keys: Sequence[str]) -> dict[str, CacheEn
     return found
 
 
+def of_run(connection: sa.Connection, run_id: str) -> list[CacheEntry]:
+    """The results that a run made, by key."""
+    query = sa.select(step_cache).where(step_cache.c.run == run_id).order_by(step_cache.c.key)
+    return [_record(row) for row in connection.execute(query)]
+
+
 def latest(connection: sa.Connection, step: str) -> CacheEntry | None:
     """The newest result of a step, under any key: what a miss is explained against."""
     query = (

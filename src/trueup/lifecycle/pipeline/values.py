@@ -284,7 +284,8 @@ class _Store:
         if wrong:
             raise self._refuse(where, f"has the key {wrong[0]!r}; keys must be text")
         parts = {key: self.keep(item, f"{where}[{key!r}]") for key, item in value.items()}
-        digest = digests.of_record([[key, item.digest] for key, item in parts.items()])
+        # Sorted, as they come back from a record: the order of a dict is not kept.
+        digest = digests.of_record([[key, item.digest] for key, item in sorted(parts.items())])
         return StoredValue(kind="parts", digest=digest, parts=parts)
 
     def _model(self, value: Any, where: str) -> StoredValue:

@@ -28,6 +28,7 @@ from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepP
 from trueup.lifecycle.runs.resolution import Resolution
 from trueup.lifecycle.runs.scheduler import Cancelled, Scheduler
 from trueup.lifecycle.runs.service import Runs
+from trueup.lifecycle.runs.sharing import SharedResults
 from trueup.lifecycle.runs.verification import Verification
 from trueup.ports.engine import Engine, Program
 from trueup.ports.loading import load
@@ -36,6 +37,11 @@ from trueup.state.unit import State
 
 def nothing(_progress: StepProgress) -> None:
     """Tell nobody."""
+
+
+def notice(words: str, run_id: str = "") -> StepProgress:
+    """Something to be told about a run as a whole."""
+    return StepProgress(run=run_id, step="", position=0, total=0, state="notice", notice=words)
 
 
 def no_capture(_reached: Iterable[str]) -> str:
@@ -56,6 +62,7 @@ def execute(
     dirty: bool = False,
     capture: Callable[[Iterable[str]], str] = no_capture,
     cause: Cause = BY_HAND,
+    shared: SharedResults | None = None,
     progress: Callable[[StepProgress], None] = nothing,
 ) -> Run:
     """Run a pipeline to its end and record everything about it.
@@ -72,6 +79,7 @@ def execute(
         dirty: Whether files differ from it.
         capture: Keeps the code, given the files it reaches; returns the digest of its record.
         cause: What the run is made for.
+        shared: Results of others, looked up where this project has none.
         progress: Called as steps start and end.
 
     Returns:
@@ -111,10 +119,11 @@ def execute(
             dirty=dirty,
             cause=cause,
         )
+        lookup.shared = shared
         if options.verify_cache:
 
             def tell(words: str) -> None:
-                progress(_notice(run, words))
+                progress(notice(words, run.id))
 
             share = options.verify_cache
             lookup.verification = Verification(state, actor, run.id, share, tell)
@@ -173,10 +182,6 @@ def _to_the_end(runs: Runs, actor: Actor, run: Run, scheduler: Scheduler) -> Run
         shown = InternalError("internal", f"{type(error).__name__}: {error}")
         _record_failure(runs, actor, run, shown)
         raise
-
-
-def _notice(run: Run, words: str) -> StepProgress:
-    return StepProgress(run=run.id, step="", position=0, total=0, state="notice", notice=words)
 
 
 def _program(

@@ -18,6 +18,8 @@ from trueup.lifecycle.runs import addressing
 from trueup.lifecycle.runs.calls import Call
 from trueup.lifecycle.runs.resolution import Items, Resolution, arguments_of
 from trueup.lifecycle.runs.scheduling import Need
+from trueup.lifecycle.runs.service import Runs
+from trueup.lifecycle.runs.sharing import SharedEntry, SharedResults
 from trueup.lifecycle.runs.verification import Verification
 from trueup.state.unit import State
 
@@ -56,6 +58,7 @@ class Lookup:
         self._resolution = resolution
         self._again = again
         self.verification: Verification | None = None
+        self.shared: SharedResults | None = None
 
     def of(
         self, node: Node, lists: Mapping[str, Items], numbers: Sequence[int], need: Need
@@ -84,6 +87,9 @@ class Lookup:
             before = None
             if any(call.key and call.key not in known for call in calls):
                 before = pipeline_table.latest(connection, node.called.name)
+        made_by = self._fetch([call.key for call in calls if call.key and not here.get(call.key)])
+        known |= {key: each.entry for key, each in made_by.items()}
+        here |= dict.fromkeys(made_by, True)
         answers: list[Call | Found] = []
         for call in calls:
             entry = known.get(call.key)
@@ -92,6 +98,8 @@ class Lookup:
                 answers.append(call._replace(why=why))
             elif entry is not None and here[call.key]:
                 why = (f"nothing it depends on has changed since run {entry.run}",)
+                if call.key in made_by:
+                    why = (f"reused from {made_by[call.key].made_by}'s run {entry.run}",)
                 answers.append(Found(call.item, entry.outputs, call.key, why))
             elif entry is not None:
                 answers.append(call._replace(why=("its stored result is gone",)))
@@ -120,6 +128,16 @@ class Lookup:
     def metrics(self, outputs: StoredValue) -> dict[str, float]:
         """The numbers in a result."""
         return values.metrics(self._blobs, outputs)
+
+    def _fetch(self, missing: list[str]) -> dict[str, SharedEntry]:
+        """What others have made of it; kept here from now on."""
+        if self.shared is None:
+            return {}
+        found = self.shared.fetch(missing)
+        if found:
+            entries = [each.entry for each in found.values()]
+            Runs(self._state).fetched(self._actor, self.shared.name, entries)
+        return found
 
     def _is_verified(self, entry: CacheEntry) -> bool:
         return self.verification is not None and self.verification.takes(entry)

@@ -209,11 +209,7 @@ class _Preview:
         reused = [look for look in looks if look.decision == "reuse"]
         if len(reused) == count:
             outputs = [look.entry.outputs for look in looks if look.entry is not None]
-            self._known[node.index] = StoredValue(
-                kind="list",
-                digest=digests.of_record([each.digest for each in outputs]),
-                items=tuple(outputs),
-            )
+            self._known[node.index] = values.listed(outputs)
             runs = sorted({look.entry.run for look in looks if look.entry is not None})
             why = (f"nothing it depends on has changed since run {' and '.join(runs)}",)
             return self._planned(node, _Look("reuse", why), items=count, reused=count)

@@ -245,6 +245,19 @@ class Runs:
             _found(connection, run_id)
             return tuple(table.attempts(connection, run_id, step))
 
+    def results(self, actor: Actor, run_id: str) -> tuple[CacheEntry, ...]:
+        """The results that a run made and that are kept for reuse."""
+        with self._state.read(actor) as connection:
+            return tuple(pipeline_table.of_run(connection, run_id))
+
+    def fetched(self, actor: Actor, remote: str, results: Sequence[CacheEntry]) -> None:
+        """Keep results that others made, and that came from a remote."""
+        with self._state.write(actor, "runs.write") as unit:
+            pipeline_table.keep_many(unit.connection, results)
+            for each in results:
+                data = {"step": each.step, "key": each.key, "remote": remote}
+                unit.emit("step.result-fetched", f"run:{each.run}", data=data)
+
     def not_reproducible(
         self,
         actor: Actor,
