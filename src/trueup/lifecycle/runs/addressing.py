@@ -13,7 +13,7 @@ from typing import Any
 from trueup.foundation import digests
 from trueup.lifecycle.pipeline import declared, fingerprint, graph, keys, packages
 from trueup.lifecycle.pipeline.graph import Output, StepLike
-from trueup.lifecycle.pipeline.records import Components, StoredValue
+from trueup.lifecycle.pipeline.records import CodeFingerprint, Components, StoredValue
 from trueup.lifecycle.pipeline.syntax import Unclear
 
 # Kinds whose bytes may equal those of a value of another kind: `b"1"`, `"1"` and 1.
@@ -27,6 +27,7 @@ def components(
     arguments: Mapping[str, Any],
     root: Path,
     stored: Callable[[Output], StoredValue],
+    code: CodeFingerprint | None = None,
 ) -> tuple[Components | None, tuple[str, ...]]:
     """What the key of a step call is made of; or nothing, and why the call is not cached.
 
@@ -35,10 +36,11 @@ def components(
         arguments: Its arguments by name, with `Output` wherever a value comes from elsewhere.
         root: The project's folder.
         stored: Gives the stored value of an output; only kind, digest and format are looked at.
+        code: The fingerprint of the step, where it was taken for another call already.
     """
     if not step.options.cache:
         return None, ("it is not cached (cache=False)",)
-    code = fingerprint.of_code(step, root)
+    code = code or fingerprint.of_code(step, root)
     if code.problem:
         return None, (f"it is not cached: {code.problem}",)
     if code.reads_environment and not step.options.environment:

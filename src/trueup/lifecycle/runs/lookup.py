@@ -10,10 +10,10 @@ import msgspec
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.pipeline import keys, values
+from trueup.lifecycle.pipeline import fingerprint, keys, values
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.graph import Node
-from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
+from trueup.lifecycle.pipeline.records import CacheEntry, CodeFingerprint, Components, StoredValue
 from trueup.lifecycle.runs import addressing
 from trueup.lifecycle.runs.calls import Call
 from trueup.lifecycle.runs.resolution import Items, Resolution, arguments_of
@@ -59,6 +59,7 @@ class Lookup:
         self._again = again
         self.verification: Verification | None = None
         self.shared: SharedResults | None = None
+        self._code: dict[int, CodeFingerprint] = {}
 
     def of(
         self, node: Node, lists: Mapping[str, Items], numbers: Sequence[int], need: Need
@@ -72,10 +73,13 @@ class Lookup:
             need: What one call occupies.
         """
         calls = []
+        code = self._code.get(node.index)
+        if code is None and node.over:  # the same for all items, and by far the slowest part
+            code = self._code[node.index] = fingerprint.of_code(node.called, self._root)
         for number in numbers:
             arguments = arguments_of(node, lists, number) if number >= 0 else node.arguments
             found, reasons = addressing.components(
-                node.called, arguments, self._root, self._resolution.content
+                node.called, arguments, self._root, self._resolution.content, code
             )
             key = keys.key(found) if found else ""
             calls.append(Call(node, number, arguments, found, key, reasons, need))

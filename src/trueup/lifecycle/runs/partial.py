@@ -77,7 +77,7 @@ def check_cached(graph: Graph, choice: Chosen, resolution: Resolution, lookup: L
         if node.step is None:
             resolution.stored[index], _ = resolution.choose(node)
             continue
-        lists = resolution.lists(node)
+        lists = resolution.lists(node) if node.over else {}
         count = len(next(iter(lists.values()))) if lists else 0
         numbers = list(range(count)) if node.over else [-1]
         outputs = []

@@ -81,7 +81,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Write what there is, and tell it."""
-        sealed = {log: self._sealed(log) for _, log in self._attempts}
+        sealed = self._sealed([log for _, log in self._attempts])
         attempts = [
             msgspec.structs.replace(attempt, log=sealed[log]) for attempt, log in self._attempts
         ]
@@ -116,5 +116,12 @@ class Recorder:
         with suppress(OSError):
             self._folder.rmdir()
 
-    def _sealed(self, log: Path) -> str:
-        return self._blobs.put_file(log) if log.is_file() else ""
+    def _sealed(self, open_: list[Path]) -> dict[Path, str]:
+        """The digests of logs that are complete now; empty for those that have nothing in them."""
+        sealed = dict.fromkeys(open_, "")
+        written = [log for log in open_ if log.is_file()]
+        if written:
+            with self._blobs.batch() as batch:
+                for log in written:
+                    sealed[log] = batch.put_file(log)
+        return sealed

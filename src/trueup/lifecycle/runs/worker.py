@@ -5,8 +5,10 @@ The worker draws the pipeline again, so that no code travels; `execution.py` say
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,6 +25,8 @@ from trueup.ports.loading import load
 
 ENTRY = f"{__name__}:prepare"
 
+# Libraries of models, and the formats that hold what they make.
+_FORMATS: Final = {"sklearn": "skops"}
 # Graphs drawn in this process, by run: the engine without processes need not draw them again.
 drawn_here: dict[str, Graph] = {}
 
@@ -103,6 +107,7 @@ def prepare(setup: dict[str, Any]) -> Perform:
         discovery.on_path(root).__enter__()  # steps may import more of the project's files later
         pipeline = discovery.find(root, wanted.pipeline)
         drawn = pipeline.draw(wanted.parameters, root)
+        _warm(wanted)
         if wanted.code and fingerprint.of_code(pipeline, root).digest != wanted.code:
             raise _changed(wanted.pipeline)
     worker = _Worker(wanted, root, drawn)
@@ -111,6 +116,18 @@ def prepare(setup: dict[str, Any]) -> Perform:
         return builtins(worker.perform(msgspec.convert(argument, Call), log))
 
     return perform
+
+
+def _warm(setup: Setup) -> None:
+    """Import what the calls will need: the blob store, and formats of the models they may make.
+
+    Here it is done once, before the calls are forked; in each of them it would take up to a second.
+    """
+    load("blobs", urlsplit(setup.blobs).scheme)
+    for library, name in _FORMATS.items():
+        if library in sys.modules:
+            with suppress(TrueupError):  # not installed: the step that needs it will say so
+                load("formats", name)
 
 
 class _Worker:
