@@ -248,6 +248,45 @@ def test_who_is_behind_pushes_nothing_and_is_not_refused(make: Make) -> None:
     assert theirs.push("notes").branches == {"data:notes@old": "data:notes@1"}
 
 
+def test_what_was_pulled_from_one_remote_is_pushed_to_another(make: Make, tmp_path: Path) -> None:
+    mine, theirs = make("mine"), make("theirs")
+    mine.keep(a="0")
+    mine.keep(a="1")
+    mine.push()
+    theirs.pull()
+    (tmp_path / "second").mkdir()
+    file = theirs.root / "trueup.toml"
+    file.write_text(f'{file.read_text()}[remotes.second]\nurl = "file://{tmp_path}/second"\n')
+    push = lambda: theirs.push(remote="second")  # noqa: E731
+    code, words = refusal(push)
+    assert (code, "trueup data pull notes@1" in words) == ("version-elsewhere", True)
+    theirs.pull("notes@1", remote="team")
+    push()
+    third = make("third", f"file://{tmp_path}/second")
+    third.pull()
+    assert third.datasets.log(SAM, "notes") == mine.datasets.log(SAM, "notes")
+
+
+def test_what_got_lost_in_a_remote_is_sent_again(make: Make, tmp_path: Path) -> None:
+    mine, theirs = make("mine"), make("theirs")
+    mine.keep(a="0")
+    mine.keep(a="1")
+    mine.push()
+    (pack,) = (tmp_path / "remote/packs").iterdir()
+    pack.unlink()
+    assert refusal(theirs.pull)[0] == "object-not-found"
+    assert mine.push().moved.blobs == 0, "a push looks at what is new"
+    assert mine.push(whole=True).moved.blobs == 8
+    theirs.pull()
+    theirs.pull("notes@1")
+    assert theirs.texts() == {"a.txt": "1"}
+    for index in (tmp_path / "remote/indexes").iterdir():
+        index.unlink()
+    assert mine.push(whole=True).moved.blobs == 8
+    assert mine.push(whole=True).moved.blobs == 0
+    assert [wrong for wrong in mine.exchange.verify(SAM) if wrong.files] == []
+
+
 def test_one_changed_file_sends_one_small_pack(make: Make, tmp_path: Path) -> None:
     mine = make("mine")
     mine.keep(**{f"file{number}": "x" * 1000 + str(number) for number in range(50)})

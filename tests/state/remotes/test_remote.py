@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -192,6 +194,9 @@ def test_an_object_that_is_cut_short_or_foreign_is_refused(
         damaged.write_bytes(wrong)
         code, _ = refusal(lambda n=number: open_remote(f"other{n}").pull(theirs, wanted))
         assert code == "remote-damaged"
+    if kind == "packs":
+        damaged.write_bytes(damaged.read_bytes()[:5])
+        assert "cut short" in refusal(lambda: open_remote("short").pull(theirs, wanted))[1]
     damaged.unlink()
     code, _ = refusal(lambda: open_remote("last").pull(theirs, wanted))
     assert code == ("object-not-found" if kind == "packs" else "blob-not-found")
@@ -226,6 +231,33 @@ def test_what_is_remembered_can_be_thrown_away(
     again = open_remote()
     assert again.push(mine, wanted).known == 2
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_told_and_the_next_pull_goes_on(
+    remote: Remote,
+    open_remote: Open,
+    mine: Blobs,
+    theirs: Blobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = [mine.put(noise(5 << 20))]
+    remote.push(mine, wanted)
+    other = open_remote("theirs")
+    written = iter(range(10))
+
+    def fills_up(handle: int, raw: bytes, at: int) -> int:
+        if next(written, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(handle, raw, at)
+
+    pwrite = os.pwrite
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fills_up)
+        code, message = refusal(lambda: other.pull(theirs, wanted))
+    assert (code, "No space left" in message) == ("disk-full", True)
+    assert not theirs.has(wanted[0])
+    assert other.pull(theirs, wanted).moved < 5 << 20, "what was written was fetched again"
+    assert theirs.get(wanted[0]) == noise(5 << 20)
 
 
 def test_a_place_that_was_emptied_is_filled_again(

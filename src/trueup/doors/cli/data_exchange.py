@@ -62,10 +62,18 @@ class _Moving:
 @click.command(cls=Command, example="trueup data push images")
 @click.argument("names", nargs=-1, metavar="[DATASET]...")
 @remote_option
+@click.option("--whole", is_flag=True, help="Send again what got lost there, too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
 @output.as_option
 @output.json_option
-def push(names: tuple[str, ...], remote: str, dry_run: bool, speaker: str, as_json: bool) -> None:
+def push(
+    names: tuple[str, ...],
+    remote: str,
+    whole: bool,
+    dry_run: bool,
+    speaker: str,
+    as_json: bool,
+) -> None:
     """Send versions and branches of datasets to a remote; only what it lacks travels.
 
     Whatever stops it, the same command goes on where it was.
@@ -83,13 +91,14 @@ def push(names: tuple[str, ...], remote: str, dry_run: bool, speaker: str, as_js
             workspace.speaking_as(speaker),
             [reference.name for reference in wanted],
             remote,
+            whole=whole,
             dry_run=dry_run,
             progress=moving.tell,
         )
     if as_json:
         output.emit_json(done)
         return
-    if not done.branches:
+    if not done.branches and not done.moved.blobs:
         output.show(f"{done.remote} has everything already")
     elif dry_run:
         lines = [(branch, ref) for branch, ref in done.branches.items()]

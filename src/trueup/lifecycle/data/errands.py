@@ -64,6 +64,12 @@ class Errand(NamedTuple):
 
     local: Local
     branches: list[BranchThere]
+    is_whole: bool = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.ahead and not self.is_whole
 
     @property
     def ahead(self) -> list[BranchThere]:
@@ -72,14 +78,17 @@ class Errand(NamedTuple):
 
     @property
     def shared(self) -> set[int]:
-        """The versions that are in the remote: what its branches come from."""
+        """The versions that need not be looked at: what branches of the remote come from."""
+        if self.is_whole:
+            return set()
         there = [self.local.lineage(branch.there) for branch in self.branches if branch.there]
         return set().union(*there)
 
     @property
     def new(self) -> list[int]:
         """The versions to send, oldest first."""
-        wanted = [self.local.lineage(branch.here) for branch in self.ahead]
+        moving = self.branches if self.is_whole else self.ahead
+        wanted = [self.local.lineage(branch.here) for branch in moving]
         return sorted(set().union(*wanted) - self.shared)
 
 
@@ -131,8 +140,13 @@ def local_of(connection: sa.Connection, name: str) -> Local:
     )
 
 
-def errands_of(there: Remote, here: Iterable[Local]) -> list[Errand]:
+def errands_of(there: Remote, here: Iterable[Local], *, is_whole: bool = False) -> list[Errand]:
     """What is to be pushed.
+
+    Args:
+        there: The remote.
+        here: The datasets as they are here.
+        is_whole: Look at all versions, also at those that the remote should have.
 
     Raises:
         ConflictError: A branch of the remote holds versions that are not in this one.
@@ -148,7 +162,7 @@ def errands_of(there: Remote, here: Iterable[Local]) -> list[Errand]:
             # Where the remote is ahead there is nothing to push.
             ahead = newest if number and newest in local.lineage(number) else 0
             branches.append(BranchThere(branch, number if ahead else newest, number, tag))
-        errands.append(Errand(local, branches))
+        errands.append(Errand(local, branches, is_whole))
     return errands
 
 
@@ -172,7 +186,11 @@ def _apart(local: Local, branch: str, there: int, head: Head) -> ConflictError:
 def wanted_of(there: Remote, blobs: Blobs, errand: Errand) -> Iterator[str]:
     """All blobs of what is to be sent, and the records of the versions."""
     local = errand.local
-    shared = [local.versions[branch.there].digest for branch in errand.branches if branch.there]
+    shared = [
+        local.versions[branch.there].digest
+        for branch in errand.branches
+        if branch.there and not errand.is_whole
+    ]
     versions = [local.versions[number] for number in errand.new]
     yield from walking.to_send(blobs, there, versions, shared)
     yield from (local.records[version.version][0] for version in versions)

@@ -108,6 +108,7 @@ class Exchange:
         names: Iterable[str] = (),
         remote: str = "",
         *,
+        whole: bool = False,
         dry_run: bool = False,
         progress: Progress = nothing,
     ) -> Pushed:
@@ -117,6 +118,7 @@ class Exchange:
             actor: Who.
             names: Datasets; all of them without.
             remote: Name of a remote; the default one without.
+            whole: Look for everything that the remote should have, and send what it lacks.
             dry_run: Say what would be sent, at most.
             progress: Told how many more blobs and bytes were sent.
 
@@ -129,10 +131,12 @@ class Exchange:
             here = [local_of(connection, name) for name in chosen(connection, names)]
         with self._opened(remote) as (name, there):
             if dry_run:
-                return _foreseen(name, there, self._state.blobs, errands_of(there, here))
+                return _foreseen(
+                    name, there, self._state.blobs, errands_of(there, here, is_whole=whole)
+                )
             moves: dict[str, str] = {}
             for _ in range(_ROUNDS):
-                errands = errands_of(there, here)
+                errands = errands_of(there, here, is_whole=whole)
                 moves |= moves_of(errands)
                 moved = self._send(actor, there, errands, progress)
                 if moved is not None:
@@ -273,14 +277,16 @@ class Exchange:
         self, actor: Actor, there: Remote, errands: list[Errand], progress: Progress
     ) -> Transferred | None:
         """Send what is new, then move the branches; None if the remote changed meanwhile."""
-        if not any(errand.ahead for errand in errands):
+        if all(errand.is_idle for errand in errands):
             return Transferred()
         blobs = self._state.blobs
         for errand in errands:
             for raw in (errand.local.records[number][1] for number in errand.new):
                 if raw:
                     blobs.put(raw)
-        moved = there.push(blobs, _all_wanted(there, blobs, errands), progress)
+        doubting = any(errand.is_whole for errand in errands)
+        wanted = _all_wanted(there, blobs, errands)
+        moved = there.push(blobs, wanted, progress, doubting=doubting)
         if not there.settled():
             return None
         for errand in errands:
@@ -329,8 +335,10 @@ class Exchange:
         with self._state.read(actor) as connection:
             local = local_of(connection, dataset)
         known = [digest for digest, _ in local.records.values()]
-        records = sharing.read_records(there, heads.values(), known)
-        return receive(self._state, actor, self._root, dataset, heads, records)
+        with locking.keeping(self._root):
+            with self._state.blobs.batch() as batch:  # so that another remote can have them
+                records = sharing.read_records(there, heads.values(), known, batch.put)
+            return receive(self._state, actor, self._root, dataset, heads, records)
 
 
 def _meant(
@@ -347,7 +355,7 @@ def _meant(
 
 def _all_wanted(there: Remote, blobs: Blobs, errands: Iterable[Errand]) -> Iterator[str]:
     return itertools.chain.from_iterable(
-        wanted_of(there, blobs, errand) for errand in errands if errand.ahead
+        wanted_of(there, blobs, errand) for errand in errands if not errand.is_idle
     )
 
 

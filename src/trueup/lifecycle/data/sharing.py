@@ -6,7 +6,7 @@ parents are named by it, and two people number the same version differently with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -169,9 +169,18 @@ def read_head(raw: bytes, dataset: str, branch: str) -> Head:
 
 
 def read_records(
-    remote: Reads, heads: Iterable[Head], known: Iterable[str]
+    remote: Reads,
+    heads: Iterable[Head],
+    known: Iterable[str] = (),
+    keep: Callable[[bytes], object] = bool,
 ) -> dict[str, VersionRecord]:
     """The records of everything that heads come from, as far as they are not known here.
+
+    Args:
+        remote: Where they are.
+        heads: What to begin at.
+        known: Digests of records to leave out, and all that they come from.
+        keep: Given the bytes of each.
 
     Raises:
         NotFoundError: The remote lacks one.
@@ -186,6 +195,7 @@ def read_records(
         for digest, raw in remote.read(sorted(waiting)):
             try:
                 found[digest] = decode(raw, VersionRecord)
+                keep(raw)
             except msgspec.MsgspecError as error:
                 raise _malformed(digests.short(digest)) from error
         waiting = {parent for digest in waiting for parent in found[digest].parents}

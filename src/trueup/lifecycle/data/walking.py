@@ -122,7 +122,7 @@ def fetch(
 def needed(there: Remote, heads: Iterable[Head]) -> Iterator[str]:
     """Every blob that branches of a remote need."""
     walked: set[str] = set()
-    for digest, record in sharing.read_records(there, heads, ()).items():
+    for digest, record in sharing.read_records(there, heads).items():
         yield digest
         if record.digest in walked:
             continue

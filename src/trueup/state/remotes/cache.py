@@ -164,17 +164,20 @@ class Cache:
                     found.setdefault(file, recipe)
         return found
 
-    def packs(self) -> list[Pack]:
+    def packs(self, *, entries: bool = True) -> list[Pack]:
         """All packs that an index names, with every entry that an index has for them."""
         query = (
             "SELECT DISTINCT x.key, x.offset, x.stored, x.size FROM blobs x WHERE x.pack = ? "
             "ORDER BY x.offset"
         )
         with self._reading() as db:
+            found = db.execute("SELECT id, key, size FROM packs").fetchall()
+            if not entries:
+                return [Pack(key, size, ()) for _, key, size in found]
             db.execute("CREATE INDEX IF NOT EXISTS blobs_by_pack ON blobs(pack)")
             return [
                 Pack(key, size, [Entry(*row) for row in db.execute(query, (number,))])
-                for number, key, size in db.execute("SELECT id, key, size FROM packs").fetchall()
+                for number, key, size in found
             ]
 
     def all_recipes(self) -> list[tuple[bytes, bytes]]:

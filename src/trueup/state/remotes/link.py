@@ -37,6 +37,7 @@ class Link:
         cache: What is remembered of it.
         cutting: How it wants large files to be cut.
         tombstones: The tombstones in force, by the name of their object.
+        lost: Packs that indexes name and that are not there, as far as `doubt` was asked.
     """
 
     def __init__(self, url: str, cache_folder: Path) -> None:
@@ -52,7 +53,13 @@ class Link:
         self.folder = cache_folder
         self.cutting: Cutting = STANDARD
         self.tombstones: dict[str, Tombstone] = {}
+        self.lost: set[str] = set()
         self._is_fresh = False
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a recipe can be trusted to have its chunks."""
+        return not self.tombstones and not self.lost
 
     @property
     def shown(self) -> str:
@@ -91,16 +98,26 @@ class Link:
         self._is_fresh = True
         return known <= present and all(new <= old for new, old in zip(buried, before, strict=True))
 
+    def doubt(self) -> None:
+        """Look which packs are there in truth; those that are not are counted on no more."""
+        listed = {stored.path: stored.size for stored in self.objects.listed("packs")}
+        self.lost = {
+            pack.name
+            for pack in self.cache.packs(entries=False)
+            if listed.get(f"packs/{pack.name}") != pack.size
+        }
+        self.cache.bury(*self.buried())
+
     def look(self) -> None:
         """Refresh, unless that was done since this was made."""
         if not self._is_fresh:
             self.refresh()
 
     def buried(self) -> tuple[set[str], set[str]]:
-        """The packs and the indexes that a tombstone names."""
+        """The packs that a tombstone names or that are lost, and the indexes that one names."""
         stones = self.tombstones.values()
         return (
-            {name for stone in stones for name in stone.packs},
+            self.lost.union(*(stone.packs for stone in stones)),
             {name for stone in stones for name in stone.indexes},
         )
 

@@ -70,18 +70,31 @@ class Remote:
         self._link.refresh()
 
     def push(
-        self, blobs: Blobs, wanted: Iterable[str], progress: Progress = nothing
+        self,
+        blobs: Blobs,
+        wanted: Iterable[str],
+        progress: Progress = nothing,
+        *,
+        doubting: bool = False,
     ) -> Transferred:
         """Send the blobs that the remote lacks. They count for all as soon as this returns.
 
         A record that names them makes them needed; without one, a collector removes them after
         its grace time. Ask `settled` before and after writing the record.
 
+        Args:
+            blobs: Where they are.
+            wanted: Their digests.
+            progress: Told how many more were sent.
+            doubting: Look first which packs are there: somebody may have removed some.
+
         Raises:
             NotFoundError: A blob is neither here nor there, or there is no such bucket.
             DeniedError: The credentials do not allow it.
         """
         self._link.refresh(begin=True)
+        if doubting:
+            self._link.doubt()
         return sending.push(self._link, blobs, wanted, progress)
 
     def settled(self) -> bool:

@@ -45,7 +45,7 @@ def push(link: Link, blobs: Blobs, wanted: Iterable[str], progress: Progress) ->
     """
     known = 0
     # Where a tombstone stands, a recipe may promise chunks that are about to be removed.
-    trusted = not link.tombstones
+    trusted = link.is_sound
     with Workers(_UPLOADS) as workers:
         sender = Sender(link, workers, progress, salted=not trusted)
         for window in _windows(wanted):

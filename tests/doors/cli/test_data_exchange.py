@@ -1,0 +1,100 @@
+"""`trueup data push`, `pull`, `remotes`, and what `verify` and `gc` do in a remote, in words."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Trueup
+
+
+@pytest.fixture
+def shared(project: Path, trueup: Trueup, tmp_path: Path) -> Path:
+    """A project with a remote in a folder, and a version of its rows."""
+    (tmp_path / "team").mkdir()
+    file = project / "trueup.toml"
+    file.write_text(f'{file.read_text()}\n[remotes.team]\nurl = "file://{tmp_path}/team"\n')
+    assert trueup("data", "snapshot", "rows").code == 0
+    return tmp_path / "team"
+
+
+def test_a_push_says_what_moved_and_a_second_one_that_nothing_did(
+    shared: Path, trueup: Trueup
+) -> None:
+    foreseen = trueup("data", "push", "--dry-run")
+    assert "would be at" in foreseen.out
+    assert "at most" in foreseen.out
+    assert "next: trueup data push" in foreseen.err
+    ran = trueup("data", "push", "rows")
+    assert ran.code == 0
+    assert "data:rows@main  data:rows@1" in ran.out
+    assert "blobs" in ran.out.splitlines()[-1]
+    assert ran.out.rstrip().endswith("/s to team")
+    assert trueup("data", "push").out == "team has everything already\n"
+    assert trueup("data", "push", "--json").data["branches"] == {}  # type: ignore[index]
+
+
+def test_a_fresh_clone_needs_only_the_plan(
+    shared: Path, project: Path, trueup: Trueup, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert trueup("data", "push").code == 0
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copy(project / "trueup.toml", clone)
+    monkeypatch.chdir(clone)
+    ran = trueup("data", "pull")
+    assert ran.code == 0
+    assert "rows: 1 version new here." in ran.err
+    assert "next: trueup data checkout rows@1" in ran.err
+    assert trueup("data", "checkout", "rows").code == 0
+    assert (clone / "data/rows.csv").read_bytes() == (project / "data/rows.csv").read_bytes()
+    assert trueup("data", "pull").out == "nothing had to travel from team\n"
+
+
+def test_remotes_are_listed_with_what_they_hold(shared: Path, trueup: Trueup) -> None:
+    assert "✓ reached" in trueup("data", "remotes").out
+    trueup("data", "push")
+    (listed,) = trueup("data", "remotes", "--json").data  # type: ignore[misc]
+    assert listed["datasets"] == ["rows"]
+    shutil.rmtree(shared)
+    ran = trueup("data", "remotes")
+    assert (ran.code, "does not exist" in ran.out) == (0, True)
+
+
+def test_a_project_without_a_remote_is_told_how_to_have_one(project: Path, trueup: Trueup) -> None:
+    assert trueup("data", "snapshot", "rows").code == 0
+    ran = trueup("data", "push")
+    assert ran.code == 3
+    assert "[remotes.team]" in ran.err
+    assert "trueup explain remote-unknown" in trueup("data", "remotes").err
+
+
+def test_a_wrong_byte_in_a_remote_is_named(shared: Path, trueup: Trueup) -> None:
+    trueup("data", "push")
+    assert trueup("data", "verify", "--remote", "team").out == "✓ team: all as it was written\n"
+    (pack,) = (shared / "packs").iterdir()
+    raw = bytearray(pack.read_bytes())
+    raw[20] ^= 1
+    pack.write_bytes(raw)
+    ran = trueup("data", "verify", "--remote", "team")
+    assert ran.code == 8
+    assert f"packs/{pack.name}" in ran.out
+    assert trueup("data", "verify", "--remote", "team", "--json").code == 8
+
+
+def test_a_remote_is_collected_in_two_steps(shared: Path, trueup: Trueup) -> None:
+    trueup("data", "push")
+    ran = trueup("data", "gc", "--remote", "team")
+    assert ran.code == 0
+    assert "would be removed" in ran.out
+    done = trueup("data", "gc", "--remote", "team", "--yes", "--json").data
+    assert (done["marked"], done["removed"]) == (0, 0)  # type: ignore[index]
+    assert trueup("data", "gc", "--remote", "tem").code == 3
+
+
+def test_a_push_takes_datasets_not_versions(shared: Path, trueup: Trueup) -> None:
+    ran = trueup("data", "push", "rows@1")
+    assert ran.code == 2
+    assert "trueup data push rows" in ran.err
