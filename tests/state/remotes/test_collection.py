@@ -199,6 +199,27 @@ def test_an_unfinished_push_that_was_collected_begins_anew(
     assert list(remote.verify()) == []
 
 
+def test_no_recipe_is_trusted_while_a_tombstone_stands(
+    remote: Remote, open_remote: Open, mine: Blobs, folder: Path, tmp_path: Path
+) -> None:
+    """Somebody counted on chunks, they were marked, then the recipe came, then it was killed."""
+    before = noise(LARGE)
+    first, second = mine.put(before), mine.put(before + noise(1000, seed=3))
+    remote.push(mine, [first])
+    killed = open_remote("killed")
+    killed.refresh()
+    with later():
+        assert remote.collect(nobody, dry_run=False).marked == 1
+    sending.push(killed._link, mine, [second], lambda *_: None)  # without looking anew
+    sent = open_remote("third").push(mine, [second])
+    assert (sent.blobs, sent.moved > 10_000) == (1, True)
+    keep(remote, "a", [second])
+    with later(days=2):
+        remote.collect(nobody, dry_run=False)
+    assert all_pullable(open_remote, tmp_path / "other", [second])
+    assert list(remote.verify()) == []
+
+
 def test_one_collects_at_a_time(
     remote: Remote, open_remote: Open, mine: Blobs, folder: Path
 ) -> None:
