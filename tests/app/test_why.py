@@ -222,7 +222,6 @@ def test_what_does_not_exist_is_refused(desk: Desk, reference: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "code"),
     [
-        ("event:7", "why-unknown-kind"),
         ("what:7", "reference-malformed"),
         ("", "reference-malformed"),
     ],

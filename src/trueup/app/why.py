@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trueup.app import lineage
+from trueup.app import holders, lineage
 from trueup.app.lineage import Node, node, related
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import NotFoundError, UsageError
+from trueup.foundation.errors import NotFoundError
 from trueup.foundation.references import Reference, parse
 from trueup.lifecycle.data import service as data
 from trueup.lifecycle.data import table as data_table
@@ -38,7 +38,7 @@ def explain(workspace: Workspace, actor: Actor, reference: str) -> Node:
     """The whole chain behind a reference, and what came of it.
 
     Raises:
-        UsageError: The text is no reference, or things of its kind have no chain.
+        UsageError: The text is no reference.
         NotFoundError: There is no such thing.
     """
     ref = parse(reference)
@@ -57,12 +57,9 @@ def explain(workspace: Workspace, actor: Actor, reference: str) -> Node:
         "plan": _plan,
         "deployment": _deployment,
     }
-    if ref.kind not in roots:
-        raise UsageError(
-            "why-unknown-kind",
-            f"'{reference}' is of kind '{ref.kind}', which has no chain to walk.",
-            hint="trueup why flights@champion",
-        )
+    if ref.kind in holders.KINDS:
+        with workspace.state.read(actor) as connection:
+            return holders.explain(connection, workspace.state.blobs, ref)
     with workspace.state.read(actor) as connection:
         return roots[ref.kind](connection, ref)
 

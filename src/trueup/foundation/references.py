@@ -5,6 +5,8 @@ run:7k3f9qd2                          any other kind, by identifier
 data:flights@3  data:flights@b3:ab12  a dataset version, by number or digest
 release:late-arrivals@2               a release, by deployment and number
 prediction:0192f0c4…-17               row 17 of one prediction request
+b3:ab12cd34…                          any bytes, by their digest or its beginning
+commit:1a2b3c4                        a Git commit that runs were made from
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from trueup.foundation.text import did_you_mean
 KINDS = (
     "alert",
     "approval",
+    "b3",
+    "commit",
     "data",
     "deployment",
     "event",
@@ -32,7 +36,7 @@ KINDS = (
 )
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _GRAMMAR = re.compile(
-    rf"(?:(?P<kind>[a-z]+):)?(?P<name>{_NAME})(?:@(?P<selector>[A-Za-z0-9._:-]+))?"
+    rf"(?:(?P<kind>[a-z]+3?):)?(?P<name>{_NAME})(?:@(?P<selector>[A-Za-z0-9._:-]+))?"
 )
 _MOST_DIGITS = 9  # what every database holds in an integer
 
