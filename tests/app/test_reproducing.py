@@ -9,15 +9,21 @@ from typing import Any
 
 import pytest
 
+from trueup.app import sharing
 from trueup.app.reproducing import reproduce
 from trueup.app.training import train
 from trueup.app.wiring import Workspace, open_workspace
+from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.records import encode
+from trueup.lifecycle.data import live
+from trueup.lifecycle.pipeline import capturing
 from trueup.lifecycle.pipeline.packages import Environment
 from trueup.lifecycle.plan import service as plans
 from trueup.lifecycle.runs import table
+from trueup.lifecycle.runs.execution import nothing
+from trueup.lifecycle.runs.records import RunOptions
 from trueup.state import eventlog
 
 PLAN = """\
@@ -194,3 +200,21 @@ def test_an_unknown_run_and_a_folder_that_exists_are_refused(home: Home, tmp_pat
         home.again("absent")
     with pytest.raises(ConflictError):
         home.again(run, keep=tmp_path)
+
+
+def test_the_code_of_a_run_is_not_collected(home: Home) -> None:
+    home.write("new.py", "N = 1")
+    run = home.workspace.runs.show(home.owner, home.run()).run
+    code = capturing.read(home.workspace.state.blobs, run.source)
+    with home.workspace.state.read(home.owner) as connection:
+        kept = live.marked(connection, home.workspace.state.blobs)
+    needed = {run.source, run.environment, *code.files.values()}
+    assert "new.py" in code.files
+    assert {digests.key(digest) for digest in needed} <= kept.keys()
+
+
+def test_a_run_that_is_made_again_reuses_nothing_of_anybody(home: Home) -> None:
+    remote = "[remotes.team]\nurl = 'file:///x'\n[cache]\nremote = 'team'\n"
+    home.write("trueup.toml", f"{PLAN}\n{remote}")
+    assert sharing.results_of(home.workspace, RunOptions(), nothing) is not None
+    assert sharing.results_of(home.workspace, RunOptions(share=False), nothing) is None

@@ -16,7 +16,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
 from trueup.lifecycle.pipeline import source
 from trueup.lifecycle.plan import service as plans
-from trueup.lifecycle.runs.records import Cause
+from trueup.lifecycle.runs.records import Cause, RunOptions
 
 
 class Order(Record):
@@ -51,7 +51,13 @@ def perform(order: Order, start: Path) -> Answer:
         cause = Cause(reason=order.reason, partition=order.partition)
         try:
             done = train(
-                workspace, actor, order.pipeline, order.parameters, cause=cause, allow_dirty=True
+                workspace,
+                actor,
+                order.pipeline,
+                order.parameters,
+                cause=cause,
+                options=RunOptions(share=False),  # no result of anybody's is reused
+                allow_dirty=True,
             )
         except TrueupError as error:
             return Answer(run=str(error.context.get("run", "")), problem=error.message)

@@ -27,6 +27,8 @@ def results_of(
         NotFoundError: There is no remote, or none of that name.
         UsageError: Several remotes would do, and `trueup.toml` names none.
     """
+    if options.share is False:
+        return None
     named = plans.surroundings(workspace.root).cache.remote
     if not named and not options.share:
         return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import _heapq
 import linecache
+import random
 import shutil
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from trueup.lifecycle.pipeline import discovery
@@ -421,3 +423,14 @@ def test_a_compiled_module_of_the_users_own_counts_by_its_file(
     with copied.open("ab") as file:
         file.write(b"0")
     assert fingerprint({}).digest != before.digest
+
+
+@pytest.mark.parametrize("call", ["random.random()", "random.gauss(0, 1)", "np.random.rand(3)"])
+def test_the_state_of_chance_is_no_code(fingerprint: Any, call: str) -> None:
+    text = f"import random\nimport numpy as np\ndef work(): return {call}\n"
+    before = fingerprint({"pipelines/work.py": text})
+    random.random()
+    random.gauss(0, 1)
+    np.random.rand(3)
+    assert before.problem == ""
+    assert fingerprint({}).digest == before.digest

@@ -95,7 +95,7 @@ def command(
         from_step=from_step,
         only_step=only_step,
         verify_cache=a_share(verify_cache),
-        share=share,
+        share=share or None,
     )
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)

@@ -31,6 +31,9 @@ NO_REFERENCES: Final = {
 }
 """Columns whose digests keep nothing alive, and why."""
 
+FOLLOWED: Final = (("runs", "source"),)
+"""Columns that name records in blobs; what such a record names is needed as well."""
+
 NO_TEXT: Final = {
     ("monitor_hours", "counts"): "numbers",
     ("monitor_index", "rows"): "numbers",
@@ -58,6 +61,8 @@ def marked(connection: sa.Connection, blobs: Blobs) -> dict[bytes, str]:
     live: dict[bytes, str] = {}
     # The first reason stays: what both data versions and others need is counted as data.
     for reason, digest in roots(connection):
+        live.setdefault(digests.key(digest), reason)
+    for reason, digest in followed(connection, blobs):
         live.setdefault(digests.key(digest), reason)
     for root in list(_manifests(blobs, live)):
         reason = live[digests.key(root)]
@@ -91,6 +96,16 @@ def roots(connection: sa.Connection) -> Iterator[tuple[str, str]]:
             for value in connection.execute(query).scalars():
                 for digest in _DIGEST.findall(value):
                     yield reason, digest
+
+
+def followed(connection: sa.Connection, blobs: Blobs) -> Iterator[tuple[str, str]]:
+    """Every digest in the records that the database names, such as the files of a run's code."""
+    for name, column in FOLLOWED:
+        query = sa.select(sa.column(column, sa.Text)).select_from(sa.table(name)).distinct()
+        named = {digest for digest in connection.execute(query).scalars() if digest}
+        for _digest, raw in blobs.get_many(sorted(named - blobs.missing(named))):
+            for digest in _DIGEST.findall(raw.decode()):
+                yield REASONS.get(name, name), digest
 
 
 def tables(connection: sa.Connection) -> list[sa.TableClause]:

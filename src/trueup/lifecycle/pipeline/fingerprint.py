@@ -120,6 +120,10 @@ class _Walk:
         return self._refer_object(value)
 
     def _refer_object(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
+        is_method = isinstance(value, types.MethodType | types.BuiltinMethodType)
+        if is_method and (module := scopes.module_that_offers(value)):
+            # `random.random` belongs to an object whose state is chance, not code.
+            return self._foreign(module, value.__name__)
         if isinstance(value, types.MethodType):
             return ["method", self.refer(value.__func__), self.refer(value.__self__)]
         if isinstance(value, functools.partial):

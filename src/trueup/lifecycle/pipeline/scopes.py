@@ -149,6 +149,16 @@ def member(module: types.ModuleType, name: str) -> Any:
         raise Unclear(f"'{module.__name__}' has no '{name}'") from error
 
 
+def module_that_offers(method: Any) -> str:
+    """The installed module that offers a bound method under its own name; empty if none does."""
+    module = type(method.__self__).__module__
+    loaded = sys.modules.get(module)
+    file = getattr(loaded, "__file__", None) or ""
+    if loaded is None or origin.is_first_party(file):
+        return ""
+    return module if getattr(loaded, method.__name__, None) == method else ""
+
+
 def is_defined(function: types.FunctionType, module: str) -> bool:
     """Whether an installed module holds the function under its own name: its version says all."""
     value: Any = sys.modules.get(module)

@@ -22,7 +22,7 @@ class RunOptions(Record):
         from_step: Run this step and all that follow from it again, whatever the cache holds.
         only_step: Run this step alone; what it takes must be in the cache.
         verify_cache: Share of the reused results to compute again and compare, 0 to 1.
-        share: Send the results to a remote although `[cache]` in trueup.toml names none.
+        share: Whether results are shared through a remote; None for what trueup.toml says.
     """
 
     engine: str = "processes://"
@@ -30,7 +30,7 @@ class RunOptions(Record):
     from_step: str = ""
     only_step: str = ""
     verify_cache: float = 0.0
-    share: bool = False
+    share: bool | None = None
 
 
 class Cause(Record):
