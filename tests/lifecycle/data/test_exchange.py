@@ -538,11 +538,19 @@ class TestOverHttp:
         written = [request.path.split("/")[3] for request in requests if request.method == "PUT"]
         assert written == ["packs", "indexes", "refs"]
         assert len(requests) <= 13
-        theirs = make("theirs", bucket)
-        theirs.pull()
+
+    def test_a_pull_that_changes_nothing_takes_a_handful_of_requests(
+        self, make: Make, bucket: str, s3_server: S3Server
+    ) -> None:
+        mine, theirs = make("mine", bucket), make("theirs", bucket)
+        mine.keep(**{f"n{number}": str(number) for number in range(200)})
+        mine.push()
         with s3_server.recorded() as requests:
             theirs.pull()
-        assert len(requests) <= 6
+        assert len(requests) <= 12
+        with s3_server.recorded() as requests:
+            theirs.pull()
+        assert [request.method for request in requests] == ["GET"] * 5
 
     def test_bad_credentials_and_read_only_places_are_told_and_change_nothing(
         self, make: Make, bucket: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -16,8 +16,10 @@ from trueup.doors.cli.progress import Counting
 from trueup.foundation.errors import BackendError, UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import plural, seconds, size
-from trueup.lifecycle.data.exchange import Pulled
-from trueup.state.remotes.records import Collected, Transferred
+
+if TYPE_CHECKING:  # loaded by the verbs: `trueup data status` needs none of it
+    from trueup.lifecycle.data.exchange import Pulled
+    from trueup.state.remotes.records import Collected, Transferred
 
 _MOST_SHOWN = 50
 _LEAST_SECONDS = 0.05  # a rate over less than that says nothing
