@@ -130,7 +130,7 @@ class Steps:
         part = bar.ended * _PARTS // bar.items
         if not self._live and part > bar.told and bar.ended < bar.items:
             bar.told = part
-            output.say("  {}: {:,} of {}", bar.step, bar.ended, plural(bar.items, "item"))
+            output.say("  {}: {} of {}", bar.step, f"{bar.ended:,}", plural(bar.items, "item"))
 
     def _renderable(self) -> RenderableType:
         with self._lock:
