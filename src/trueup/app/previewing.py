@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trueup.app.precheck import checked
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean, listing
-from trueup.lifecycle.pipeline import discovery, rules
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph, Node
 from trueup.lifecycle.plan import service as plans
@@ -25,7 +25,7 @@ def of_run(
     Raises:
         UsageError: The pipeline, a parameter or a dataset is not as it must be.
     """
-    drawn = _draw(workspace, pipeline, parameters)
+    drawn = checked(workspace, actor, pipeline, parameters)
     data = _looked_at(workspace, actor, drawn)
     costs = plans.surroundings(workspace.root).costs
     return preview.of_run(workspace.state, actor, workspace.root, pipeline, parameters, data, costs)
@@ -43,23 +43,14 @@ def of_step(
     Raises:
         NotFoundError: The pipeline has no such step.
     """
-    drawn = _draw(workspace, pipeline, parameters)
+    drawn = checked(workspace, actor, pipeline, parameters)
     node = _node(drawn, step)
     data = _looked_at(workspace, actor, drawn)
     return preview.of_step(workspace.state, actor, workspace.root, drawn, data, node)
 
 
-def _draw(
-    workspace: Workspace, pipeline: Pipeline[..., Any], parameters: Mapping[str, Any]
-) -> Graph:
-    with discovery.on_path(workspace.root):
-        return pipeline.draw(parameters, workspace.root)
-
-
 def _looked_at(workspace: Workspace, actor: Actor, drawn: Graph) -> dict[str, str]:
     """The digest of every dataset of the graph as its files are now."""
-    added = {version.name for version in workspace.datasets.newest(actor)}
-    rules.check_datasets(drawn.datasets, {*plans.read(workspace.root).datasets, *added})
     try:
         workspace.plans.current(actor)
     except NotFoundError:  # a new project: nothing is known that could be reused

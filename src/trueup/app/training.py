@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trueup.app import sharing
+from trueup.app.precheck import checked
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import listing, plural
-from trueup.lifecycle.pipeline import capturing, discovery, rules, source
+from trueup.lifecycle.pipeline import capturing, discovery, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
 from trueup.lifecycle.runs.features.collecting import collect
@@ -58,10 +59,7 @@ def train(
     """
     origin = committed(workspace, allow_dirty=allow_dirty)
     pipeline = discovery.find(workspace.root, name)
-    with discovery.on_path(workspace.root):
-        drawn = pipeline.draw(parameters, workspace.root)
-    declared = workspace.plans.current(actor).plan.datasets
-    rules.check_datasets(drawn.datasets, declared)
+    drawn = checked(workspace, actor, pipeline, parameters)
     snapshots = {
         dataset: workspace.datasets.snapshot(actor, dataset, workspace.root)
         for dataset in drawn.datasets

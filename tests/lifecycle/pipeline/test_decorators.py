@@ -243,6 +243,16 @@ def test_a_candidate_needs_a_model_name_and_results_of_steps() -> None:
         drawn(wrong, model="flights")
 
 
+def test_the_rows_of_a_candidate_are_frames() -> None:
+    def flights() -> Any:
+        rows = data("flights")
+        parts = split(rows, 3)
+        return candidate(train(rows), trained_on=rows, holdout=parts, label="late")
+
+    with pytest.raises(UsageError, match=r"holdout is <the result of .* dict\[str.* and no frame"):
+        drawn(flights, model="flights")
+
+
 @pytest.mark.parametrize("wrong", [3, type("Thing", (), {}), len])
 def test_only_functions_can_be_steps(wrong: Any) -> None:
     with pytest.raises(UsageError, match="is no function"):

@@ -208,16 +208,9 @@ def test_choices_within_choices_have_the_outer_condition_first() -> None:
     assert last.conditions == ()
 
 
-def test_a_choice_is_needed_as_long_as_its_values() -> None:
-    def flights() -> None:
-        rows = data("flights")
-        asked = is_big(rows)
-        other = is_big(sample(rows))
-        choose(asked, then=lambda: sample(rows))
-        sample.map(each([other]))  # type: ignore[arg-type]
-
-    with pytest.raises(UsageError, match="takes a list of DataFrame as 'rows'"):
-        drawn(flights)
+def test_a_wrong_item_of_a_list_is_named() -> None:
+    error = refused(lambda: sample.map([data("flights"), is_big(data("flights"))]))
+    assert "takes DataFrame as 'rows[1]', but is given the result of step 'is_big'" in error.message
 
 
 def test_a_plain_condition_is_plain_python() -> None:

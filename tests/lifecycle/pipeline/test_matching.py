@@ -185,6 +185,6 @@ def test_parts_and_lists_of_results_are_looked_into() -> None:
         report([train(parts["train"]), train(parts["test"], depth=2)])
 
     assert len(pipeline(flights).draw({}).nodes) == 4
-    assert "takes list[float]" in problem(
+    assert "takes float as 'scores[1]'" in problem(
         lambda: report([train(data("x")), report([1.0])])  # type: ignore[list-item]
     )

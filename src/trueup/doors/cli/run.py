@@ -30,6 +30,7 @@ from trueup.lifecycle.runs.records import Metric, RunOptions
     help="Set a parameter of the pipeline; may be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
+@click.option("--check", is_flag=True, help="Look for all that is wrong; run nothing.")
 @click.option(
     "--allow-dirty",
     is_flag=True,
@@ -72,6 +73,7 @@ def command(
     pipeline: str,
     given: tuple[str, ...],
     dry_run: bool,
+    check: bool,
     allow_dirty: bool,
     from_step: str,
     only_step: str,
@@ -110,6 +112,9 @@ def command(
             series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
             return
         parameters = found.parse(pairs(given))
+        if check:
+            run_preview.check(workspace, found, parameters, as_json)
+            return
         if dry_run:
             from trueup.app import previewing
 

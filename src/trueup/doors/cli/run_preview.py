@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
 from trueup.doors.cli import output
 from trueup.foundation.text import plural, seconds
+from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.runs.foresight import Decision, RunPlan, StepPlan
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
 
 _SHOWN: Final[dict[Decision, tuple[str, str]]] = {
     "run": ("run", "cyan"),
@@ -39,6 +44,25 @@ def show(found: RunPlan, as_json: bool) -> None:
     first = next((s.step for s in found.steps if s.decision in ("run", "depends")), "")
     more = [f"trueup explain-cache {first} --pipeline {found.pipeline}"] if first else []
     output.next_step(f"trueup run {found.pipeline}", *more)
+
+
+def check(
+    workspace: Workspace,
+    pipeline: Pipeline[..., Any],
+    parameters: Mapping[str, Any],
+    as_json: bool,
+) -> None:
+    """Look for all that is wrong with a pipeline; what is wrong is an error that lists it."""
+    from trueup.app.precheck import checked
+
+    drawn = checked(workspace, workspace.owner, pipeline, parameters)
+    if as_json:
+        steps = [{"step": node.name, "place": str(node.at)} for node in drawn.nodes]
+        output.emit_json({"pipeline": pipeline.name, "parameters": parameters, "steps": steps})
+        return
+    counted = plural(len(drawn.nodes), "step")
+    output.show(f"{pipeline.name}: {counted}, nothing is wrong")
+    output.next_step(f"trueup run {pipeline.name} --dry-run", f"trueup run {pipeline.name}")
 
 
 def _row(number: int, step: StepPlan, costs: bool) -> tuple[object, ...]:

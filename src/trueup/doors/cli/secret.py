@@ -16,7 +16,7 @@ def command() -> None:
     """Secrets that steps may read, by name."""
 
 
-@command.command("set", example="trueup secret set API_TOKEN < token.txt")
+@command.command("set", example="trueup secret set API_TOKEN")
 @click.argument("name")
 @output.as_option
 @output.json_option

@@ -18,6 +18,10 @@ class DATASET:
     """The type of `data("…")`: rows for a frame parameter, a folder for one that is a path."""
 
 
+class FRAME:
+    """The type of any frame, whichever library's."""
+
+
 Family = Literal[
     "none", "bool", "int", "float", "text", "bytes", "path", "frame", "array", "list", "dict"
 ]
@@ -280,7 +284,7 @@ def _shape(hint: Any) -> _Shape | None:  # noqa: PLR0911 - one line a family
         if issubclass(origin, members):
             return _Shape(family)
     ancestors = {_qualified(parent) for parent in origin.__mro__}
-    if ancestors & _FRAMES:
+    if ancestors & _FRAMES or origin is FRAME:
         return _Shape("frame")
     for family, name in _NUMPY.items():
         if name in ancestors:

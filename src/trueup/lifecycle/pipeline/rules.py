@@ -71,7 +71,7 @@ def check_unmarked(step: str, marked: Iterable[str], at: Place) -> None:
 
 
 def type_wrong(
-    step: str, name: str, value: Any, given: Any, wanted: Any, at: Place, mapped: bool
+    step: str, name: str, value: Any, given: Any, wanted: Any, at: Place, mapped: bool = False
 ) -> UsageError:
     """The error for an argument that can never be of the type that the step asks for."""
     is_plain = type(value) is given

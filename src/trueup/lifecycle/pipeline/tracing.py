@@ -170,13 +170,15 @@ class Trace:
             wanted = step.types.get(name, Any)
             if step.signature.parameters[name].kind in _MANY:
                 continue
-            is_default = value is step.signature.parameters[name].default
-            if not is_default and not _fits(
-                value, matching.list_of(wanted) if name in over else wanted
-            ):
-                self.graph.problems.append(
-                    rules.type_wrong(step.name, name, value, _type(value), wanted, at, name in over)
-                )
+            if value is step.signature.parameters[name].default:
+                continue
+            asked = matching.list_of(wanted) if name in over else wanted
+            for where, part, type_ in _misfits(value, asked, name):
+                if name in over and where == name:
+                    problem = rules.type_wrong(step.name, name, part, _type(part), wanted, at, True)
+                else:
+                    problem = rules.type_wrong(step.name, where, part, _type(part), type_, at)
+                self.graph.problems.append(problem)
 
     def propose(self, model: Any, trained_on: Any, holdout: Any, label: Any) -> Candidate:
         """Record what makes a model version."""
@@ -189,6 +191,12 @@ class Trace:
             if self._conditions_of(value):
                 raise candidate_wrong(
                     at, f"{name} is {value!r}, which is there only under a condition"
+                )
+        for name in ("trained_on", "holdout"):
+            has = type_of(parts[name])
+            if has is not matching.DATASET and not matching.fits(has, matching.FRAME):
+                raise candidate_wrong(
+                    at, f"{name} is {parts[name]!r}, which is {matching.shown(has)} and no frame"
                 )
         if not isinstance(label, str) or not label:
             raise candidate_wrong(at, f"label is {label!r}, which is no column name")
@@ -284,18 +292,19 @@ def trace(
     return drawing.graph
 
 
-def _fits(value: Any, wanted: Any) -> bool:
-    """Whether an argument fits; what holds placeholders is looked at item by item."""
-    if isinstance(value, Output):
-        return matching.fits(type_of(value), wanted)
-    if isinstance(value, Secret):
-        return matching.fits(str, wanted)
-    if isinstance(value, list | tuple) and _is_open(value):
-        inner = matching.item(wanted)
-        return inner is not None and all(_fits(item, inner) for item in value)
-    if isinstance(value, dict) and _is_open(value):
-        return all(_fits(item, matching.part(wanted, key)) for key, item in value.items())
-    return matching.accepts(wanted, value)
+def _misfits(value: Any, wanted: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Parts of an argument that can never fit: where they are, what they are, what is wanted."""
+    if isinstance(value, Output | Secret):
+        if not matching.fits(_type(value), wanted):
+            yield where, value, wanted
+    elif isinstance(value, list | tuple) and _is_open(value) and matching.item(wanted) is not None:
+        for index, item in enumerate(value):
+            yield from _misfits(item, matching.item(wanted), f"{where}[{index}]")
+    elif isinstance(value, dict) and _is_open(value) and matching.fits(dict, wanted):
+        for key, item in value.items():
+            yield from _misfits(item, matching.part(wanted, key), f"{where}[{key!r}]")
+    elif not matching.accepts(wanted, value):
+        yield where, value, wanted
 
 
 def _is_open(value: Any) -> bool:
@@ -308,6 +317,8 @@ def _is_open(value: Any) -> bool:
 
 
 def _type(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return str
     return type_of(value) if isinstance(value, Output) else type(value)
 
 
