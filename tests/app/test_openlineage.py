@@ -15,9 +15,13 @@ from openlineage.client.serde import Serde
 from openlineage.client.transport.http import HttpConfig, HttpTransport
 
 from trueup.app import lineage_sending, openlineage
+from trueup.app.declaring import Survey
+from trueup.app.scheduler import Scheduler
 from trueup.app.training import train
 from trueup.app.wiring import Workspace
 from trueup.foundation.errors import BackendError, NotFoundError, UserCodeError
+
+from .conftest import BREACH
 
 
 class Catalogue(BaseHTTPRequestHandler):
@@ -201,3 +205,15 @@ def test_a_run_that_failed_says_why(desk: Any) -> None:
     *_, failed = told(workspace)
     assert failed["eventType"] == "FAIL"
     assert "ZeroDivisionError" in failed["run"]["facets"]["errorMessage"]["message"]
+
+
+def test_the_scheduler_sends_where_a_catalogue_is_named(
+    desk: Any, catalogue: tuple[str, type[Catalogue]]
+) -> None:
+    url, seen = catalogue
+    working = Scheduler(desk.workspace, desk.told.append, at_most=0, declared=Survey)
+    working.tick(BREACH)
+    assert not seen.seen
+    connect(desk.workspace, url)
+    working.tick(BREACH)
+    assert seen.seen and told(desk.workspace) == []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
+from trueup.app import lineage_sending
 from trueup.app.automation import ACTOR, Automation
 from trueup.app.declaring import Declarations, Survey
 from trueup.app.performing import Performers
@@ -19,6 +20,7 @@ from trueup.app.watching import has_news, watch
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError, TrueupError
+from trueup.lifecycle.pipeline import connecting
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.runs.requests.records import RunRequest
 from trueup.state.leases import Lease
@@ -106,7 +108,7 @@ class Scheduler:
         except NotFoundError:
             return
         trouble = set()
-        for duty in (self._watch, self._react, self._see_to_runs):
+        for duty in (self._watch, self._react, self._see_to_runs, self._tell_others):
             try:
                 duty(plan, now)
             except TrueupError as error:
@@ -128,6 +130,11 @@ class Scheduler:
 
     def _react(self, _plan: Plan, now: datetime) -> None:
         self._automation.pump(now)
+
+    def _tell_others(self, _plan: Plan, _now: datetime) -> None:
+        """Send lineage where trueup.toml names a catalogue."""
+        if connecting.known(self._workspace.root, lineage_sending.CONNECTION):
+            lineage_sending.send(self._workspace, ACTOR)
 
     def _is_due(self, deployment: str, every: timedelta, now: datetime) -> bool:
         serving = [

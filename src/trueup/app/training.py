@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trueup.app import sharing
 from trueup.app.precheck import checked
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import UsageError
+from trueup.foundation.errors import ConflictError, TrueupError, UsageError
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline import capturing, discovery, source
 from trueup.lifecycle.pipeline.records import Source
@@ -65,6 +66,7 @@ def train(
         for dataset in drawn.datasets
     }
     shared = sharing.results_of(workspace, options, progress)
+    noted = _Noted(progress)
     try:
         run = execute(
             workspace.state,
@@ -85,10 +87,16 @@ def train(
             ),
             cause=cause,
             shared=shared,
-            progress=progress,
+            progress=noted.tell,
         )
         if shared is not None:
             sharing.send(workspace, actor, run, shared, progress)
+    except (KeyboardInterrupt, ConflictError):
+        from trueup.lifecycle.pipeline import builds
+
+        with suppress(TrueupError):  # the run has ended as it should; Jenkins is somebody else's
+            builds.stop(workspace.root, noted.run, drawn.nodes)
+        raise
     finally:
         if shared is not None:
             shared.close()
@@ -97,6 +105,18 @@ def train(
         workspace.features.define(actor, run.id, defined)
     version = workspace.models.register(actor, run.id) if run.candidate and register else None
     return Trained(run, version)
+
+
+class _Noted:
+    """Passes on how the steps go, and notes which run they belong to."""
+
+    def __init__(self, tell: Callable[[StepProgress], None]) -> None:
+        self._tell = tell
+        self.run = ""
+
+    def tell(self, progress: StepProgress) -> None:
+        self.run = progress.run
+        self._tell(progress)
 
 
 def committed(workspace: Workspace, *, allow_dirty: bool = False) -> Source:

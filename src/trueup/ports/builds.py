@@ -68,6 +68,10 @@ class Builds(Protocol):
         """
         ...
 
+    def find(self, job: str, key: str) -> Build | None:
+        """The build that was started with this key, waiting, running or ended; None for none."""
+        ...
+
     def look(self, build: Build) -> Build:
         """The build as it stands now."""
         ...

@@ -9,7 +9,7 @@ import pytest
 
 from trueup import build, choose, pipeline, step
 from trueup.foundation.errors import UsageError, UserCodeError
-from trueup.lifecycle.pipeline import builds
+from trueup.lifecycle.pipeline import builds, connecting
 from trueup.testing.jenkins import Buildable, FakeJenkins
 
 
@@ -81,3 +81,28 @@ def test_other_nodes_build_nothing() -> None:
 def test_a_build_outside_a_pipeline_is_refused() -> None:
     with pytest.raises(UsageError, match="only inside a @pipeline"):
         build("Team/train")
+
+
+def test_a_stopped_run_stops_its_builds(bench: Any, server: FakeJenkins) -> None:
+    @pipeline
+    def nightly() -> None:
+        build("slow")
+        build("shaky")
+
+    server.jobs["slow"] = Buildable("slow", seconds=60)
+    nodes = nightly.draw({}).nodes
+    with connecting.outbound(bench.root) as http:
+        jenkins = connecting.builds(bench.root, http)
+        jenkins.start("slow", {}, builds.key_of("7k3f9qd2", "slow"))
+    assert builds.stop(bench.root, "7k3f9qd2", nodes) == ["slow"]
+    assert builds.stop(bench.root, "7k3f9qd2", nodes) == []
+    assert builds.stop(bench.root, "", nodes) == []
+
+
+def test_a_build_is_not_tried_again_from_here() -> None:
+    @pipeline
+    def nightly() -> None:
+        build("Team/train", retries=2)
+
+    with pytest.raises(UsageError, match="not tried again"):
+        nightly.draw({})

@@ -46,7 +46,7 @@ class Backend:
     def start(self, job: str, parameters: Mapping[str, str], key: str) -> Build:
         """Start a job, or find the build that was started with this key."""
         path = _path(job)
-        known = self._find(job, key)
+        known = self.find(job, key)
         if known is not None:
             return known
         facts = self._get(path + "/api/json", job=job, tree="buildable,property[_class]").json()
@@ -69,6 +69,20 @@ class Backend:
         number = int(queue) if queue.isdecimal() else 0
         return Build(job=job, key=key, state="queued", queue=number)
 
+    def find(self, job: str, key: str) -> Build | None:
+        """The waiting item or the build that has this key."""
+        path = _path(job)
+        tree = f"url,builds[{_BUILD}]{{0,{_NEWEST}}}"
+        facts = self._get(path + "/api/json", job=job, tree=tree).json()
+        blank = Build(job=job, key=key, state="queued")
+        for data in facts.get("builds") or ():
+            if _parameters(data).get(KEY) == key:
+                return _of_build(blank, data)
+        for item in self._get("/queue/api/json", tree=f"items[{_ITEM}]").json().get("items", ()):
+            if _parameters(item).get(KEY) == key and item["task"]["url"] == facts.get("url"):
+                return msgspec.structs.replace(blank, queue=item["id"], why=item.get("why") or "")
+        return None
+
     def look(self, build: Build) -> Build:
         """The build as it stands now."""
         if build.state == "ended":
@@ -82,7 +96,7 @@ class Backend:
                 return self._of_item(build, answer.json())
             if answer.status != 404:
                 _expect(answer, build.job, 200)
-        found = self._find(build.job, build.key)
+        found = self.find(build.job, build.key)
         if found is None:
             raise BackendError(
                 "jenkins-build-lost",
@@ -124,20 +138,6 @@ class Backend:
             build, number=started["number"], url=started.get("url", ""), state="running", why=""
         )
         return self.look(found)
-
-    def _find(self, job: str, key: str) -> Build | None:
-        """The waiting item or the build that has this key."""
-        path = _path(job)
-        tree = f"url,builds[{_BUILD}]{{0,{_NEWEST}}}"
-        facts = self._get(path + "/api/json", job=job, tree=tree).json()
-        blank = Build(job=job, key=key, state="queued")
-        for data in facts.get("builds") or ():
-            if _parameters(data).get(KEY) == key:
-                return _of_build(blank, data)
-        for item in self._get("/queue/api/json", tree=f"items[{_ITEM}]").json().get("items", ()):
-            if _parameters(item).get(KEY) == key and item["task"]["url"] == facts.get("url"):
-                return msgspec.structs.replace(blank, queue=item["id"], why=item.get("why") or "")
-        return None
 
     def _get(self, path: str, *, job: str = "", **query: str) -> Response:
         answer = self._asked("GET", path, query)

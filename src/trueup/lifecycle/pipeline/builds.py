@@ -1,14 +1,15 @@
 """`build("Team/train", parameters=…)`: a build on Jenkins as a step of a pipeline.
 
 It is started once, whatever dies meanwhile: its identifier is made of the run and the call. Its log
-is the step's log; when the run is stopped, `app/building.py` stops the build.
+is the step's log; when the run is stopped, `stop` stops the build.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, cast
 
 from trueup.foundation.errors import UserCodeError
@@ -63,6 +64,10 @@ def build(
         outside(at, "build")
     plain = call.parameters(parameters or {}, _PARAMETER)
     read = options.read({"cache": False} | asked, "build(…)", at)
+    if read.retries:  # a second start of the same call finds the first build
+        call.refuse(
+            "a build is not tried again from here", "in the Jenkinsfile: options { retry(2) }"
+        )
     called = name or job.rstrip("/").rpartition("/")[2]
     made: Step[..., Any] = Step(run_build, name=called, options=read)
     arguments = {"job": job, "parameters": plain, "accept": list(accept)}
@@ -94,6 +99,34 @@ def run_build(job: str, parameters: dict[str, Any], accept: list[str]) -> dict[s
         "url": ended.url,
         "seconds": ended.seconds,
     }
+
+
+def stop(root: Path, run: str, nodes: Iterable[Node]) -> list[str]:
+    """Stop the builds that a run has started, because the run was stopped.
+
+    Args:
+        root: The project's folder.
+        run: Identifier of the run.
+        nodes: The calls of its pipeline.
+
+    Returns:
+        The jobs whose builds were stopped.
+
+    Raises:
+        BackendError: Jenkins cannot be reached.
+    """
+    jobs = {node.name: job for node in nodes if (job := built_by(node))}
+    if not jobs or not run:
+        return []
+    stopped = []
+    with connecting.outbound(root) as http:
+        server = connecting.builds(root, http)
+        for name, job in jobs.items():
+            build = server.find(job, key_of(run, name))
+            if build is not None and server.look(build).state != "ended":
+                server.cancel(build)
+                stopped.append(job)
+    return stopped
 
 
 def key_of(run: str, name: str) -> str:

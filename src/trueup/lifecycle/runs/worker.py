@@ -151,6 +151,7 @@ class _Worker:
                 blobs=blobs,
                 root=self._root,
                 hide=log.hide,
+                run=self._setup.run,
             )
             return Given(outputs=outputs, metrics=values.metrics(blobs, outputs))
         except TrueupError as error:
