@@ -26,6 +26,11 @@ def test_the_nouns_of_the_lifecycle_can_be_read(api: Api) -> None:
     assert read(api, "/plan")["version"] == 1
     assert [d["name"] for d in read(api, "/data")] == ["lumps"]
     assert read(api, "/data/lumps?version=1")["rows"] == 569
+    assert [v["version"] for v in read(api, "/data/lumps/versions")] == [1]
+    branch = {"dataset": "lumps", "branch": "main", "version": 1}
+    assert read(api, "/data/lumps/branches") == [branch]
+    (file,) = read(api, "/data/lumps/files?version=main")
+    assert read(api, f"/data/lumps/files?after={file['path']}") == []
     assert read(api, "/models") == ["lumps"]
     assert [v["version"] for v in read(api, "/models/lumps/versions")] == [3, 2, 1]
     assert read(api, "/models/lumps/versions/champion")["version"] == 1

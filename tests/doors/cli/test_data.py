@@ -202,3 +202,38 @@ def test_an_interrupt_leaves_nothing_half_written(call: Call) -> None:
     shutil.rmtree("data/images")
     assert call("checkout", "images")[0] == 0
     assert len(list(Path("data/images").iterdir())) == 401
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_an_error_and_nothing_is_half_kept(call: Call) -> None:
+    Path("data/images/big").write_bytes(b"x" * 3_000_000)
+    code, err = within(1_000_000, "add", "data/images")
+    assert (code, "Traceback" in err, "blob-not-written" in err) == (8, False, True)
+    assert call("log", "images")[0] == 3
+    assert call("add", "data/images")[0] == 0
+    Path("data/images/big").unlink()
+    code, err = within(1_000_000, "checkout", "images")
+    assert (code, "Traceback" in err) == (8, False)
+    assert not Path("data/images/big").exists()
+    assert call("checkout", "images")[0] == 0
+    assert Path("data/images/big").stat().st_size == 3_000_000
+    assert len(list(Path("data/images").iterdir())) == 2
+
+
+def within(limit: int, *words: str) -> tuple[int, str]:
+    """A command in a process that may write no file beyond a size: as on a full disk."""
+    program = (
+        "import resource, sys\n"
+        "from trueup.doors.cli.main import run\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        f"sys.exit(run({['data', *words]!r}))\n"
+    )
+    source = str(Path(__file__).parents[3] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": source, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr

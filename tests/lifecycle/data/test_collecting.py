@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import ConflictError, DeniedError
-from trueup.lifecycle.data import live, locking, manifest
+from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
+from trueup.lifecycle.data import live, locking, manifest, table
 from trueup.lifecycle.data.collecting import UNUSED, YOUNG, Collected
 from trueup.lifecycle.data.records import Entry
 from trueup.state import eventlog
@@ -282,3 +282,34 @@ def test_a_damaged_file_is_never_checked_out(desk: Desk, state: State) -> None:
     with pytest.raises(Exception, match="no longer match"):
         desk.datasets.checkout(desk.actor, "images", desk.root)
     assert laid(desk.place) == {"other": b"1"}
+
+
+def test_what_was_lost_is_put_back_from_the_work_tree(desk: Desk, state: State) -> None:
+    kept = desk.keep({"a": b"1", "big": b"x" * 100_000, "sub/c": b"3"})
+    by_path = {entry.path: entry.digest for entry in desk.files(kept)}
+    (shard,) = manifest.shards(state.blobs, kept.digest)
+    damage(state, by_path["big"])
+    state.blobs.delete([by_path["a"], shard.digest])
+    assert desk.datasets.verify(desk.actor).broken
+    assert desk.keep(read_all=True) == kept
+    assert desk.datasets.verify(desk.actor).broken == ()
+
+
+def test_versions_of_which_only_the_name_is_here_stop_nobody(desk: Desk, state: State) -> None:
+    """A pull learns all versions and fetches some; of the others lists of files may be here."""
+    desk.keep({"a": b"1"})
+    second = desk.keep({"a": b"2", "b": b"2"})
+    third = desk.keep({"c": b"3"})
+    with state.database.writing() as connection:
+        table.note_record(connection, "images", 2, "b3:" + "0" * 64, is_held=False)
+    (shard,) = manifest.shards(state.blobs, second.digest)
+    state.blobs.delete([shard.digest])
+    assert desk.datasets.verify(desk.actor).versions == 2
+    write(desk.place, {"a": b"changed"})
+    with pytest.raises(NotFoundError) as caught:
+        desk.datasets.checkout(desk.actor, "images", desk.root, "2", force=True)
+    assert caught.value.code == "version-elsewhere"
+    desk.datasets.checkout(desk.actor, "images", desk.root, "1", force=True)
+    with later():
+        collected(desk)
+    assert not state.blobs.missing(set(manifest.blobs_of(state.blobs, third.digest)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from trueup.doors.api.access import TheActor, TheWorkspace
-from trueup.doors.api.routes import From, Name, Word, reading
+from trueup.doors.api.routes import From, Limit, Name, Word, reading
 from trueup.lifecycle.data.difference.records import DataDifference
-from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.records import Branch, DatasetVersion, Entry
 
 
 @reading("/data")
@@ -20,6 +22,33 @@ def show(
 ) -> DatasetVersion:
     """One snapshot, by number or digest; the newest without one."""
     return workspace.datasets.show(actor, name, version)
+
+
+@reading("/data/{name:str}/versions")
+def versions(workspace: TheWorkspace, actor: TheActor, name: Name) -> list[DatasetVersion]:
+    """All versions of a dataset, newest first."""
+    return workspace.datasets.log(actor, name)
+
+
+@reading("/data/{name:str}/branches")
+def branches(workspace: TheWorkspace, actor: TheActor, name: Name) -> list[Branch]:
+    """The branches of a dataset, and the newest version of each."""
+    return workspace.datasets.branches(actor, name)
+
+
+@reading("/data/{name:str}/files")
+def files(
+    workspace: TheWorkspace,
+    actor: TheActor,
+    name: Name,
+    version: Word = "",
+    after: Word = "",
+    limit: Limit = 100,
+) -> list[Entry]:
+    """The files of a version in the order of their paths, from the one after `after`."""
+    found = workspace.datasets.show(actor, name, version)
+    later = (each for each in workspace.datasets.files(actor, found) if each.path > after)
+    return list(islice(later, limit))
 
 
 @reading("/data/{name:str}/diff")

@@ -52,11 +52,15 @@ def _keeping(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--name", default="", help="The dataset; by default the one there, or as the path.")
 @_keeping
+@click.option(
+    "--read-all", is_flag=True, help="Read unchanged files, too; put back what the store lost."
+)
 @output.as_option
 @output.json_option
 def add(
     paths: tuple[str, ...],
     name: str,
+    read_all: bool,
     message: str,
     links: Links,
     allow_clashes: bool,
@@ -77,7 +81,7 @@ def add(
         )
     with output.here() as workspace, Counting("looked at") as counting:
         actor = workspace.speaking_as(speaker)
-        how = How(links, allow_clashes, message, dry_run, counting.tell)
+        how = How(links, allow_clashes, message, dry_run, read_all, counting.tell)
         known = {version.ref for version in workspace.datasets.newest(actor)}
         given = [_inside(workspace, path) for path in paths]
         taken = [workspace.datasets.add(actor, path, workspace.root, name, how) for path in given]
@@ -102,7 +106,7 @@ def snapshot(
     wanted = of_kind(name, "data")
     with output.here() as workspace, Counting("looked at") as counting:
         actor = workspace.speaking_as(speaker)
-        how = How(links, allow_clashes, message, dry_run, counting.tell)
+        how = How(links, allow_clashes, message, dry_run, progress=counting.tell)
         known = {version.ref for version in workspace.datasets.newest(actor)}
         taken = [workspace.datasets.snapshot(actor, wanted.name, workspace.root, how)]
     _report(taken, known, dry_run=dry_run, as_json=as_json)

@@ -153,7 +153,7 @@ def verify(name: str, remote: str, as_json: bool) -> None:
             f"{plural(len(done.broken), 'file')} of data cannot be given back; the first is "
             f"'{first.path or 'the list of files'}' of data:{first.dataset}@{first.versions[-1]}, "
             f"{first.problem}.",
-            hint=f"trueup data log {first.dataset}   (restore it from a remote or a backup)",
+            hint="trueup data add PATH --read-all   (if the files still lie there)",
             context={"broken": [builtins(each) for each in done.broken[:1000]]},
         )
     if as_json:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from trueup.foundation.errors import BackendError, ConflictError, NotFoundError
+from trueup.foundation.errors import BackendError, ConflictError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import comparing, rules
 from trueup.lifecycle.data.keeping import Progress, Source, nothing
@@ -159,20 +159,6 @@ def _is_same(known: Known, entry: Entry) -> bool:
 class _Work(NamedTuple):
     path: str
     known: Known
-
-
-def check_here(blobs: Blobs, version: DatasetVersion) -> None:
-    """Refuse a version of which only the name was pulled.
-
-    Raises:
-        NotFoundError: With the command that fetches its bytes.
-    """
-    if not blobs.has(version.digest):
-        raise NotFoundError(
-            "version-elsewhere",
-            f"The bytes of {version.ref} are not here; a remote has them.",
-            hint=f"trueup data pull {version.name}@{version.version}",
-        )
 
 
 def check_kind(source: Source, version: DatasetVersion) -> None:

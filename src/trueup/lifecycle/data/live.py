@@ -13,9 +13,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from trueup.foundation import digests
+from trueup.foundation.errors import NotFoundError
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.keeping import SMALL
-from trueup.lifecycle.data.table import dataset_versions
+from trueup.lifecycle.data.table import dataset_versions, held_roots
 from trueup.ports.blobs import Blobs
 
 _DIGEST: Final = re.compile(r"b3:[0-9a-f]{64}")
@@ -55,7 +56,7 @@ def marked(connection: sa.Connection, blobs: Blobs) -> dict[bytes, str]:
     """The key of every blob that something refers to, with the reason.
 
     Raises:
-        NotFoundError: A list of files is missing, so nobody knows what it refers to.
+        NotFoundError: The list of files of a version is missing, so nobody knows what it needs.
         BackendError: One is damaged.
     """
     live: dict[bytes, str] = {}
@@ -64,10 +65,16 @@ def marked(connection: sa.Connection, blobs: Blobs) -> dict[bytes, str]:
         live.setdefault(digests.key(digest), reason)
     for reason, digest in followed(connection, blobs):
         live.setdefault(digests.key(digest), reason)
-    for root in list(_manifests(blobs, live)):
+    held = held_roots(connection)
+    for root in held | set(_manifests(blobs, live)):
         reason = live[digests.key(root)]
-        for digest in manifest.blobs_of(blobs, root):
-            live.setdefault(digests.key(digest), reason)
+        try:
+            for digest in manifest.blobs_of(blobs, root):
+                live.setdefault(digests.key(digest), reason)
+        except NotFoundError:
+            # Half-pulled versions and folders of steps can be had again; versions here cannot.
+            if root in held:
+                raise
     return live
 
 

@@ -23,6 +23,7 @@ from trueup.lifecycle.data import (
     manifest,
     merging,
     places,
+    repairing,
     rules,
     table,
     tables,
@@ -171,21 +172,20 @@ class Datasets:
         with self._state.read(actor) as connection:
             found = taking.known(connection, name, root)
             version = find(connection, name, selector or found.position.branch)
-            listed = [each.digest for each in table.versions(connection, name)]
+            taking.check_here(connection, self._state.blobs, version)
+            here = taking.here(connection, self._state.blobs, name)
             position = taking.position_at(connection, found, version, selector)
         blobs = self._state.blobs
-        checkout.check_here(blobs, version)
-        elsewhere = blobs.missing(listed)
-        digests = [digest for digest in listed if digest not in elsewhere]
         source = taking.source_of(blobs, root, found)
+        base = found.based_on
         checkout.check_kind(source, version)
         cache = taking.cache_of(source)
         plan = checkout.prepare(
             source,
             cache.recall(taking.walked(source)),
-            manifest.entries(blobs, found.based_on.digest) if found.based_on else (),
+            manifest.entries(blobs, base.digest) if base and base.digest in here else (),
             manifest.entries(blobs, version.digest),
-            lambda wanted: manifest.held(blobs, digests, wanted),
+            lambda wanted: manifest.held(blobs, here, wanted),
             cache,
         )
         checkout.check(plan, version.ref, name, found.path, force=force)
@@ -231,9 +231,10 @@ class Datasets:
 
         Raises:
             DeniedError: The actor may not read.
+            NotFoundError: Only its name was pulled.
         """
-        with self._state.read(actor):
-            pass  # the permission alone: the list is in blobs
+        with self._state.read(actor) as connection:
+            taking.check_here(connection, self._state.blobs, version)
         return manifest.entries(self._state.blobs, version.digest)
 
     def load(self, actor: Actor, version: DatasetVersion) -> pl.DataFrame:
@@ -241,9 +242,10 @@ class Datasets:
 
         Raises:
             DeniedError: The actor may not read.
+            NotFoundError: Only its name was pulled.
         """
-        with self._state.read(actor):
-            pass  # the permission alone: the rows are blobs
+        with self._state.read(actor) as connection:
+            taking.check_here(connection, self._state.blobs, version)
         return tables.load(self._state.blobs, version)
 
     def branches(self, actor: Actor, name: str) -> list[Branch]:
@@ -347,6 +349,9 @@ class Datasets:
             parents = table.parents(connection, name)
             nearest = merging.ancestor(parents, ours.version, other.version)
             base = table.version(connection, name, nearest) if nearest else None
+            for each in (ours, other, base):
+                if each is not None:
+                    taking.check_here(connection, self._state.blobs, each)
         if nearest == other.version:
             return ours
         if nearest == ours.version:
@@ -424,7 +429,8 @@ class Datasets:
             return taking.imagined(found, seen, actor, is_file=is_file)
         with locking.keeping(root):
             with blobs.batch() as batch:
-                digest = taking.read(source, found, how, blobs, batch).digest
+                into = repairing.Repairing(blobs, batch) if how.read_all else batch
+                digest = taking.read(source, found, how, blobs, into).digest
             if found.based_on is not None and found.based_on.digest == digest:
                 taking.stand_at(root, found, found.based_on)
                 return found.based_on

@@ -157,6 +157,13 @@ def roots(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(sa.select(_t.digest).distinct()))
 
 
+def held_roots(connection: sa.Connection) -> set[str]:
+    """The manifests of all versions whose bytes are here."""
+    away = sa.and_(_r.dataset == _t.name, _r.version == _t.version, ~_r.is_held)
+    query = sa.select(_t.digest).where(~sa.exists().where(away)).distinct()
+    return set(connection.scalars(query))
+
+
 def newest_of_each(connection: sa.Connection) -> list[DatasetVersion]:
     """The newest version of every dataset, by name."""
     newest = sa.select(_t.name, sa.func.max(_t.version).label("version")).group_by(_t.name)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.configuration import HOME
-from trueup.foundation.errors import ConflictError
+from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.data import keeping, manifest, places, rules, table, tables, tree, worktree
 from trueup.lifecycle.data.keeping import Progress, Source, Takes, nothing
 from trueup.lifecycle.data.records import Change, DatasetVersion, Entry
@@ -32,6 +32,7 @@ class How(NamedTuple):
         clashes: Whether names that differ only in case are let pass.
         message: Why the version is made.
         dry_run: Say what would be kept, and keep nothing.
+        read_all: Read unchanged files, too, and put back what the store lost of them.
         progress: Told how many files and bytes were looked at.
     """
 
@@ -39,6 +40,7 @@ class How(NamedTuple):
     clashes: bool = False
     message: str = ""
     dry_run: bool = False
+    read_all: bool = False
     progress: Progress = nothing
 
 
@@ -195,6 +197,29 @@ def check_finished(found: Known) -> None:
         )
 
 
+def here(connection: sa.Connection, blobs: Blobs, name: str) -> list[str]:
+    """The manifests of the versions of a dataset whose bytes are here."""
+    away = table.elsewhere(connection, name)
+    listed = [each.digest for each in table.versions(connection, name) if each.version not in away]
+    lost = blobs.missing(dict.fromkeys(listed))
+    return [digest for digest in listed if digest not in lost]
+
+
+def check_here(connection: sa.Connection, blobs: Blobs, version: DatasetVersion) -> None:
+    """Refuse a version of which only the name was pulled.
+
+    Raises:
+        NotFoundError: With the command that fetches its bytes.
+    """
+    away = version.version in table.elsewhere(connection, version.name)
+    if away or not blobs.has(version.digest):
+        raise NotFoundError(
+            "version-elsewhere",
+            f"The bytes of {version.ref} are not here; a remote has them.",
+            hint=f"trueup data pull {version.name}@{version.version}",
+        )
+
+
 def source_of(blobs: Blobs, root: Path, found: Known) -> Source:
     """The dataset's place in the work tree.
 
@@ -230,7 +255,7 @@ def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> S
     if not source.place.exists():
         raise tree.nothing_there(found.name, found.path)
     kept: Iterable[Entry] = ()
-    if found.based_on is not None:
+    if found.based_on is not None and not how.read_all and blobs.has(found.based_on.digest):
         kept = manifest.entries(blobs, found.based_on.digest)
     cache = cache_of(source)
     # The reader refuses links: it knows those that stand for a file of the store.

@@ -11,6 +11,7 @@ from trueup.app.wiring import Workspace
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data.records import DatasetVersion, Entry
 
@@ -32,11 +33,15 @@ class DataPage(Record):
 def load(workspace: Workspace, actor: Actor) -> DataPage:
     """Gather the page."""
     found = tuple(workspace.datasets.newest(actor))
-    files = {
-        version.name: tuple(islice(workspace.datasets.files(actor, version), _MOST_FILES))
-        for version in found
-    }
+    files = {version.name: _files(workspace, actor, version) for version in found}
     return DataPage(datasets=found, files=files)
+
+
+def _files(workspace: Workspace, actor: Actor, version: DatasetVersion) -> tuple[Entry, ...]:
+    try:
+        return tuple(islice(workspace.datasets.files(actor, version), _MOST_FILES))
+    except NotFoundError:  # only its name was pulled
+        return ()
 
 
 @shell.page("/data")

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError
-from trueup.lifecycle.data import manifest, rules, table, tables, worktree
+from trueup.lifecycle.data import locking, manifest, rules, table, tables, worktree
 from trueup.lifecycle.data.dvc.layout import Output
 from trueup.lifecycle.data.dvc.repository import Bytes, Repository
 from trueup.lifecycle.data.records import EXECUTABLE, MAIN, PLAIN, DatasetVersion, Entry
@@ -99,13 +99,14 @@ class DvcOutputs:
             )
             if missing := found.count(None):
                 return Taken(None, missing=missing)
-            with self._state.blobs.batch() as batch:
-                pairs = zip(files, found, strict=True)
-                entries = list(
-                    pool.map(lambda pair: _kept(batch, pair[0], pair[1], progress), pairs)
-                )
-                digest = manifest.build(sorted(entries, key=lambda entry: entry.path), batch)
-        return self._version(actor, wanted, digest, entries, root)
+            with locking.keeping(root):
+                with self._state.blobs.batch() as batch:
+                    pairs = zip(files, found, strict=True)
+                    entries = list(
+                        pool.map(lambda pair: _kept(batch, pair[0], pair[1], progress), pairs)
+                    )
+                    digest = manifest.build(sorted(entries, key=lambda entry: entry.path), batch)
+                return self._version(actor, wanted, digest, entries, root)
 
     def _version(
         self, actor: Actor, wanted: Wanted, digest: str, entries: list[Entry], root: Path
