@@ -66,7 +66,7 @@ def marked(connection: sa.Connection, blobs: Blobs) -> dict[bytes, str]:
     for reason, digest in followed(connection, blobs):
         live.setdefault(digests.key(digest), reason)
     held = held_roots(connection)
-    for root in held | set(_manifests(blobs, live)):
+    for root in (*sorted(held), *sorted({*_manifests(blobs, live)} - held)):
         reason = live[digests.key(root)]
         try:
             for digest in manifest.blobs_of(blobs, root):
