@@ -22,7 +22,8 @@ def _writer(server: str, what: str) -> None:
     @click.option("--pipeline", default="", metavar="NAME", help="Which pipeline it runs.")
     @click.option("--print", "only_print", is_flag=True, help="Print the file, write nothing.")
     @click.option("--force", is_flag=True, help="Replace a file that is there.")
-    def write(pipeline: str, only_print: bool, force: bool) -> None:
+    @output.json_option
+    def write(pipeline: str, only_print: bool, force: bool, as_json: bool) -> None:
         from trueup.app.ci import files
         from trueup.lifecycle.pipeline import discovery
         from trueup.lifecycle.plan.service import surroundings
@@ -42,6 +43,9 @@ def _writer(server: str, what: str) -> None:
             click.echo(text, nl=False)
             return
         path, changed = files.write(root, server, text, force=force)
+        if as_json:
+            output.emit_json({"file": str(path.relative_to(root)), "changed": changed})
+            return
         output.show(f"{path.relative_to(root)}  {'written' if changed else 'as before'}")
         if not (root / requirements).is_file():
             output.say(

@@ -20,12 +20,16 @@ def command() -> None:
 
 @command.command("install", example="trueup git install")
 @click.option("--chain", is_flag=True, help="Keep hooks of others and call them first.")
-def install(chain: bool) -> None:
+@output.json_option
+def install(chain: bool, as_json: bool) -> None:
     """Check before each commit and each push: the plan, the pipelines, data that went astray."""
     from trueup.app.ci import hooks
 
     with output.here() as workspace:
         written = hooks.install(workspace.root, chain=chain)
+    if as_json:
+        output.emit_json([path.name for path in written])
+        return
     for path in written:
         output.show(str(path.name))
     output.say("\nWritten into the hooks of this repository. To skip them once: --no-verify")
@@ -33,12 +37,16 @@ def install(chain: bool) -> None:
 
 
 @command.command("uninstall", example="trueup git uninstall")
-def uninstall() -> None:
+@output.json_option
+def uninstall(as_json: bool) -> None:
     """Remove the hooks, and put back those they had replaced."""
     from trueup.app.ci import hooks
 
     with output.here() as workspace:
         removed = hooks.uninstall(workspace.root)
+    if as_json:
+        output.emit_json([path.name for path in removed])
+        return
     output.say(
         "Removed {}." if removed else "There was no hook of Trueup's.", plural(len(removed), "hook")
     )
@@ -81,6 +89,7 @@ def check(moment: str, as_json: bool) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be said, say nothing.")
 @output.as_option
+@output.json_option
 def report(
     reference: str,
     service: str | None,
@@ -90,6 +99,7 @@ def report(
     against: str,
     dry_run: bool,
     speaker: str,
+    as_json: bool,
 ) -> None:
     """Say a verdict about a commit, and in one comment under its review.
 
@@ -112,7 +122,11 @@ def report(
         version = verdict.statement.model_ref.partition("@")[2]
         if dry_run:
             compared = reports.compare(workspace, actor, wanted.name, version, against)
-            click.echo(reports.markdown(verdict, compared), nl=False)
+            text = reports.markdown(verdict, compared)
+            if as_json:
+                output.emit_json({"text": text})
+            else:
+                click.echo(text, nl=False)
             return
         if not name:
             raise UsageError(
@@ -132,6 +146,9 @@ def report(
                 against=against,
                 url=built.url,
             )
+    if as_json:
+        output.emit_json({"commit": said.commit, "status": said.status, "comment": said.comment})
+        return
     output.show(f"{said.commit[:12]}  {said.status.state}  {said.status.description}")
     if said.comment:
         output.show(said.comment)
