@@ -38,6 +38,16 @@ def listing(words: Iterable[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
 
 
+def sentence(words: str) -> str:
+    """Words that end as a sentence does.
+
+    Example:
+        >>> sentence("there is none"), sentence("Did you mean 'x'?")
+        ('there is none.', "Did you mean 'x'?")
+    """
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
 def size(count: int) -> str:
     """A number of bytes for people.
 

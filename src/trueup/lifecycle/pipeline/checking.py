@@ -213,7 +213,7 @@ def _secret_parameter(pipeline: str, name: str) -> UsageError:
 def _problem_at(at: Place, code: str, what: str, hint: str, **more: Any) -> UsageError:
     return UsageError(
         code,
-        f"{at}: {what}".rstrip(".?") + ".",
+        text.sentence(f"{at}: {what}"),
         hint=hint,
         context={"file": at.file, "line": at.line, **more},
     )

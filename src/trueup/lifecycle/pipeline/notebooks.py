@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from trueup.foundation import digests
+from trueup.foundation import digests, text
 from trueup.foundation.errors import MissingExtraError, UsageError, UserCodeError
 from trueup.lifecycle.pipeline import handing, options, origin, scripts, shell, tracing
 from trueup.lifecycle.pipeline.decorators import Step
@@ -144,7 +144,7 @@ def _read(file: Path, path: str, at: Place) -> dict[str, Any]:
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             "notebook-unreadable",
-            f"{at}: the notebook '{path}' cannot be read: {error}.".replace("..", "."),
+            text.sentence(f"{at}: the notebook '{path}' cannot be read: {error}"),
             hint=f"jupyter lab '{path}'",
             context={"file": at.file, "line": at.line},
         ) from error
@@ -196,7 +196,7 @@ def _failed(around: handing.Surroundings, path: str, book: Any, said: str) -> Us
     where = f"cell {number} of '{path}'" if number else f"'{path}'"
     return UserCodeError(
         "notebook-failed",
-        f"{around.at}: {where} failed in step '{around.name}': {said[:400]}.".replace("..", "."),
+        text.sentence(f"{around.at}: {where} failed in step '{around.name}': {said[:400]}"),
         hint=f"jupyter lab '{path}'",
         context={
             "file": around.at.file,

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
+from trueup.foundation import text
 from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline import handing, options, origin, scripts, secrets, tracing
@@ -52,8 +53,8 @@ def sh(
     Args:
         command: The command line. `{name}` becomes the path of that input or output, or the text of
             that parameter, always as one word or a part of one. It goes through no shell.
-        inputs: By name: results of steps, datasets, or files of the project. Frames are given as
-            Parquet, plain data as JSON, files as they are.
+        inputs: By name: results of steps, datasets, or files of the project. A result that is a
+            frame is given as Parquet, plain data as JSON; files and datasets are given as they are.
         outputs: By name: the file to be written, or a folder when it ends with `/`. One that the
             command does not name is taken from that path in the project's folder.
         parameters: By name: plain values to fill in.
@@ -205,7 +206,7 @@ class Call:
         """Raise the error of a wrong call."""
         raise UsageError(
             "command-malformed",
-            f"{self._at}: {self._word}(…): {problem}".rstrip(".?") + ".",
+            text.sentence(f"{self._at}: {self._word}(…): {problem}"),
             hint=hint or "trueup explain command-malformed",
             context={"file": self._at.file, "line": self._at.line},
         )
@@ -367,10 +368,10 @@ def _run(line: Sequence[str], around: handing.Surroundings, variables: Mapping[s
     pipe = cast("Any", process.stdout)
     try:
         while piece := pipe.read1(1 << 16):
-            text = decoder.decode(piece)
-            sys.stdout.write(text)
+            printed = decoder.decode(piece)
+            sys.stdout.write(printed)
             sys.stdout.flush()
-            _remember(tail, text)
+            _remember(tail, printed)
         code = process.wait()
     except BaseException:
         process.kill()
@@ -385,8 +386,10 @@ def _run(line: Sequence[str], around: handing.Surroundings, variables: Mapping[s
             ending = f"was ended by {signal.Signals(-code).name}"
         raise UserCodeError(
             "command-failed",
-            f"{around.at}: '{line[0]}' of step '{around.name}' {ending}"
-            f"{f': {said[-1][:400]}' if said else ''}.".replace("..", "."),
+            text.sentence(
+                f"{around.at}: '{line[0]}' of step '{around.name}' {ending}"
+                f"{f': {said[-1][:400]}' if said else ''}"
+            ),
             hint=f"mend the program, or its call at {around.at}",
             context={
                 "file": around.at.file,
@@ -398,9 +401,9 @@ def _run(line: Sequence[str], around: handing.Surroundings, variables: Mapping[s
         )
 
 
-def _remember(tail: deque[str], text: str) -> None:
+def _remember(tail: deque[str], printed: str) -> None:
     """Keep the last lines, each cut to a length for messages."""
-    first, *rest = text.split("\n")
+    first, *rest = printed.split("\n")
     tail[-1] = (tail[-1] + first)[-_TAIL_BYTES:]
     tail.extend(line[-_TAIL_BYTES:] for line in rest)
 
