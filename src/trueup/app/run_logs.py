@@ -56,6 +56,35 @@ def lines(
         time.sleep(EVERY_S)
 
 
+def check_step(workspace: Workspace, actor: Actor, run_id: str, step: str) -> None:
+    """Refuse the name of a step that a run does not have, or has not begun.
+
+    Raises:
+        NotFoundError: There is no such run, or no such step in it.
+    """
+    detail = workspace.runs.show(actor, run_id)
+    known = {each.step for each in detail.steps}
+    known |= {log.step for log in logs.open_in(logs.folder_of(workspace.root, run_id))}
+    known |= {name.partition("[")[0] for name in known}
+    if not step or step in known or step.partition("[")[0] in known:
+        return
+    raise NotFoundError(
+        "step-not-found",
+        f"Run {run_id} has no step '{step}'.{did_you_mean(step, known)}",
+        hint=f"trueup runs show run:{run_id}",
+    )
+
+
+def fits(wanted: str, step: str) -> bool:
+    """Whether a step, or an item of one, is what was asked for; everything is when nothing was.
+
+    Example:
+        >>> fits("train", "train[3]"), fits("train[3]", "train[31]"), fits("", "split")
+        (True, False, True)
+    """
+    return not wanted or step == wanted or step.startswith(f"{wanted}[")
+
+
 class _Reader:
     def __init__(self, workspace: Workspace, actor: Actor, run_id: str, step: str) -> None:
         self._workspace = workspace
@@ -65,14 +94,14 @@ class _Reader:
         self._folder = logs.folder_of(workspace.root, run_id)
         self._read: set[_Which] = set()
         self._open: dict[_Which, tuple[str, logs.Follower]] = {}
-        self._check()
+        check_step(workspace, actor, run_id, step)
 
     def new(self) -> list[LogLine]:
         """The lines that came since the last time."""
         # First the files: one that is recorded meanwhile goes on being read where it is open.
         for log in logs.open_in(self._folder):
             which = (log.position, log.item, log.number)
-            if self._fits(log.step) and which not in self._open and which not in self._read:
+            if fits(self._step, log.step) and which not in self._open and which not in self._read:
                 self._open[which] = (log.step, logs.Follower(log.path))
         found = [line for which in list(self._open) for line in self._followed(which)]
         for attempt in self._workspace.runs.attempts(self._actor, self._run, self._step):
@@ -104,21 +133,3 @@ class _Reader:
         text = logs.clean(self._workspace.state.blobs.get(attempt.log))
         number, step = attempt.number, attempt.step
         return [LogLine(step=step, attempt=number, text=line) for line in text.splitlines()]
-
-    def _fits(self, step: str) -> bool:
-        return not self._step or step == self._step or step.startswith(f"{self._step}[")
-
-    def _check(self) -> None:
-        if not self._step:
-            return
-        detail = self._workspace.runs.show(self._actor, self._run)
-        known = {step.step for step in detail.steps}
-        known |= {log.step for log in logs.open_in(self._folder)}
-        known |= {name.partition("[")[0] for name in known}
-        if self._step in known or self._step.partition("[")[0] in known:
-            return
-        raise NotFoundError(
-            "step-not-found",
-            f"Run {self._run} has no step '{self._step}'.{did_you_mean(self._step, known)}",
-            hint=f"trueup runs show run:{self._run}",
-        )

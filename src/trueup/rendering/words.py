@@ -43,6 +43,11 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "cached": ("≡", "quiet"),
     "interrupted": ("■", "warn"),
     "lost": ("∅", "warn"),
+    # runs made again
+    "identical": ("✓", "good"),
+    "equal-within-tolerance": ("≈", "good"),
+    "different": ("✕", "bad"),
+    "impossible": ("∅", "warn"),
     # releases
     "requested": ("○", "busy"),
     "canary": ("◐", "busy"),

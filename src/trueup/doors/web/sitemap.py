@@ -18,6 +18,7 @@ from trueup.doors.web.pages import (
     models,
     people,
     plan,
+    run_logs,
     runs,
     why,
 )
@@ -30,6 +31,7 @@ HANDLERS: Final[list[HTTPRouteHandler]] = [
     differences.model,
     runs.runs,
     runs.run,
+    run_logs.logs,
     models.models,
     models.model,
     gates.verdict,

@@ -267,6 +267,22 @@ class ItemPage(Record):
     next: int = -1
 
 
+class ItemCounts(Record):
+    """How the items of one step have ended so far.
+
+    Attributes:
+        position: Place of the step in the pipeline, from 1.
+        reused: Items whose earlier result was reused.
+        states: How many of the others ended in each state.
+        failed: Names of the first that failed.
+    """
+
+    position: int
+    reused: int = 0
+    states: dict[StepState, int] = {}
+    failed: tuple[str, ...] = ()
+
+
 class RunPage(Record):
     """Some runs, newest first; `next` continues the list, and is empty at its end."""
 

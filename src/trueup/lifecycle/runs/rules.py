@@ -8,7 +8,7 @@ from typing import Final
 
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.runs.records import Process, RunState, StepRun
+from trueup.lifecycle.runs.records import ItemCounts, Process, RunState, StepRun, StepState
 
 BEAT: Final = timedelta(seconds=15)
 SILENCE: Final = timedelta(seconds=90)
@@ -69,3 +69,38 @@ def cost(steps: Iterable[StepRun], costs: Costs) -> float | None:
         for step in steps
     )
     return sum(figures, 0.0)
+
+
+def item_counts(
+    counted: Iterable[tuple[int, StepState, bool, int]], failed: Iterable[tuple[int, str]]
+) -> tuple[ItemCounts, ...]:
+    """How the items of each step ended, from what the database counts.
+
+    Args:
+        counted: Position of the step, state, whether reused, and how many items.
+        failed: Position of the step, and name of an item that failed.
+
+    Example:
+        >>> item_counts([(2, "failed", False, 1), (2, "finished", True, 7)], [(2, "fit[3]")])
+        (ItemCounts(position=2, reused=7, states={'failed': 1}, failed=('fit[3]',)),)
+    """
+    reused: dict[int, int] = {}
+    states: dict[int, dict[StepState, int]] = {}
+    names: dict[int, list[str]] = {}
+    for position, state, is_reused, count in counted:
+        ended = states.setdefault(position, {})
+        if is_reused:
+            reused[position] = reused.get(position, 0) + count
+        else:
+            ended[state] = ended.get(state, 0) + count
+    for position, name in failed:
+        names.setdefault(position, []).append(name)
+    return tuple(
+        ItemCounts(
+            position=position,
+            reused=reused.get(position, 0),
+            states=ended,
+            failed=tuple(names.get(position, ())),
+        )
+        for position, ended in states.items()
+    )

@@ -22,6 +22,7 @@ from trueup.lifecycle.runs.records import (
     Candidate,
     Cause,
     Ended,
+    ItemCounts,
     ItemPage,
     Metric,
     Run,
@@ -234,6 +235,23 @@ class Runs:
             found = table.items(connection, run_id, position, limit + 1, max(start, 0))
         more = found[limit].item if len(found) > limit else -1
         return ItemPage(items=tuple(found[:limit]), next=more)
+
+    def item_counts(self, actor: Actor, run_id: str, *, named: int = 20) -> tuple[ItemCounts, ...]:
+        """How the items of each step that goes over a list have ended so far.
+
+        Args:
+            actor: Who asks.
+            run_id: The run.
+            named: How many failed items of the run are named.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.read(actor) as connection:
+            _found(connection, run_id)
+            counted = table.item_states(connection, run_id)
+            failed = table.failed_items(connection, run_id, named)
+        return rules.item_counts(counted, failed)
 
     def attempts(self, actor: Actor, run_id: str, step: str = "") -> tuple[StepAttempt, ...]:
         """The attempts of a run that have ended, or those of one step or item.

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.runs.records import Metric, Process, Run, StepAttempt, StepRun
+from trueup.lifecycle.runs.records import Metric, Process, Run, StepAttempt, StepRun, StepState
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 runs = sa.Table(
@@ -169,6 +169,31 @@ def items(
     )
     query = sa.select(step_runs).where(*where).order_by(step_runs.c.item).limit(limit)
     return [row_as(StepRun, row) for row in connection.execute(query)]
+
+
+def item_states(connection: sa.Connection, run_id: str) -> list[tuple[int, StepState, bool, int]]:
+    """How many items of each step ended how: position, state, whether reused, and number."""
+    columns = step_runs.c
+    group = (columns.position, columns.state, columns.cached)
+    query = (
+        sa.select(*group, sa.func.count())
+        .where(columns.run == run_id, columns.item >= 0)
+        .group_by(*group)
+        .order_by(*group)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
+def failed_items(connection: sa.Connection, run_id: str, limit: int) -> list[tuple[int, str]]:
+    """The first items of a run that failed: position of the step, and name of the item."""
+    columns = step_runs.c
+    query = (
+        sa.select(columns.position, columns.step)
+        .where(columns.run == run_id, columns.item >= 0, columns.state == "failed")
+        .order_by(columns.position, columns.item)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def attempts(

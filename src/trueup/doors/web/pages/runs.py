@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from litestar import Response
@@ -13,9 +14,12 @@ from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 from trueup.lifecycle.models import table as model_table
-from trueup.lifecycle.runs.records import Run, RunDetail
+from trueup.lifecycle.plan.service import surroundings
+from trueup.lifecycle.runs import logs, rules
+from trueup.lifecycle.runs.records import ItemCounts, Run, RunDetail
 
 _AT_ONCE = 50
+_NAMED = 20
 
 
 class RunsPage(Record):
@@ -28,11 +32,33 @@ class RunsPage(Record):
 
 
 class RunPage(Record):
-    """One run, and the model versions that were registered from it."""
+    """One run, and what belongs to it.
+
+    Attributes:
+        detail: The run.
+        versions: The model versions that were registered from it.
+        data: The versions of the datasets that it reads, by name.
+        items: How the items of steps over lists have ended, by position of the step.
+        under_way: Names of steps and items that are being carried out, the first ones.
+        more_under_way: How many others are.
+        costs: What each step cost, by position; empty where no rate is set.
+        cost: What they cost together; None where no rate is set.
+        currency: The unit of costs.
+        cpu_seconds: Processor time of all steps.
+        tally: How many steps ended how; `cached` for those reused.
+    """
 
     detail: RunDetail
     versions: tuple[str, ...]
     data: dict[str, str]
+    items: dict[int, ItemCounts]
+    under_way: tuple[str, ...]
+    more_under_way: int
+    costs: dict[int, float]
+    cost: float | None
+    currency: str
+    cpu_seconds: float
+    tally: dict[str, int]
 
 
 @shell.page("/runs")
@@ -74,4 +100,27 @@ def load(workspace: Workspace, actor: Actor, run_id: str) -> RunPage:
         name: workspace.datasets.show(actor, name, digest).ref
         for name, digest in detail.run.data.items()
     }
-    return RunPage(detail=detail, versions=versions, data=data)
+    rates = surroundings(workspace.root).costs
+    ran = [step for step in detail.steps if step.attempts]
+    costs = {step.position: rules.cost([step], rates) for step in ran}
+    under_way = _under_way(workspace, detail)
+    return RunPage(
+        detail=detail,
+        versions=versions,
+        data=data,
+        items={each.position: each for each in workspace.runs.item_counts(actor, run_id)},
+        under_way=under_way[:_NAMED],
+        more_under_way=len(under_way[_NAMED:]),
+        costs={position: cost for position, cost in costs.items() if cost is not None},
+        cost=rules.cost(ran, rates),
+        currency=rates.currency,
+        cpu_seconds=sum(step.cpu_seconds for step in ran),
+        tally=dict(Counter("cached" if s.cached else s.state for s in detail.steps)),
+    )
+
+
+def _under_way(workspace: Workspace, detail: RunDetail) -> tuple[str, ...]:
+    if detail.run.state != "running":
+        return ()
+    open_ = logs.open_in(logs.folder_of(workspace.root, detail.run.id))
+    return tuple(log.step for log in open_)
