@@ -103,14 +103,14 @@ def _together(blobs: Blobs, entries: Iterable[Entry], shown: str) -> Table:
     first = ""
     for entry in entries:
         if is_table(entry):
-            found = _of_file(blobs, entry, f"{shown}/{entry.path}")
+            found = _of_file(blobs, entry, _place(shown, entry.path))
             names = found.columns.keys()
             if columns and _says_nothing(entry.path, found.rows, names, columns):
                 continue
             if not rows and _says_nothing(first, 0, columns, names):
                 columns = {}
             columns, first = columns or found.columns, first or entry.path
-            rules.same_columns(f"{shown}/{entry.path}", found.columns, columns)
+            rules.same_columns(_place(shown, entry.path), found.columns, columns)
             rows += found.rows or 0
     return Table(rows, columns) if columns else Table()
 
@@ -129,7 +129,7 @@ def _after(blobs: Blobs, before: Table, changes: list[Change], shown: str) -> Ta
         for sign, entry in ((-1, each.before), (1, each.after)):
             if entry is None or not is_table(entry):
                 continue
-            found = _of_file(blobs, entry, f"{shown}/{entry.path}")
+            found = _of_file(blobs, entry, _place(shown, entry.path))
             names = found.columns.keys()
             if _says_nothing(entry.path, found.rows, names, before.columns):
                 continue
@@ -181,3 +181,8 @@ def _readable(suffix: str, shown: str) -> Iterator[None]:
 
 def _shown(path: str, entry: str, *, is_file: bool) -> str:
     return path if is_file else f"{path}/{entry}"
+
+
+def _place(shown: str, entry: str) -> str:
+    """Where a file lies: a dataset that is one file has that file's own place."""
+    return shown if shown.rpartition("/")[2] == entry else f"{shown}/{entry}"
