@@ -82,14 +82,14 @@ class Automation:
             The number of events handled.
         """
         moment = at or clock.now()
-        handled = self._react(moment)
+        handled = self.react(moment)
         # Canaries first: harm must not wait until a training is done.
         for release in self._workspace.releases.serving(ACTOR):
             if release.state == "canary":
                 self._judge_canary(release, moment)
         for proposal in self._workspace.improvements.unfinished(ACTOR):
             self._carry_out(proposal, moment)
-        return handled + self._react(moment)
+        return handled + self.react(moment)
 
     def retry_open_alerts(self, at: datetime) -> None:
         """Propose a retraining again for harm that still lasts, if the last one is long past."""
@@ -99,7 +99,15 @@ class Automation:
                 cause = f"{alert.id}:{at:%Y-%m-%dT%H}"
                 self._proposal(alert.deployment, alert.goal, cause, alert.id, at)
 
-    def _react(self, at: datetime) -> int:
+    def react(self, at: datetime) -> int:
+        """React to events alone: what they make somebody propose is not carried out yet.
+
+        Args:
+            at: The time of the traffic.
+
+        Returns:
+            The number of events handled.
+        """
         handled = 0
         while pending := self._reader.pending(tuple(self._reactions)):
             for event in pending:

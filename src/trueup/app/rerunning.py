@@ -58,6 +58,7 @@ def perform(order: Order, start: Path) -> Answer:
                 cause=cause,
                 options=RunOptions(share=False),  # no result of anybody's is reused
                 allow_dirty=True,
+                register=False,  # results are compared, no model is kept
             )
         except TrueupError as error:
             return Answer(run=str(error.context.get("run", "")), problem=error.message)

@@ -43,21 +43,37 @@ def travel(folder: Path, share: float, months: int, console: Console) -> Summary
         mark_file = folder / HOME / _MARK
         mark = _begin(folder, mark_file, share, months)
         display = Display(console)
-        if mark.seconds:
-            display.remark(f"{folder.name} holds an earlier journey: going on where it ended")
-        started = time.perf_counter()
         story = Story(folder, share, months, display)
         try:
-            workspace = story.tell()
-            with display.chapter("The summary: every figure read back and recomputed"):
-                seconds = _added(mark.seconds, display.seconds)
-                summary = summarise(workspace, workspace.owner, seconds)
+            if story.is_told:
+                return _again(story, mark, display)
+            if mark.seconds:
+                display.remark(f"{folder.name} holds an earlier journey: going on where it ended")
+            return _told(story, mark, mark_file, display)
         finally:
-            display.seconds["all together"] = time.perf_counter() - started
-            mark.seconds = _added(mark.seconds, display.seconds)
-            _write(mark_file, mark)
             story.close()
-        return msgspec.structs.replace(summary, seconds=mark.seconds)
+
+
+def _again(story: Story, mark: Mark, display: Display) -> Summary:
+    """The story is told: nothing of it is done again, and nothing is written."""
+    looked = story.look()
+    display.remark("the story is told already: nothing is done, here is its summary")
+    workspace = story.workspace
+    summary = summarise(workspace, workspace.owner, mark.seconds)
+    return msgspec.structs.replace(summary, looked=looked)
+
+
+def _told(story: Story, mark: Mark, mark_file: Path, display: Display) -> Summary:
+    started = time.perf_counter()
+    try:
+        workspace = story.tell()
+        with display.chapter("The summary: every figure read back and recomputed"):
+            summary = summarise(workspace, workspace.owner, {})
+    finally:
+        display.seconds["all together"] = time.perf_counter() - started
+        mark.seconds = _added(mark.seconds, display.seconds)
+        _write(mark_file, mark)
+    return msgspec.structs.replace(summary, seconds=mark.seconds)
 
 
 def _refuse_state_elsewhere(environment: Mapping[str, str]) -> None:

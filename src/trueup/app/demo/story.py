@@ -19,6 +19,8 @@ from typing import Final
 
 from trueup.app.automation import ACTOR as AUTOMATION
 from trueup.app.automation import Automation
+from trueup.app.demo import versions
+from trueup.app.demo.again import Looked, look
 from trueup.app.demo.client import Client
 from trueup.app.demo.progress import Display
 from trueup.app.demo.repository import commit_all
@@ -28,6 +30,7 @@ from trueup.app.demo.warehouse import Source, Warehouse
 from trueup.app.training import train
 from trueup.app.watching import count, watch
 from trueup.app.wiring import Workspace, open_workspace
+from trueup.foundation import configuration
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, GateFailedError
 from trueup.foundation.text import plural
@@ -42,7 +45,7 @@ START: Final = datetime(2013, 4, 1, tzinfo=UTC)
 MONTHS: Final = 9  # April to December
 _LAST_LOOK_AFTER: Final = timedelta(days=5)
 BAD: Final = {"iterations": 1, "depth": 1}
-_FOLLOWS_WITHIN_S: Final = 20.0
+_FOLLOWS_WITHIN_S: Final = 60.0
 
 
 def write_project(folder: Path) -> None:
@@ -96,10 +99,26 @@ class Story:
         self._ben = self.workspace.speaking_as("ben")
         self._cleo = self.workspace.speaking_as("cleo")
         self._automation = Automation(self.workspace, self._display.remark)
-        if self._last_look in self._evaluated():
-            self._display.remark("the story is told already: here is its summary")
-            count(self.workspace, AUTOMATION)
-            return self.workspace
+        if self._last_look not in self._evaluated():
+            self._tell_the_year(reading)
+        count(self.workspace, AUTOMATION)  # the server sealed its journal: that goes on record
+        with self._display.chapter("Versions: a copy elsewhere, the same again, nothing twice"):
+            versions.keep(self.workspace, self._ana, MODEL, self._display)
+        return self.workspace
+
+    @property
+    def is_told(self) -> bool:
+        """Whether nothing of the story is left to do."""
+        home = self._folder / configuration.HOME
+        if not ((self._folder / configuration.FILE).exists() and (home / "trueup.db").exists()):
+            return False
+        return self._last_look in self._evaluated() and versions.is_kept(self.workspace, AUTOMATION)
+
+    def look(self) -> Looked:
+        """What of a told story would have to be done again."""
+        return look(self.workspace, self.workspace.owner, MODEL, sorted(self._evaluated()))
+
+    def _tell_the_year(self, reading: threading.Thread) -> None:
         # The server starts while the first model trains; it follows the releases as they happen.
         with Server(self._folder, self.workspace.settings.home / "server.log") as server:
             with self._display.chapter("The first model: data, features, training, on record"):
@@ -112,8 +131,6 @@ class Story:
                 "Live traffic: predictions, labels, monitors, retraining", total=self._count_weeks()
             ):
                 self._live_through_the_year(first, server)
-        count(self.workspace, AUTOMATION)  # the server sealed its journal: that goes on record
-        return self.workspace
 
     def _adopt_plan(self) -> None:
         commit = source.read(self._folder).commit
@@ -228,15 +245,21 @@ class Story:
 
     def _end_week(self, at: datetime) -> None:
         """What the monitors found has consequences; people do their part."""
-        with self._display.counted("data: landing and snapshots"):
-            if self.workspace.monitors.alerts(AUTOMATION, DEPLOYMENT, unresolved=True):
-                self._warehouse.land(at)
+        self._automation.retry_open_alerts(at)
+        self._land_for_training(at)
         with self._display.counted("automation: retraining, gates, releases"):
-            self._automation.retry_open_alerts(at)
             self._automation.pump(at)
             self._answer_questions(at)
             self._end_held_canary(at)
         self._drill(at)
+
+    def _land_for_training(self, at: datetime) -> None:
+        """Who is about to train finds all that is known by then in the warehouse."""
+        self._automation.react(at)
+        waiting = self.workspace.improvements.unfinished(AUTOMATION)
+        if any(p.state in ("proposed", "training") and not p.candidate for p in waiting):
+            with self._display.counted("data: landing and snapshots"):
+                self._warehouse.land(at)
 
     def _end_held_canary(self, at: datetime) -> None:
         """Where the evidence does not decide, cleo does: no proof of no harm, no promotion."""
@@ -296,6 +319,7 @@ class Story:
             client.settle()
         at = self._last_look
         watch(self.workspace, AUTOMATION, DEPLOYMENT, at)
+        self._land_for_training(at)
         self._automation.pump(at)
         self._display.remark(f"the last {plural(len(unlabelled), 'request')} got their labels")
 

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from trueup.app.demo.again import Looked
 from trueup.app.demo.client import read_books
 from trueup.app.demo.story import BOOKS, DEPLOYMENT, MODEL
+from trueup.app.demo.versions import Versions, read_back
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
@@ -77,7 +79,7 @@ class Books(Record):
 
 
 class Summary(Record):
-    """The year in figures."""
+    """The year in figures; `looked` says why a second demo had nothing to do."""
 
     months: tuple[Month, ...]
     overall: Month
@@ -90,7 +92,9 @@ class Summary(Record):
     events: int
     ledger_problems: tuple[str, ...]
     a_prediction: str
+    versions: Versions
     seconds: dict[str, float]
+    looked: Looked | None = None
 
 
 def summarise(workspace: Workspace, actor: Actor, seconds: dict[str, float]) -> Summary:
@@ -121,6 +125,7 @@ def summarise(workspace: Workspace, actor: Actor, seconds: dict[str, float]) -> 
         events=verification.size,
         ledger_problems=tuple(verification.problems),
         a_prediction=sample,
+        versions=read_back(workspace, actor, MODEL),
         seconds=seconds,
     )
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trueup.app.demo.summary import Month, Summary
+from trueup.doors.cli import demo_versions
 from trueup.doors.cli.serve import DEFAULT_PORT
 from trueup.foundation.text import listing, plural, seconds
 
@@ -17,6 +18,8 @@ _MOST_SHOWN = 8
 
 def report(summary: Summary, folder: Path, console: Console) -> None:
     """Print the report."""
+    if summary.looked is not None:
+        console.print(demo_versions.looked(summary.looked, folder))
     first, last = summary.months[0].month, summary.months[-1].month
     console.rule(f"[bold]What happened, {first} to {last}[/bold]", align="left", style="dim")
     console.print(_verdict_on_retraining(summary))
@@ -24,6 +27,7 @@ def report(summary: Summary, folder: Path, console: Console) -> None:
     console.print(_retrainings(summary))
     console.print(_alerts(summary))
     console.print(_books(summary))
+    console.print(demo_versions.kept(summary.versions))
     console.print(_time(summary))
     _next(summary, folder, console)
 
@@ -158,6 +162,8 @@ def _next(summary: Summary, folder: Path, console: Console) -> None:
         (f"trueup why {summary.a_prediction}", "from one prediction to rows, commit and people"),
         ("trueup status", "what is live, what is true, what needs you"),
         ("trueup audit verify", "prove the event log"),
+        ("trueup data log flights", "the versions of its data"),
+        ("trueup diff flights@1 flights@2", "two models in data, code, parameters and metrics"),
         ("trueup up", f"pages at http://127.0.0.1:{DEFAULT_PORT}"),
     ):
         console.print(Text.assemble("  ", (command, "bold cyan"), f"  {words}"), soft_wrap=True)

@@ -10,12 +10,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.plan.service import surroundings
 
 VARIABLE = "TRUEUP_REMOTE"
+_INSIDE = "file://./"  # a folder of the project itself, wherever the project lies
 _HINT = 'add to trueup.toml:  [remotes.team]  url = "s3://bucket/prefix"'
 
 
@@ -33,7 +35,8 @@ def known(root: Path, environment: Mapping[str, str] | None = None) -> list[Name
         UsageError: `trueup.toml` is not sound.
     """
     env = os.environ if environment is None else environment
-    found = [Named(name, remote.url) for name, remote in surroundings(root).remotes.items()]
+    named = surroundings(root).remotes
+    found = [Named(name, _whole(remote.url, root)) for name, remote in named.items()]
     wanted = env.get(VARIABLE, "")
     if not wanted:
         return found
@@ -63,6 +66,12 @@ def choose(root: Path, name: str = "", environment: Mapping[str, str] | None = N
             hint=f"add: --remote {found[0].name}   (or: export {VARIABLE}={found[0].name})",
         )
     return found[0]
+
+
+def _whole(url: str, root: Path) -> str:
+    if not url.startswith(_INSIDE):
+        return url
+    return f"file://{quote(str(root.resolve() / unquote(url.removeprefix(_INSIDE))))}"
 
 
 def _checked(name: str, found: list[Named]) -> str:

@@ -25,7 +25,7 @@ def clean(flights: pl.DataFrame) -> pl.DataFrame:
     return arrived.with_columns(late=(pl.col("arr_delay") > LATE).cast(pl.Int8))
 
 
-@step
+@step(features="flights")
 def features(flights: pl.DataFrame, weather: pl.DataFrame, planes: pl.DataFrame) -> pl.DataFrame:
     """What is known before departure, one row per flight, in the order given; what is unknown stays null.
 
@@ -63,7 +63,7 @@ def split(rows: pl.DataFrame, holdout_days: int) -> dict[str, pl.DataFrame]:
     }
 
 
-@step
+@step(cpus=2, retries=1)
 def train(rows: pl.DataFrame, iterations: int = 30, depth: int = 4, seed: int = 13) -> Pipeline:
     """Boosted trees. They take missing numbers as they are; a name never seen before becomes -1."""
     names = OrdinalEncoder(
