@@ -141,6 +141,45 @@ def test_the_first_model_is_let_out_by_a_second_person(journey: Any) -> None:
     assert "ben" not in (approval["asked_by"], *json.loads(approval["authors"]))
 
 
+def test_what_it_says_of_versions_is_on_record(journey: Any) -> None:
+    versions = journey.summary["versions"]
+    kept = journey.row("SELECT count(*) AS n FROM dataset_versions")["n"]
+    assert versions["store"]["versions"] == versions["copy"]["versions"] == kept == 3
+    assert (versions["store"]["broken"], versions["copy"]["faults"]) == ([], [])
+    copies = [file for file in (journey.folder / "backup").rglob("*") if file.is_file()]
+    assert versions["copy"]["size"] == sum(file.stat().st_size for file in copies) > 0
+    pushed = journey.rows("SELECT subject FROM events WHERE type = 'data.pushed'")
+    assert {row["subject"] for row in pushed} == {
+        f"data:{name}@main" for name in ("flights", "planes", "weather")
+    }
+    assert versions["copy"]["missing"] == []  # the second push had nothing to send
+    made = journey.row("SELECT * FROM reproductions")
+    assert (made["outcome"], versions["reproduction"]["outcome"]) == ("identical", "identical")
+    assert made["run"] == versions["reproduction"]["run"]
+    again = journey.row("SELECT * FROM runs WHERE caused_by = 'demo'")
+    steps = journey.rows("SELECT cached FROM step_runs WHERE run = ?", again["id"])
+    assert versions["again"]["run"] == again["id"]
+    assert [step["cached"] for step in steps] == [1] * 5
+    assert (versions["again"]["reused"], versions["again"]["ran"]) == (5, 0)
+    (why,) = versions["again"]["why"]
+    assert why.startswith("nothing it depends on has changed since run ")
+
+
+def test_the_two_models_differ_as_their_runs_do(journey: Any) -> None:
+    change = journey.summary["versions"]["change"]
+    assert (change["before"], change["after"]) == ("flights@1", "flights@2")
+    assert (change["data"], change["same_code"]) == ([], True)
+    assert sorted(change["parameters"]) == ["depth 4 → 1", "iterations 30 → 1"]
+    measured = journey.rows(
+        "SELECT version, step, name, value FROM run_metrics JOIN model_versions USING (run)"
+    )
+    assert {(f"{m['step']}.{m['name']}", m["version"], m["value"]) for m in measured} == {
+        (m["name"], version, m[side])
+        for m in change["metrics"]
+        for version, side in ((1, "before"), (2, "after"))
+    }
+
+
 def test_other_records_make_other_figures(own_journey: Any, trueup: Callable[..., Any]) -> None:
     """The summary remembers nothing: it is read back from what is on record now."""
     before = own_journey.summary

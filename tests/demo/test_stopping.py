@@ -61,17 +61,63 @@ def test_ctrl_c_and_a_killed_server_stop_it_and_the_next_run_goes_on(
     assert len({key for key, *_ in journaled}) == len(journaled)
 
 
-def test_told_once_it_says_so_and_shows_the_same_figures(
+def test_told_once_it_does_no_work_and_says_why(
     own_journey: Any, trueup: Callable[..., Any]
 ) -> None:
-    journal = [file.read_bytes() for file in sorted((own_journey.home / "journal").iterdir())]
+    before = everything(own_journey)
     again = trueup("demo", own_journey.folder, *FINISHED, "--json")
     assert again.code == 0
-    assert "the story is told already: here is its summary" in again.err
-    assert own_journey.summary | {"seconds": 0} == json.loads(again.out) | {"seconds": 0}
-    assert journal == [
-        file.read_bytes() for file in sorted((own_journey.home / "journal").iterdir())
+    assert "the story is told already: nothing is done" in again.err
+    shown = json.loads(again.out)
+    looked = shown.pop("looked")
+    assert own_journey.summary == shown | {"looked": None}
+    assert everything(own_journey) == before
+    assert (looked["plan_changed"], looked["edited"], looked["to_send"]) == (False, [], [])
+    kept = own_journey.rows("SELECT name, version, digest, files FROM dataset_versions")
+    assert {(d["version"], d["digest"], d["files"], d["changed"]) for d in looked["data"]} == {
+        (f"data:{v['name']}@{v['version']}", v["digest"], v["files"], False) for v in kept
+    }
+    assert [step["decision"] for step in looked["run"]["steps"]] == ["reuse"] * 5
+
+
+def test_a_comment_changes_nothing_and_a_helper_does(
+    own_journey: Any, trueup: Callable[..., Any]
+) -> None:
+    pipeline = own_journey.folder / "pipelines" / "flights.py"
+    pipeline.write_text(pipeline.read_text() + "\n# A comment.\n")
+    shown = trueup("demo", own_journey.folder, *FINISHED)
+    assert shown.code == 0
+    assert "Nothing was done: nothing has changed." in shown.out
+    assert "pipelines/flights.py differs; no step depends on that" in shown.out
+
+    pipeline.write_text(pipeline.read_text().replace("// 100 * 60", "// 100 * 61"))
+    before = everything(own_journey)
+    shown = trueup("demo", own_journey.folder, *FINISHED)
+    assert shown.code == 0
+    words = " ".join(shown.out.split())
+    assert "Something has changed since. The finished demo is left as it is." in words
+    assert "1 of 5 would be reused" in words
+    assert "would run: code of pipelines/flights.py:clock changed" in words
+    assert "trueup run flights" in words and "trueup demo another-folder" in words
+    assert everything(own_journey) == before
+
+
+def everything(journey: Any) -> tuple[Any, ...]:
+    """What a demo writes: journal, database, remote, commits and how long it took."""
+    files = [
+        file
+        for place in (journey.home / "journal", journey.folder / "backup")
+        for file in sorted(place.rglob("*"))
+        if file.is_file()
     ]
+    return (
+        [file.read_bytes() for file in [*files, journey.home / "demo.json"]],
+        [
+            journey.row(f"SELECT count(*) AS n FROM {table}")["n"]
+            for table in ("events", "runs", "plans", "reproductions", "dataset_versions")
+        ],
+        (journey.folder / ".git" / "logs" / "HEAD").read_text(),
+    )
 
 
 def test_people_get_a_page_that_fits_and_names_the_next_commands(

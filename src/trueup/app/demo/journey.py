@@ -57,7 +57,8 @@ def travel(folder: Path, share: float, months: int, console: Console) -> Summary
 def _again(story: Story, mark: Mark, display: Display) -> Summary:
     """The story is told: nothing of it is done again, and nothing is written."""
     looked = story.look()
-    display.remark("the story is told already: nothing is done, here is its summary")
+    done = "nothing is done" if looked.nothing_to_do else "something has changed since"
+    display.remark(f"the story is told already: {done}; here is its summary")
     workspace = story.workspace
     summary = summarise(workspace, workspace.owner, mark.seconds)
     return msgspec.structs.replace(summary, looked=looked)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from trueup.app.demo.again import Looked
@@ -16,7 +19,7 @@ from trueup.lifecycle.runs.reproduction import Reproduction
 _METRICS = ("brier", "roc_auc")
 
 
-def kept(versions: Versions) -> Text:
+def kept(versions: Versions) -> Group:
     """A line for each thing that version control did."""
     parts = [("push", _copy(versions.copy)), ("data verify", _store(versions.store))]
     if versions.change is not None:
@@ -26,10 +29,10 @@ def kept(versions: Versions) -> Text:
         parts.append(("reproduce", _reproduction(versions.reproduction)))
     if versions.again is not None:
         parts.append(("run again", _again(versions.again)))
-    return _lines("\nVersions", "", parts)
+    return _section("\nVersions", "", parts)
 
 
-def looked(found: Looked, folder: Path) -> Text:
+def looked(found: Looked, folder: Path) -> Group:
     """Why there is nothing to do, or what has changed and what it would take."""
     parts = [
         ("story", f"{plural(found.weeks, 'look')} of the monitors on record, to {found.last:%F}"),
@@ -47,24 +50,32 @@ def looked(found: Looked, folder: Path) -> Text:
         ("backup", listing(found.to_send) or "nothing to send"),
     ]
     if found.nothing_to_do:
-        said = f"Nothing was done: nothing has changed. Looked in {seconds(found.seconds)}.\n"
-        return _lines("Told already", said, parts)
-    said = "Something has changed since. The finished demo is left as it is.\n"
-    text = _lines("Told already", said, parts)
-    if found.run.count("reuse") < len(found.run.steps):
-        parts = [
-            (step.step, f"would {'run' if step.decision == 'run' else 'perhaps run'}: {why}")
-            for step in found.run.steps
-            if step.decision != "reuse"
-            for why in step.why[:1]
-        ]
+        said = f"Nothing was done: nothing has changed. Looked in {seconds(found.seconds)}."
+        return Group(_section("Told already", said, parts), "")
+    said = "Something has changed since. The finished demo is left as it is."
+    told = _section("Told already", said, parts)
+    return Group(told, _section("What it takes", "", _needed(found, folder)), "")
+
+
+def _needed(found: Looked, folder: Path) -> list[tuple[str, str]]:
+    parts = [
+        (step.step, f"would {'run' if step.decision == 'run' else 'perhaps run'}: {why}")
+        for step in found.run.steps
+        if step.decision != "reuse"
+        for why in step.why[:1]
+    ]
+    commands = [f"cd '{folder}'"]
+    if found.plan_changed:
+        commands.append("trueup plan adopt")
+    if found.edited:
+        commands.append("git commit -am 'Describe the change'")
+    if parts:
         least, most = seconds(found.run.seconds), seconds(found.run.seconds_at_most)
-        text.append_text(_lines("It would take", f"{least} to {most} of computing\n", parts))
-    text.append("To go on from here   ", style="bold")
-    text.append(f"cd '{folder}' && git commit -am 'Describe the change' && trueup run flights\n")
-    text.append("To start afresh      ", style="bold")
-    text.append("trueup demo another-folder\n")
-    return text
+        parts.append(("computing", least if least == most else f"{least} to {most}"))
+        commands.append("trueup run flights")
+    if found.to_send:
+        commands.append("trueup data push")
+    return [*parts, ("to go on", " && ".join(commands)), ("afresh", "trueup demo another-folder")]
 
 
 def _copy(copy: Copy) -> str:
@@ -130,9 +141,10 @@ def _edited(found: Looked) -> str:
     return f"{listing(found.edited)} differ{'s' if len(found.edited) == 1 else ''}{reaches}"
 
 
-def _lines(title: str, said: str, parts: list[tuple[str, str]]) -> Text:
-    text = Text.assemble((title, "bold"), f"  {said}" if said else "\n")
+def _section(title: str, said: str, parts: list[tuple[str, str]]) -> Group:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column()
     for name, words in parts:
-        text.append(f"  {name:<12}", style="dim")
-        text.append(f"{words}\n")
-    return text
+        table.add_row(name, Text(words))
+    return Group(Text.assemble((title, "bold"), f"  {said}"), Padding(table, (0, 0, 0, 2)))
