@@ -153,6 +153,8 @@ def test_what_it_says_of_versions_is_on_record(journey: Any) -> None:
         f"data:{name}@main" for name in ("flights", "planes", "weather")
     }
     assert versions["copy"]["missing"] == []  # the second push had nothing to send
+    shared = list((journey.folder / "backup" / "steps").rglob("*"))
+    assert versions["copy"]["results"] == sum(file.is_file() for file in shared) > 0
     made = journey.row("SELECT * FROM reproductions")
     assert (made["outcome"], versions["reproduction"]["outcome"]) == ("identical", "identical")
     assert made["run"] == versions["reproduction"]["run"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from trueup.app import sharing
 from trueup.app.comparing.records import MetricChange
 from trueup.app.comparing.versions import compare
 from trueup.app.demo.progress import Display
@@ -18,9 +19,12 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.foundation.text import plural, seconds, size
+from trueup.lifecycle.data import remotes
 from trueup.lifecycle.models.records import ModelVersion
-from trueup.lifecycle.runs.records import Cause, Run
+from trueup.lifecycle.runs.records import Cause, Run, RunOptions, StepProgress
 from trueup.lifecycle.runs.reproduction import Reproduction
+from trueup.lifecycle.runs.sharing import KIND
+from trueup.state.remotes.remote import Remote
 
 REMOTE = "backup"
 _AGAIN = Cause(by="demo", reason="would anything have to run again?")
@@ -33,6 +37,7 @@ class Copy(Record):
         remote: Its name.
         size: Bytes of the files there.
         versions: Versions of data here.
+        results: Results of steps there.
         missing: Branches that a push would still have to move.
         faults: What is not as it was written there.
     """
@@ -40,6 +45,7 @@ class Copy(Record):
     remote: str
     size: int
     versions: int
+    results: int
     missing: tuple[str, ...]
     faults: tuple[str, ...]
 
@@ -114,9 +120,11 @@ class Versions(Record):
 
 def keep(workspace: Workspace, actor: Actor, model: str, display: Display) -> None:
     """Push all versions of data, make the newest model's run again, and run the pipeline again."""
-    _push(workspace, actor, display)
     run = workspace.models.versions(actor, model)[0].manifest.run
-    if not workspace.runs.show(actor, run).reproductions:
+    detail = workspace.runs.show(actor, run)
+    _push(workspace, actor, display)
+    _share(workspace, actor, detail.run, display)
+    if not detail.reproductions:
         made = reproduce(workspace, actor, run)
         words = f"run:{run} made again from its record alone: {made.outcome}"
         display.remark(f"{words}, {plural(made.steps, 'step')} in {seconds(made.seconds)}")
@@ -172,6 +180,20 @@ def _push(workspace: Workspace, actor: Actor, display: Display) -> None:
     display.remark(f"pushed again: {left} to send, {took}")
 
 
+def _share(workspace: Workspace, actor: Actor, run: Run, display: Display) -> None:
+    """What the steps of a run returned goes to the remote, too: nobody has to compute it again."""
+
+    def tell(progress: StepProgress) -> None:
+        display.remark(progress.notice)
+
+    shared = sharing.results_of(workspace, RunOptions(share=True), tell)
+    if shared is not None:
+        try:
+            sharing.send(workspace, actor, run, shared, tell)
+        finally:
+            shared.close()
+
+
 def _again(workspace: Workspace, actor: Actor) -> Run | None:
     runs = workspace.runs.caused_by(actor, _AGAIN.by)
     return next((run for run in reversed(runs) if run.state == "finished"), None)
@@ -193,7 +215,11 @@ def _read_again(workspace: Workspace, actor: Actor) -> Again | None:
 
 def _copy(workspace: Workspace, actor: Actor, versions: int) -> Copy:
     place = workspace.root / REMOTE
+    results = 0
     try:
+        url = remotes.choose(workspace.root, REMOTE).url
+        with Remote(url, workspace.settings.home / "cache" / "remotes") as there:
+            results = len(there.list_records(KIND))
         wrong = [f"{w.object}: {w.problem}" for w in workspace.exchange.verify(actor, REMOTE)]
     except TrueupError as error:
         wrong = [error.message]
@@ -201,6 +227,7 @@ def _copy(workspace: Workspace, actor: Actor, versions: int) -> Copy:
         remote=REMOTE,
         size=sum(file.stat().st_size for file in place.rglob("*") if file.is_file()),
         versions=versions,
+        results=results,
         missing=left_to_send(workspace, actor),
         faults=tuple(wrong),
     )

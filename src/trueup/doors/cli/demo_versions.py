@@ -83,8 +83,8 @@ def _copy(copy: Copy) -> str:
         return f"{copy.remote}: {copy.faults[0]}"
     left = f"{listing(copy.missing)} to send" if copy.missing else "nothing left to send"
     return (
-        f"{plural(copy.versions, 'version')} of data in '{copy.remote}', {size(copy.size)}, every "
-        f"byte verified there; pushed again: {left}"
+        f"{plural(copy.versions, 'version')} of data and {plural(copy.results, 'result')} of steps "
+        f"in '{copy.remote}', {size(copy.size)}, every byte verified there; pushed again: {left}"
     )
 
 
