@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from trueup.app.wiring import Workspace
@@ -102,15 +103,11 @@ def restore(
     target = folder / code.folder if code.folder else folder
     if not dry_run:
         _build(workspace, code, data, folder)
-    return _told(
-        workspace,
-        version,
-        code,
-        data,
-        target,
-        f"rm -r {shlex.quote(str(folder))}",
-        done=not dry_run,
-    )
+    undo = f"rm -r {shlex.quote(str(folder))}"
+    told = _told(workspace, version, code, data, target, undo, done=not dry_run)
+    if not dry_run:
+        _leave_to_git(folder, target, (told.parameters, told.requirements))
+    return told
 
 
 def _build(workspace: Workspace, code: Code, data: list[DatasetVersion], folder: Path) -> None:
@@ -122,6 +119,15 @@ def _build(workspace: Workspace, code: Code, data: list[DatasetVersion], folder:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # ours alone: half a version is none
         raise
+
+
+def _leave_to_git(folder: Path, root: Path, names: Iterable[str]) -> None:
+    """What we write beside the code is no change of it: the run that comes next needs no commit."""
+    place = root.relative_to(folder)
+    exclude = folder / ".git" / "info" / "exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    with exclude.open("a", encoding="utf-8") as file:
+        file.writelines(f"/{(place / name).as_posix()}\n" for name in names if name)
 
 
 def _here(

@@ -42,6 +42,7 @@ def test_a_version_comes_back_in_a_new_folder(two: Path, trueup: Trueup) -> None
     assert msgspec.json.decode((folder / "parameters.json").read_bytes())["strength"] == 0.5
     assert "polars==" in (folder / "requirements.txt").read_text()
     assert done["run"] == "trueup run example -p holdout_share=0.4 -p strength=0.5"
+    assert "parameters.json" not in git(folder, "status", "--porcelain", "--untracked-files=all")
     # The project itself is untouched.
     assert {p: p.read_bytes() for p in before} == before
     again = trueup("checkout", "lumps@2", "--into", str(folder))

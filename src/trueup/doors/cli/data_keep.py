@@ -15,11 +15,12 @@ from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.progress import Counting
 from trueup.foundation.digests import short
 from trueup.foundation.errors import UsageError
-from trueup.foundation.text import plural, size
+from trueup.foundation.text import listing, plural, size
 from trueup.lifecycle.data.comparing import Status
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.taking import How
 from trueup.lifecycle.data.tree import Links
+from trueup.lifecycle.plan import service as plans
 from trueup.ports.blobs import Link
 
 if TYPE_CHECKING:
@@ -127,6 +128,10 @@ def status(name: str, as_json: bool) -> None:
         output.emit_json(found)
         return
     if not found:
+        if declared := plans.read(workspace.root).datasets:
+            output.say("No plan is in force yet; trueup.toml declares {}.", listing(declared))
+            output.next_step("trueup plan adopt")
+            return
         output.say("There is no dataset yet.")
         output.next_step("trueup data add PATH")
         return
