@@ -45,7 +45,7 @@ def test_two_versions_in_words(twice: Path, trueup: Trueup) -> None:
     ran = trueup("data", "diff", "data:rows@1", "rows@2")
     assert ran.code == 0
     assert re.sub(r" +$", "", ran.out, flags=re.MULTILINE) == GOLDEN
-    assert re.search(r"Compared in [\d.]+ (ms|s), at most [\d.]+ MiB of memory\.", ran.err)
+    assert re.search(r"Compared in [\d.]+ (ms|s), at most [\d.]+ [MG]iB of memory\.", ran.err)
     assert "next: trueup why data:rows@2" in ran.err
 
 
