@@ -10,7 +10,17 @@ from typing import Any
 
 IDEAS = (
     *("project", "plan", "goal", "risk", "milestone", "dataset", "pipeline", "step", "run"),
-    *("model", "version", "check", "gate", "verdict", "release", "deployment", "prediction"),
+    *(
+        "experiment",
+        "model",
+        "version",
+        "check",
+        "gate",
+        "verdict",
+        "release",
+        "deployment",
+        "prediction",
+    ),
     *("feedback", "monitor", "alert", "approval", "event"),
 )
 ROW = re.compile(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
+    from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
 
 
@@ -110,6 +111,13 @@ class Workspace:
         from trueup.lifecycle.runs.service import Runs
 
         return Runs(self.state)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Verbs of experiments and of runs that report themselves."""
+        from trueup.lifecycle.runs.tracking.service import Tracking
+
+        return Tracking(self.state)
 
     @cached_property
     def requests(self) -> Requests:

@@ -57,12 +57,20 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """One transaction: committed at the end of the block, undone by any exception."""
+    def writing(self, *, relaxed: bool = False) -> Iterator[sa.Connection]:
+        """One transaction: committed at the end of the block, undone by any exception.
+
+        Args:
+            relaxed: Do not wait for the disk. What is committed survives a kill of any process
+                at once, and a loss of power once a transaction that is not relaxed follows it.
+        """
         with self._translated(), self.engine.connect() as connection:
             if self.is_sqlite:
+                _synchronise(connection, "NORMAL" if relaxed else "FULL")
                 # Take the write lock first: two writers queue instead of failing half-way.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif relaxed:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             try:
                 yield connection
             except BaseException:
@@ -167,6 +175,13 @@ def _create_private(file: Path) -> None:
             f"The database {file} cannot be made: {error.strerror or error}.",
             hint="trueup doctor",
         ) from error
+
+
+def _synchronise(connection: sa.Connection, how: str) -> None:
+    """How SQLite waits for the disk; a setting of each connection, which the pool gives again."""
+    if connection.info.get("synchronous", "FULL") != how:
+        connection.exec_driver_sql(f"PRAGMA synchronous={how}")
+        connection.info["synchronous"] = how
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

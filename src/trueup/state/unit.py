@@ -78,13 +78,21 @@ class State:
         self._guard = guard
 
     @contextmanager
-    def write(self, actor: Actor, permission: Permission) -> Iterator[Unit]:
+    def write(
+        self, actor: Actor, permission: Permission, *, relaxed: bool = False
+    ) -> Iterator[Unit]:
         """A transaction in which `actor` may do what `permission` names.
+
+        Args:
+            actor: Who does it.
+            permission: What they need.
+            relaxed: Do not wait for the disk, as `Database.writing` says: for what comes in
+                masses and is told again by its sender when in doubt.
 
         Raises:
             DeniedError: The actor lacks the permission; nothing was written.
         """
-        with self.database.writing() as connection:
+        with self.database.writing(relaxed=relaxed) as connection:
             self._guard(connection, actor, permission)
             unit = Unit(connection, actor, clock.now())
             yield unit

@@ -13,16 +13,18 @@ from trueup.app.scheduler import Scheduler
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.serve import DEFAULT_PORT, show_places, told_failure
+from trueup.doors.mlflow import application as mlflow
 from trueup.doors.web import application as web
 from trueup.lifecycle.serving import server
 from trueup.lifecycle.serving.application import Application
 
 
 class Combined:
-    """Predictions where the Open Inference Protocol wants them, pages and the API elsewhere."""
+    """Each request to the door that its path belongs to; the rest are pages and the API."""
 
-    def __init__(self, predictions: Application, pages: Any) -> None:
+    def __init__(self, predictions: Application, tracking: Any, pages: Any) -> None:
         self._predictions = predictions
+        self._tracking = tracking
         self._pages = pages
 
     @property
@@ -37,8 +39,12 @@ class Combined:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         path = scope.get("path", "")
-        ours = path in ("/v2", "/metrics") or path.startswith("/v2/")
-        await (self._predictions if ours else self._pages)(scope, receive, send)
+        if path in ("/v2", "/metrics") or path.startswith("/v2/"):
+            await self._predictions(scope, receive, send)
+        elif mlflow.is_ours(path):
+            await self._tracking(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
 
     def close(self) -> None:
         """Seal the journal."""
@@ -74,7 +80,8 @@ def command(port: int, hosts: tuple[str, ...], until_stdin_closes: bool, as_json
     """
     with output.here() as workspace:
         answering = open_answering(workspace, on_failure=told_failure)
-        combined = Combined(answering.application, web.create(workspace, hosts=hosts))
+        tracking = mlflow.guarded(workspace, hosts)
+        combined = Combined(answering.application, tracking, web.create(workspace, hosts=hosts))
         stop = threading.Event()
         scheduler = threading.Thread(
             target=Scheduler(workspace, lambda text: output.say("{}", text)).run,

@@ -152,6 +152,29 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_subject"), "events", ["subject"], unique=False)
     op.create_index(op.f("ix_events_type"), "events", ["type"], unique=False)
     op.create_table(
+        "experiment_tags",
+        sa.Column(
+            "experiment",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("experiment", "key", name=op.f("pk_experiment_tags")),
+    )
+    op.create_table(
+        "experiments",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=500), nullable=False),
+        sa.Column("artifacts", sa.Text(), nullable=False),
+        sa.Column("life", sa.String(length=20), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_experiments")),
+        sa.UniqueConstraint("name", name=op.f("uq_experiments_name")),
+    )
+    op.create_table(
         "feature_versions",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -178,12 +201,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_journal_segments")),
     )
     op.create_table(
+        "latest_points",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "metric",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("step", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("value", sa.Float(precision=53), nullable=False),
+        sa.Column("is_nan", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "metric", name=op.f("pk_latest_points")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("holder", sa.String(length=40), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "metric_names",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=250), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_metric_names")),
+        sa.UniqueConstraint("name", name=op.f("uq_metric_names_name")),
     )
     op.create_table(
         "model_versions",
@@ -241,6 +292,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_plans")),
     )
     op.create_index(op.f("ix_plans_digest"), "plans", ["digest"], unique=False)
+    op.create_table(
+        "points",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "metric",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("step", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("value", sa.Float(precision=53), nullable=False),
+        sa.Column("is_nan", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "run", "metric", "step", "at", "value", "is_nan", name=op.f("pk_points")
+        ),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "proposals",
         sa.Column("id", sa.String(length=20), nullable=False),
@@ -332,6 +406,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "step", "name", name=op.f("pk_run_metrics")),
     )
     op.create_table(
+        "run_params",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_run_params")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "run_requests",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("pipeline", sa.String(length=100), nullable=False),
@@ -358,6 +445,19 @@ def upgrade() -> None:
         "ix_run_requests_pipeline_asked_at", "run_requests", ["pipeline", "asked_at"], unique=False
     )
     op.create_index(op.f("ix_run_requests_state"), "run_requests", ["state"], unique=False)
+    op.create_table(
+        "run_tags",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_run_tags")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "runs",
         sa.Column("id", sa.String(length=20), nullable=False),
@@ -455,6 +555,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "position", "item", name=op.f("pk_step_runs")),
     )
     op.create_table(
+        "tracked_runs",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=256), nullable=False),
+        sa.Column("experiment", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=500), nullable=False),
+        sa.Column("user", sa.String(length=256), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("life", sa.String(length=20), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.Column("artifacts", sa.Text(), nullable=False),
+        sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_tracked_runs")),
+        sa.UniqueConstraint("id", name=op.f("uq_tracked_runs_id")),
+    )
+    op.create_index("ix_tracked_runs_beat", "tracked_runs", ["state", "beat_at"], unique=False)
+    op.create_index(
+        "ix_tracked_runs_newest", "tracked_runs", ["experiment", "started_at", "id"], unique=False
+    )
+    op.create_table(
         "verdicts",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("model_ref", sa.String(length=120), nullable=False),
@@ -496,6 +617,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_verdicts_model_ref"), table_name="verdicts")
     op.drop_index(op.f("ix_verdicts_model"), table_name="verdicts")
     op.drop_table("verdicts")
+    op.drop_index("ix_tracked_runs_newest", table_name="tracked_runs")
+    op.drop_index("ix_tracked_runs_beat", table_name="tracked_runs")
+    op.drop_table("tracked_runs")
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")
@@ -507,9 +631,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_runs_pipeline"), table_name="runs")
     op.drop_index(op.f("ix_runs_caused_by"), table_name="runs")
     op.drop_table("runs")
+    op.drop_table("run_tags")
     op.drop_index(op.f("ix_run_requests_state"), table_name="run_requests")
     op.drop_index("ix_run_requests_pipeline_asked_at", table_name="run_requests")
     op.drop_table("run_requests")
+    op.drop_table("run_params")
     op.drop_table("run_metrics")
     op.drop_index(op.f("ix_run_features_digest"), table_name="run_features")
     op.drop_table("run_features")
@@ -531,6 +657,7 @@ def downgrade() -> None:
     op.drop_table("releases")
     op.drop_index(op.f("ix_proposals_deployment"), table_name="proposals")
     op.drop_table("proposals")
+    op.drop_table("points")
     op.drop_index(op.f("ix_plans_digest"), table_name="plans")
     op.drop_table("plans")
     op.drop_table("people")
@@ -540,10 +667,14 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_model_versions_run"), table_name="model_versions")
     op.drop_index(op.f("ix_model_versions_digest"), table_name="model_versions")
     op.drop_table("model_versions")
+    op.drop_table("metric_names")
     op.drop_table("leases")
+    op.drop_table("latest_points")
     op.drop_table("journal_segments")
     op.drop_index(op.f("ix_feature_versions_digest"), table_name="feature_versions")
     op.drop_table("feature_versions")
+    op.drop_table("experiments")
+    op.drop_table("experiment_tags")
     op.drop_index(op.f("ix_events_type"), table_name="events")
     op.drop_index(op.f("ix_events_subject"), table_name="events")
     op.drop_table("events")

@@ -1,0 +1,192 @@
+"""The door as one ASGI callable: finds the endpoint, who asks, and answers in MLflow's shapes.
+
+Nothing of a request is used before `authorise` has allowed it, except for public endpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from trueup.app.wiring import Workspace
+from trueup.doors.mlflow.asking import Call
+from trueup.doors.mlflow.failures import Refusal, refusal_of
+from trueup.doors.mlflow.routes import ENDPOINTS, Endpoint
+from trueup.doors.web.doorkeeper import LOOPBACK, check_host
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import TrueupError
+from trueup.foundation.permissions import Permission
+
+Scope = MutableMapping[str, Any]
+Authorise = Callable[[Mapping[str, str], Permission], Actor]
+
+BODY_BYTES: Final = 64 << 20
+_JSON: Final = (b"content-type", b"application/json")
+_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+_NOBODY: Final = Actor(name="nobody", kind="service")
+
+
+class Reply(NamedTuple):
+    """What goes back."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)
+
+
+class Door:
+    """MLflow's REST interface over one project.
+
+    Args:
+        workspace: The project.
+        authorise: Given the request's headers and a permission: who asks. Raises `DeniedError`.
+    """
+
+    def __init__(self, workspace: Workspace, authorise: Authorise) -> None:
+        self._workspace = workspace
+        self._authorise = authorise
+        self._exact: dict[tuple[str, str], Endpoint] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], Endpoint]] = []
+        for endpoint in ENDPOINTS:
+            for prefix in endpoint.prefixes:
+                if "{" in endpoint.path:
+                    pattern = _pattern(prefix + endpoint.path)
+                    self._patterns.append((endpoint.method, pattern, endpoint))
+                else:
+                    self._exact[endpoint.method, prefix + endpoint.path] = endpoint
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        try:
+            reply = await self._reply(scope, receive)
+        except Refusal as refusal:
+            reply = _refused(refusal)
+        except TrueupError as error:
+            reply = _refused(refusal_of(error))
+        except Exception as error:
+            words = f"The server failed with {type(error).__name__}; nothing was written."
+            reply = _refused(Refusal("INTERNAL_ERROR", words))
+        length = (b"content-length", b"%d" % len(reply.body))
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": [*reply.headers, length],
+            }
+        )
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def _reply(self, scope: Scope, receive: Any) -> Reply:
+        endpoint, path = self._find(scope["method"], scope["path"])
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        actor = _NOBODY
+        if endpoint.permission != "public":
+            actor = self._authorise(headers, endpoint.permission)
+        if scope["method"] == "GET":
+            given = _query(scope.get("query_string", b""))
+        else:
+            given = _object(headers, await _body(receive))
+        call = Call(self._workspace, actor, path, given, headers, _client(headers))
+        answer = await asyncio.to_thread(endpoint.handler, call)
+        if isinstance(answer, Reply):
+            return answer
+        if isinstance(answer, str):
+            return Reply(200, answer.encode(), (_TEXT,))
+        return Reply(200, msgspec.json.encode(answer))
+
+    def _find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
+        endpoint = self._exact.get((method, path))
+        if endpoint is not None:
+            return endpoint, {}
+        for its_method, pattern, endpoint in self._patterns:
+            if its_method == method and (match := pattern.fullmatch(path)):
+                return endpoint, {key: unquote(value) for key, value in match.groupdict().items()}
+        raise Refusal("ENDPOINT_NOT_FOUND", f"No endpoint {method} {path[:200]}.")
+
+
+def guarded(workspace: Workspace, hosts: Iterable[str] = ()) -> Door:
+    """The door in local mode: whoever reaches this machine's own address is the owner."""
+
+    def authorise(headers: Mapping[str, str], permission: Permission) -> Actor:
+        check_host(headers.get("host", ""), names)
+        with workspace.state.read(workspace.owner, permission):
+            return workspace.owner  # entering asked the guard of people
+
+    names = LOOPBACK | {name.lower() for name in hosts}
+    return Door(workspace, authorise)
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path belongs to this door."""
+    return path.startswith(_OURS) or path in ("/health", "/version")
+
+
+_OURS: Final = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/", "/v1/traces")
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    named = re.sub(r"\\{(\w+):path\\}", r"(?P<\1>.*)", re.escape(path))
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", named), re.DOTALL)
+
+
+def _query(raw: bytes) -> dict[str, Any]:
+    pairs = parse_qs(raw.decode("latin-1"), keep_blank_values=True)
+    return {key: values[0] if len(values) == 1 else values for key, values in pairs.items()}
+
+
+async def _body(receive: Any) -> bytes:
+    parts = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal("BAD_REQUEST", "The connection closed before the body was complete.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > BODY_BYTES:
+            raise Refusal("BAD_REQUEST", f"The body is larger than {BODY_BYTES} bytes.", 413)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _object(headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+    if not raw:
+        return {}
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(
+            "BAD_REQUEST", "Bad Request. Content-Type must be one of ['application/json']."
+        )
+    try:
+        found = msgspec.json.decode(raw)
+        if isinstance(found, str):  # old clients encode twice
+            found = msgspec.json.decode(found)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise Refusal("BAD_REQUEST", f"The body is no JSON: {str(error)[:200]}.") from error
+    if not isinstance(found, dict):
+        raise Refusal("BAD_REQUEST", "The body must be a JSON object.")
+    return found
+
+
+def _client(headers: Mapping[str, str]) -> tuple[int, int]:
+    said = headers.get("x-mlflow-client-version") or headers.get("user-agent", "")
+    match = _VERSION.search(said) if said.startswith(("mlflow", *"0123456789")) else None
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _refused(refusal: Refusal) -> Reply:
+    body = {"error_code": refusal.name, "message": refusal.message}
+    return Reply(refusal.status, msgspec.json.encode(body))
+
+
+def endpoints() -> Iterable[Endpoint]:
+    """All endpoints; tests walk them."""
+    return ENDPOINTS

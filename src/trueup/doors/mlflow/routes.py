@@ -1,0 +1,51 @@
+"""All endpoints: method, path, permission, handler. What is not in this list does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from trueup.doors.mlflow import experiments, metrics, runs, server
+from trueup.doors.mlflow.asking import Call
+from trueup.foundation.permissions import Permission
+
+Handler = Callable[[Call], Any]
+
+
+class Endpoint(NamedTuple):
+    """One thing that clients can ask.
+
+    Attributes:
+        method: HTTP method.
+        path: Below the prefixes; `{name}` stands for one part of it, `{name:path}` for the rest.
+        permission: What the caller must be allowed to do; `public` needs nobody.
+        handler: Answers with JSON, with text, or with a `Reply` of its own.
+        prefixes: Where it stands; the pages of MLflow ask under the second.
+    """
+
+    method: str
+    path: str
+    permission: Permission
+    handler: Handler
+    prefixes: Sequence[str] = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
+
+
+_ROOT: Final = ("",)
+_V3: Final = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    Endpoint("GET", "/health", "public", server.health, _ROOT),
+    Endpoint("GET", "/version", "public", server.version, _ROOT),
+    Endpoint("GET", "/server-info", "public", server.info, _V3),
+    Endpoint("POST", "/experiments/create", "runs.write", experiments.create),
+    Endpoint("GET", "/experiments/get", "read", experiments.get),
+    Endpoint("GET", "/experiments/get-by-name", "read", experiments.get_by_name),
+    Endpoint("POST", "/runs/create", "runs.write", runs.create),
+    Endpoint("GET", "/runs/get", "read", runs.get),
+    Endpoint("POST", "/runs/update", "runs.write", runs.update),
+    Endpoint("POST", "/runs/log-metric", "runs.write", runs.log_metric),
+    Endpoint("POST", "/runs/log-parameter", "runs.write", runs.log_parameter),
+    Endpoint("POST", "/runs/log-batch", "runs.write", runs.log_batch),
+    Endpoint("POST", "/runs/set-tag", "runs.write", runs.set_tag),
+    Endpoint("GET", "/metrics/get-history", "read", metrics.history),
+)

@@ -1,0 +1,95 @@
+"""The shapes of MLflow's JSON that several endpoints share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from trueup.lifecycle.runs.tracking.records import Experiment, Point, State, TrackedRun
+
+STATES: Final[Mapping[State, str]] = {
+    "running": "RUNNING",
+    "scheduled": "SCHEDULED",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "killed": "KILLED",
+    "lost": "KILLED",
+}
+STATES_READ: Final[Mapping[str, State]] = {
+    "RUNNING": "running",
+    "SCHEDULED": "scheduled",
+    "FINISHED": "finished",
+    "FAILED": "failed",
+    "KILLED": "killed",
+}
+
+
+def experiment(found: Experiment) -> dict[str, Any]:
+    """An experiment."""
+    return lean(
+        {
+            "experiment_id": str(found.number),
+            "name": found.name,
+            "artifact_location": found.artifacts,
+            "lifecycle_stage": found.life,
+            "last_update_time": found.updated_at,
+            "creation_time": found.created_at,
+            "tags": words(found.tags),
+        }
+    )
+
+
+def run(found: TrackedRun) -> dict[str, Any]:
+    """A run with all that belongs to it."""
+    return {
+        "info": run_info(found),
+        "data": lean(
+            {
+                "metrics": [metric(point) for point in found.metrics],
+                "params": words(found.params),
+                "tags": words(found.tags),
+            }
+        ),
+        "inputs": {},
+        "outputs": {},
+    }
+
+
+def run_info(found: TrackedRun) -> dict[str, Any]:
+    """What a run is, without what it logged."""
+    info: dict[str, Any] = {
+        "run_uuid": found.id,
+        "run_id": found.id,
+        "run_name": found.name,
+        "experiment_id": str(found.experiment),
+        "user_id": found.user,
+        "status": STATES[found.state],
+        "start_time": found.started_at,
+        "artifact_uri": found.artifacts,
+        "lifecycle_stage": found.life,
+    }
+    if found.ended_at is not None:
+        info["end_time"] = found.ended_at
+    return info
+
+
+def metric(point: Point) -> dict[str, Any]:
+    """A point; NaN is a word, since JSON has no number for it."""
+    value: float | str = "NaN" if math.isnan(point.value) else point.value
+    return {"key": point.key, "value": value, "timestamp": point.at, "step": point.step}
+
+
+def words(found: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags or parameters."""
+    return [{"key": key, "value": value} for key, value in found.items()]
+
+
+def lean(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty lists and what is not known: the wire leaves both out."""
+    return {key: value for key, value in fields.items() if value is not None and value != []}
+
+
+def listed(name: str, found: Iterable[Any], token: str = "") -> dict[str, Any]:
+    """A page of a list, and the token of the next one."""
+    return lean({name: list(found), "next_page_token": token or None})

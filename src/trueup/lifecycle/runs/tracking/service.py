@@ -1,0 +1,355 @@
+"""The verbs of tracking: experiments, and runs that report themselves."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import ConflictError, NotFoundError
+from trueup.lifecycle.runs.tracking import points, rules, table
+from trueup.lifecycle.runs.tracking.records import (
+    DEFAULT_EXPERIMENT,
+    Experiment,
+    Point,
+    State,
+    TrackedRun,
+)
+from trueup.state.unit import State as Store
+from trueup.state.unit import Unit
+
+NAME_TAG = "mlflow.runName"
+
+
+class Tracking:
+    """Experiments, and what runs outside a pipeline report.
+
+    Args:
+        state: Where it is kept.
+        artifacts: The URI below which experiments keep their files.
+    """
+
+    def __init__(self, state: Store, artifacts: str = "mlflow-artifacts:") -> None:
+        self._state = state
+        self._artifacts = artifacts
+        # Numbers of metrics never change, so that one process asks for each of them once.
+        self._metrics: dict[str, int] = {}
+
+    def create_experiment(
+        self, actor: Actor, name: str, *, artifacts: str = "", tags: Mapping[str, str] = {}
+    ) -> Experiment:
+        """Make an experiment.
+
+        Raises:
+            ConflictError: There is one of that name, perhaps a deleted one.
+            UsageError: The name or a tag cannot be kept.
+        """
+        _check_tags(tags, rules.EXPERIMENT_TAG)
+        with self._state.write(actor, "runs.write") as unit:
+            known = table.experiment(unit.connection, name=name)
+            if known is not None or name == "Default":
+                raise _taken(name, known)
+            _found_default(unit, self._artifacts)
+            return _create(unit, name, artifacts, tags, self._artifacts)
+
+    def experiment(self, actor: Actor, number: int) -> Experiment:
+        """One experiment by its number.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._state.read(actor) as connection:
+            return _experiment(connection, number)
+
+    def experiment_named(self, actor: Actor, name: str) -> Experiment:
+        """One experiment by its name.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._state.read(actor) as connection:
+            found = table.experiment(connection, name=name)
+        if found is None and name == "Default":
+            return self._default()
+        if found is None:
+            raise NotFoundError(
+                "experiment-not-found",
+                f"There is no experiment '{name[:300]}'.",
+                hint="mlflow experiments search",
+                context={"name": name[:500]},
+            )
+        return found
+
+    def start(
+        self,
+        actor: Actor,
+        experiment: int = DEFAULT_EXPERIMENT,
+        *,
+        name: str = "",
+        user: str = "",
+        started_at: int | None = None,
+        tags: Mapping[str, str] = {},
+    ) -> TrackedRun:
+        """Start a run.
+
+        Args:
+            actor: Who starts it.
+            experiment: Number of its experiment.
+            name: For people; made up when empty.
+            user: Who runs it, by their own word.
+            started_at: When it began; now when left out.
+            tags: Words about it.
+
+        Raises:
+            NotFoundError: There is no such experiment.
+            ConflictError: The experiment is deleted.
+            UsageError: A tag cannot be kept.
+        """
+        _check_tags(tags, rules.TAG)
+        run_id = uuid.uuid4().hex
+        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            group = _experiment(unit.connection, experiment, unit, self._artifacts)
+            if group.life != "active":
+                raise ConflictError(
+                    "experiment-deleted",
+                    f"Experiment {experiment} ('{group.name}') is deleted.",
+                    hint="restore it first",
+                    context={"experiment": experiment, "life": group.life},
+                )
+            chosen = name or tags.get(NAME_TAG, "") or rules.name_of(run_id)
+            run = TrackedRun(
+                id=run_id,
+                experiment=experiment,
+                name=chosen,
+                user=user,
+                state="running",
+                life="active",
+                started_at=_now() if started_at is None else started_at,
+                ended_at=None,
+                deleted_at=None,
+                artifacts=f"{group.artifacts.rstrip('/')}/{run_id}/artifacts",
+                tags={**tags, NAME_TAG: chosen},
+            )
+            fields = {key: getattr(run, key) for key in run.__struct_fields__}
+            columns = {key: value for key, value in fields.items() if key in table.tracked_runs.c}
+            number = unit.execute(
+                table.tracked_runs.insert().values(**columns, beat_at=_now())
+            ).inserted_primary_key[0]  # type: ignore[index]
+            table.set_words(unit.connection, table.run_tags, number, run.tags)
+            unit.emit("tracked-run.started", run.ref, data={"experiment": experiment})
+            return run
+
+    def show(self, actor: Actor, run_id: str) -> TrackedRun:
+        """One run with its parameters, tags and the last point of each metric.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._state.read(actor) as connection:
+            return _run(connection, run_id)
+
+    def change(
+        self,
+        actor: Actor,
+        run_id: str,
+        *,
+        state: State | None = None,
+        ended_at: int | None = None,
+        name: str = "",
+    ) -> TrackedRun:
+        """Say how a run stands, when it ended, what it is called.
+
+        Raises:
+            NotFoundError: There is none.
+            ConflictError: It is deleted.
+        """
+        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            run = _run(unit.connection, run_id)
+            rules.check_active(run)
+            values: dict[str, Any] = {"beat_at": _now()}
+            if state is not None:
+                values["state"] = state
+            if ended_at is not None:
+                values["ended_at"] = ended_at
+            number = table.numbers(unit.connection, [run_id])[run_id]
+            if name:
+                values["name"] = name
+                table.set_words(unit.connection, table.run_tags, number, {NAME_TAG: name})
+            table.change_run(unit.connection, number, **values)
+            if state is not None and state != run.state:
+                unit.emit(f"tracked-run.{state}", run.ref, before=run.state, after=state)
+            return _run(unit.connection, run_id)
+
+    def log(
+        self,
+        actor: Actor,
+        run_id: str,
+        *,
+        metrics: Sequence[Point] = (),
+        params: Mapping[str, str] = {},
+        tags: Mapping[str, str] = {},
+    ) -> None:
+        """Keep points, parameters and tags of a run: all of them or none. Again changes nothing.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: The run is deleted, or a parameter would change.
+            UsageError: A key or a value cannot be kept.
+        """
+        _check_all(metrics, params, tags)
+        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            run = _head(unit.connection, run_id)
+            new: dict[str, int] = {}
+            if params:
+                known = table.words_of(unit.connection, table.run_params, run)
+                rules.check_params(run_id, known, params)
+                fresh = {key: value for key, value in params.items() if key not in known}
+                table.set_words(unit.connection, table.run_params, run, fresh)
+            if tags:
+                table.set_words(unit.connection, table.run_tags, run, tags)
+                if NAME_TAG in tags:
+                    table.change_run(unit.connection, run, name=tags[NAME_TAG])
+            if metrics:
+                new = points.add(unit.connection, run, metrics, self._metrics)
+            table.change_run(unit.connection, run, beat_at=_now())
+        self._metrics |= new  # committed: they will not change any more
+
+    def history(
+        self, actor: Actor, run_id: str, key: str, limit: int, after: Point | None = None
+    ) -> list[Point]:
+        """The points of one metric of a run, by step, time and value.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._state.read(actor) as connection:
+            number = _number(connection, run_id)
+            return table.history(connection, number, key, limit, after)
+
+    def _default(self) -> Experiment:
+        """The experiment that is there before anybody wrote one."""
+        return Experiment(
+            number=DEFAULT_EXPERIMENT,
+            name="Default",
+            artifacts=f"{self._artifacts}/{DEFAULT_EXPERIMENT}",
+            life="active",
+            created_at=0,
+            updated_at=0,
+        )
+
+
+def _create(
+    unit: Unit, name: str, artifacts: str, tags: Mapping[str, str], root: str
+) -> Experiment:
+    last = unit.execute(sa.select(sa.func.max(table.experiments.c.number))).scalar()
+    number = DEFAULT_EXPERIMENT if last is None else last + 1
+    at = _now()
+    made = Experiment(
+        number=number,
+        name=name,
+        artifacts=artifacts or f"{root}/{number}",
+        life="active",
+        created_at=at,
+        updated_at=at,
+        tags=dict(tags),
+    )
+    fields = {key: getattr(made, key) for key in made.__struct_fields__ if key != "tags"}
+    unit.execute(table.experiments.insert().values(**fields))
+    table.set_words(unit.connection, table.experiment_tags, number, tags)
+    unit.emit("experiment.created", f"experiment:{number}", data={"name": name})
+    return made
+
+
+def _found_default(unit: Unit, root: str) -> Experiment:
+    found = table.experiment(unit.connection, number=DEFAULT_EXPERIMENT)
+    return found or _create(unit, "Default", "", {}, root)
+
+
+def _experiment(
+    connection: sa.Connection, number: int, unit: Unit | None = None, root: str = ""
+) -> Experiment:
+    found = table.experiment(connection, number=number)
+    if found is None and number == DEFAULT_EXPERIMENT and unit is not None:
+        return _found_default(unit, root)
+    if found is None:
+        raise NotFoundError(
+            "experiment-not-found",
+            f"There is no experiment {number}.",
+            hint="mlflow experiments search",
+            context={"experiment": number},
+        )
+    return found
+
+
+def _run(connection: sa.Connection, run_id: str) -> TrackedRun:
+    rules.check_run_id(run_id)
+    found = table.run(connection, run_id)
+    if found is None:
+        raise _no_run(run_id)
+    return found
+
+
+def _number(connection: sa.Connection, run_id: str) -> int:
+    rules.check_run_id(run_id)
+    found = table.numbers(connection, [run_id])
+    if not found:
+        raise _no_run(run_id)
+    return found[run_id]
+
+
+def _head(connection: sa.Connection, run_id: str) -> int:
+    """The number of a run that may be written."""
+    rules.check_run_id(run_id)
+    columns = table.tracked_runs.c
+    query = sa.select(columns.number, columns.life).where(columns.id == run_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise _no_run(run_id)
+    if row.life != "active":
+        rules.check_active(_run(connection, run_id))
+    number: int = row.number
+    return number
+
+
+def _check_all(
+    metrics: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]
+) -> None:
+    for point in metrics:
+        rules.check_key(point.key, "metric")
+    for key, value in params.items():
+        rules.check_key(key, "parameter")
+        rules.check_value(key, value, "parameter", rules.PARAM)
+    _check_tags(tags, rules.TAG)
+
+
+def _check_tags(tags: Mapping[str, str], limit: int) -> None:
+    for key, value in tags.items():
+        rules.check_key(key, "tag")
+        rules.check_value(key, value, "tag", limit)
+
+
+def _taken(name: str, known: Experiment | None) -> ConflictError:
+    gone = known is not None and known.life == "deleted"
+    return ConflictError(
+        "experiment-exists",
+        f"There is already an experiment '{name[:300]}'" + (", which is deleted." if gone else "."),
+        hint="choose another name" + (", or restore it" if gone else ""),
+        context={"name": name[:500], "deleted": gone},
+    )
+
+
+def _no_run(run_id: str) -> NotFoundError:
+    return NotFoundError(
+        "tracked-run-not-found",
+        f"There is no run '{run_id}'.",
+        hint="trueup runs list",
+        context={"run": run_id},
+    )
+
+
+def _now() -> int:
+    return round(clock.now().timestamp() * 1000)
