@@ -123,3 +123,11 @@ def test_a_pack_is_full_by_bytes_or_by_records(monkeypatch: pytest.MonkeyPatch) 
         assert not by_records.is_full
         by_records.add(b"")
     assert by_records.is_full
+
+
+def test_noise_among_noise_is_not_tried_but_text_among_noise_shrinks() -> None:
+    text = b"again " * 1000
+    assert packs.squeeze_all([NOISE, NOISE[::-1]]) == [NOISE, NOISE[::-1]]
+    noise, frame = packs.squeeze_all([NOISE, text])
+    assert (noise, len(frame) < 100) == (NOISE, True)
+    assert packs.squeeze_all([]) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,10 @@ class Batch(Protocol):
 
     def put(self, raw: bytes) -> str:
         """Take the bytes and return their digest."""
+        ...
+
+    def put_many(self, raws: Sequence[bytes]) -> list[str]:
+        """Take many at once and return their digests: faster for small ones."""
         ...
 
     def put_file(self, path: Path) -> str:

@@ -176,14 +176,14 @@ def test_an_interrupt_leaves_nothing_half_written(call: Call) -> None:
         Path(f"data/images/{number}").write_bytes(bytes([number % 256]) * 20_000)
     program = (
         "import os, signal, sys\n"
-        "from trueup.lifecycle.data import keeping\n"
-        "read, seen = keeping._Reader.read_group, []\n"
+        "from trueup.lifecycle.data import reading\n"
+        "read, seen = reading.Reader.read, []\n"
         "def told(self, group):\n"
         "    seen.append(group)\n"
         "    if len(seen) == 2:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    return read(self, group)\n"
-        "keeping._Reader.read_group = told\n"
+        "reading.Reader.read = told\n"
         "from trueup.doors.cli.main import run\n"
         "sys.exit(run(['data', 'add', 'data/images']))\n"
     )

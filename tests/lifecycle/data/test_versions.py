@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError, UsageError
-from trueup.lifecycle.data import keeping, tree, worktree
+from trueup.lifecycle.data import keeping, reading, tree, worktree
 from trueup.lifecycle.data.records import EXECUTABLE, PLAIN, Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
 from trueup.lifecycle.data.taking import How
@@ -119,13 +119,13 @@ def test_a_file_is_read_again_only_if_it_may_have_changed(
     _settle(desk)
     desk.keep()
     read: list[str] = []
-    small = keeping._Reader._small
+    small = reading.Reader._small
 
-    def spied(reader: keeping._Reader, path: str, where: str) -> object:
-        read.append(path)
-        return small(reader, path, where)
+    def spied(reader: reading.Reader, found: tree.Found) -> bytes | None:
+        read.append(found.path)
+        return small(reader, found)
 
-    monkeypatch.setattr(keeping._Reader, "_small", spied)
+    monkeypatch.setattr(reading.Reader, "_small", spied)
     assert status(desk) == ((), (), ())
     write(desk.place, {"007": b"changed", "new": b"new"})
     (desk.place / "008").unlink()
@@ -531,9 +531,9 @@ class Growing(keeping.Hasher):
         return super().put_file(path)
 
 
-def read(desk: Desk, into: keeping.Takes, between: Callable[[], object] = list) -> list[Entry]:
+def read(desk: Desk, into: reading.Takes, between: Callable[[], object] = list) -> list[Entry]:
     """Walk over the dataset, do something, then read the files."""
-    source = keeping.Source(desk.place, "data/images", desk.root / ".trueup", Path)
+    source = reading.Source(desk.place, "data/images", desk.root / ".trueup", Path)
     cache = StatCache(desk.root / ".trueup/cache", "data/images")
     walked = [Known(found, "") for found in tree.walk(desk.place, "data/images")]
     between()
@@ -554,6 +554,26 @@ def test_a_file_that_changed_since_the_walk_is_kept_as_it_is_when_it_is_read(des
 
     found = read(desk, keeping.Hasher(), change)
     assert [(e.size, e.mode) for e in found] == [(90_000, EXECUTABLE), (9, PLAIN)]
+
+
+def test_files_on_a_disk_that_makes_us_wait_are_read_by_threads(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(desk.place, {f"{number:04}": str(number).encode() for number in range(1500)})
+    here = read(desk, keeping.Hasher())
+    readers: list[str] = []
+    small = reading.Reader._small
+
+    def spied(reader: reading.Reader, found: tree.Found) -> bytes | None:
+        readers.append(threading.current_thread().name)
+        return small(reader, found)
+
+    monkeypatch.setattr(reading.Reader, "_small", spied)
+    monkeypatch.setattr(keeping, "_waits", count(0, 1000).__next__)
+    assert read(desk, keeping.Hasher()) == here
+    ours = threading.current_thread().name
+    assert readers.count(ours) == 256  # the first group told what the disk is like
+    assert [e.path for e in here] == [f"{number:04}" for number in range(1500)]
 
 
 @pytest.mark.parametrize("instead", ["nothing", "link", "pipe", "folder"])

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 from trueup.foundation.errors import BackendError, ConflictError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import comparing, rules
-from trueup.lifecycle.data.keeping import Progress, Source, nothing
+from trueup.lifecycle.data.keeping import Progress, nothing
+from trueup.lifecycle.data.reading import Source
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, DatasetVersion, Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
 from trueup.lifecycle.data.tree import Found, found_at

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import keeping
-from trueup.lifecycle.data.keeping import Hasher, Progress, Source, nothing
+from trueup.lifecycle.data.keeping import Hasher, Progress, nothing
+from trueup.lifecycle.data.reading import Source
 from trueup.lifecycle.data.records import LINK, Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
 from trueup.lifecycle.data.tree import Found

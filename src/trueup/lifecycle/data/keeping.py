@@ -1,70 +1,33 @@
-"""Keeping a place: every file is read once, by several threads, and only if it may have changed.
+"""Keeping a place: every file is read once, and only if it may have changed.
 
-This is the one place that opens a dataset's files: links are never followed, and a file that
-changes while it is read is read again. Read `manifest.py` next.
+Read `reading.py` for how a file is read, `manifest.py` for what becomes of the entries.
 """
 
 from __future__ import annotations
 
 import os
-import stat
+import resource
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final
 
 from trueup.foundation import digests
-from trueup.foundation.errors import ConflictError, UsageError
-from trueup.lifecycle.data import rules
-from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN, Entry
+from trueup.lifecycle.data.reading import SMALL, Item, LinkRule, Read, Reader, Source, Takes
+from trueup.lifecycle.data.records import Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
-from trueup.lifecycle.data.tree import Found, found_at, refused_link
 
-SMALL: Final = 64 << 10
 _GROUP: Final = 256
 _GROUP_BYTES: Final = 16 << 20
 _THREADS: Final = min(8, (os.cpu_count() or 1) + 2)
-_TRIES: Final = 3
+_SLOW_GROUPS: Final = 32
+# Whose waiting is counted: this thread's, where the system tells.
+_WHO: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
-LinkRule = Literal["refuse", "keep", "look"]
 Progress = Callable[[int, int], None]
 """Told, now and then, how many files and bytes were looked at so far."""
-
-
-class Takes(Protocol):
-    """Where bytes go: a batch of the blob store, or a hasher that keeps nothing."""
-
-    def put(self, raw: bytes) -> str:
-        """Take the bytes and return their digest."""
-        ...
-
-    def put_file(self, path: Path) -> str:
-        """Take a file's bytes and return their digest."""
-        ...
-
-
-class Source(NamedTuple):
-    """A dataset's place in the work tree.
-
-    Attributes:
-        place: The file or folder, absolute.
-        shown: The same as the user wrote it, for messages.
-        home: The state folder; a link into it is a file checked out with `--link symbolic`.
-        locate: Where the store has the bytes of a digest.
-    """
-
-    place: Path
-    shown: str
-    home: Path
-    locate: Callable[[str], Path]
-
-
-class _Item(NamedTuple):
-    found: Found
-    was: Entry | None  # what a kept version says of this path
-    entry: Entry | None  # None: it must be read
 
 
 class Hasher:
@@ -73,6 +36,10 @@ class Hasher:
     def put(self, raw: bytes) -> str:
         """The digest of the bytes."""
         return digests.of_bytes(raw)
+
+    def put_many(self, raws: Sequence[bytes]) -> list[str]:
+        """The digests of many."""
+        return [digests.of_bytes(raw) for raw in raws]
 
     def put_file(self, path: Path) -> str:
         """The digest of a file's bytes."""
@@ -108,20 +75,22 @@ def read_all(
         UsageError: A file cannot be part of a dataset.
         ConflictError: A file goes on changing while it is read.
     """
-    reader = _Reader(source, into, links=links)
-    waiting: deque[Future[list[tuple[Found, Entry]]] | list[_Item]] = deque()
+    waiting: deque[Future[list[Read]] | list[Read]] = deque()
     files = size = 0
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")
+    hands = _Hands(Reader(source, into, links=links), pool)
     try:
         for group in chain(_groups(_joined(walked, iter(kept))), repeat(None)):
             if group is not None:
-                unread = any(item.entry is None for item in group)
-                waiting.append(pool.submit(reader.read_group, group) if unread else group)
+                waiting.append(hands.read(group))
                 if len(waiting) <= 2 * _THREADS:
                     continue
             if not waiting:
                 break
-            for entry in _finished(waiting.popleft(), cache):
+            done = waiting.popleft()
+            for entry, found in done if isinstance(done, list) else done.result():
+                if found is not None:
+                    cache.record(found, entry.digest)
                 files, size = files + 1, size + entry.size
                 yield entry
             progress(files, size)
@@ -129,19 +98,37 @@ def read_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _finished(
-    group: Future[list[tuple[Found, Entry]]] | list[_Item], cache: StatCache
-) -> Iterator[Entry]:
-    if isinstance(group, list):
-        yield from (item.entry for item in group if item.entry is not None)
-        return
-    for found, entry in group.result():
-        if found.mode != LINK:
-            cache.record(found, entry.digest)
-        yield entry
+class _Hands:
+    """Who reads a group: threads where that lets processors or a disk work side by side.
+
+    Small files that the system has in memory are read here: calls of a few microseconds each take
+    twice as long when threads hand the interpreter to each other in between.
+    """
+
+    def __init__(self, reader: Reader, pool: ThreadPoolExecutor) -> None:
+        self._reader = reader
+        self._pool = pool
+        self._slow = 0  # groups that threads shall read before it is tried here again
+
+    def read(self, group: Sequence[Item]) -> list[Read] | Future[list[Read]]:
+        """What the files of a group are, now or later."""
+        unread = [item.found.size for item in group if item.entry is None]
+        if self._slow or max(unread, default=0) >= SMALL:
+            self._slow = max(0, self._slow - 1)
+            return self._pool.submit(self._reader.read, group)
+        before = _waits()
+        done = self._reader.read(group)
+        if _waits() - before > len(unread) // 4 + 8:
+            self._slow = _SLOW_GROUPS
+        return done
 
 
-def _joined(walked: Iterable[Known], kept: Iterator[Entry]) -> Iterator[_Item]:
+def _waits() -> int:
+    """How often we have given up the processor to wait for something, such as a disk."""
+    return resource.getrusage(_WHO).ru_nvcsw
+
+
+def _joined(walked: Iterable[Known], kept: Iterator[Entry]) -> Iterator[Item]:
     """Each file, with its entry if both the cache and a kept version know its bytes."""
     entry = next(kept, None)
     for found, digest in walked:
@@ -152,13 +139,13 @@ def _joined(walked: Iterable[Known], kept: Iterator[Entry]) -> Iterator[_Item]:
         if digest and was is not None and was.digest == digest:
             same = was.mode == found.mode
             entry_now = was if same else Entry(path, digest, found.size, found.mode)
-            yield _Item(found, was, entry_now)
+            yield Item(found, was, entry_now)
         else:
-            yield _Item(found, was, None)
+            yield Item(found, was, None)
 
 
-def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    group: list[_Item] = []
+def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
+    group: list[Item] = []
     size = 0
     for item in items:
         group.append(item)
@@ -168,103 +155,3 @@ def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
             group, size = [], 0
     if group:
         yield group
-
-
-class _Reader:
-    def __init__(self, source: Source, into: Takes, *, links: LinkRule) -> None:
-        self._source = source
-        self._links = links
-        self._is_folder = source.place.is_dir()
-        self._place = str(source.place)
-        self._into = into
-
-    def read_group(self, group: list[_Item]) -> list[tuple[Found, Entry]]:
-        return [(item.found, item.entry) if item.entry else self._read(item) for item in group]
-
-    def _read(self, item: _Item) -> tuple[Found, Entry]:
-        found = item.found
-        path = found.path
-        where = f"{self._place}/{path}" if self._is_folder else self._place
-        shown = f"{self._source.shown}/{path}" if self._is_folder else self._source.shown
-        try:
-            if found.mode == LINK:
-                return found, self._link(item, where, shown)
-            for _ in range(_TRIES):
-                read = self._small(path, where) if found.size < SMALL else None
-                read = read or self._large(path, where, shown)
-                if read is not None:
-                    digest, now = read
-                    return now, Entry(path, digest, now.size, now.mode)
-        except OSError as error:
-            raise rules.unreadable(error, shown) from error
-        raise ConflictError(
-            "dataset-changing",
-            f"{shown} went on changing while it was being read.",
-            hint="wait until nothing writes there, then run this again",
-        )
-
-    def _small(self, path: str, where: str) -> tuple[str, Found] | None:
-        """Digest and state of a small file; None if it changed meanwhile, or is not small."""
-        # Never through a link, and never waiting for the other end of a pipe.
-        handle = os.open(where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            before = os.fstat(handle)
-            if not stat.S_ISREG(before.st_mode) or before.st_size >= SMALL:
-                return None
-            raw = os.read(handle, SMALL)
-            if len(raw) != before.st_size or not _same(before, os.fstat(handle)):
-                return None
-        finally:
-            os.close(handle)
-        return self._into.put(raw), _state(path, before)
-
-    def _large(self, path: str, where: str, shown: str) -> tuple[str, Found] | None:
-        before = os.lstat(where)
-        if not stat.S_ISREG(before.st_mode):
-            raise UsageError(
-                "dataset-special-file",
-                f"{shown} was replaced by something that is no file.",
-                hint=f"ls -l '{shown}'",
-            )
-        digest = self._into.put_file(Path(where))
-        return (digest, _state(path, before)) if _same(before, os.lstat(where)) else None
-
-    def _link(self, item: _Item, where: str, shown: str) -> Entry:
-        target = os.readlink(where)  # noqa: PTH115 (a Path would change the text)
-        path = item.found.path
-        was = item.was
-        if was is not None and was.mode != LINK and self._stands_for(target, was):
-            return was
-        if _leads_into(target, self._source.home):
-            size = Path(where).stat().st_size
-            return Entry(path, self._into.put_file(Path(where).resolve()), size, PLAIN)
-        if self._links == "refuse":
-            raise refused_link(shown)
-        if self._links == "keep":
-            rules.check_name(target, shown)
-            rules.check_link(path, target)
-        raw = target.encode(errors="surrogateescape")
-        return Entry(path, self._into.put(raw), len(raw), LINK)
-
-    def _stands_for(self, target: str, entry: Entry) -> bool:
-        """Whether a link leads to the store's own file: then it was checked out as a link."""
-        return target.startswith("/") and Path(target) == self._source.locate(entry.digest)
-
-
-def _leads_into(target: str, home: Path) -> bool:
-    """Whether a link leads into the state folder, so that it stands for the file itself."""
-    return target.startswith(f"{home}/") and ".." not in target.split("/")
-
-
-def _same(one: os.stat_result, two: os.stat_result) -> bool:
-    return (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) == (
-        two.st_dev,
-        two.st_ino,
-        two.st_size,
-        two.st_mtime_ns,
-        two.st_ctime_ns,
-    )
-
-
-def _state(path: str, status: os.stat_result) -> Found:
-    return found_at(path, EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN, status)

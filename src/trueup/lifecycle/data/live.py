@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from trueup.foundation import digests
 from trueup.foundation.errors import NotFoundError
 from trueup.lifecycle.data import manifest
-from trueup.lifecycle.data.keeping import SMALL
+from trueup.lifecycle.data.reading import SMALL
 from trueup.lifecycle.data.table import dataset_versions, held_roots
 from trueup.ports.blobs import Blobs
 

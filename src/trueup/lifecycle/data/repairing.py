@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
-from trueup.lifecycle.data.keeping import Takes
+from trueup.lifecycle.data.reading import Takes
 from trueup.ports.blobs import Blobs
 
 
@@ -21,6 +22,10 @@ class Repairing:
         """Take the bytes and return their digest."""
         self._drop_if_damaged(digests.of_bytes(raw))
         return self._batch.put(raw)
+
+    def put_many(self, raws: Sequence[bytes]) -> list[str]:
+        """Take many at once and return their digests."""
+        return [self.put(raw) for raw in raws]
 
     def put_file(self, path: Path) -> str:
         """Take a file's bytes and return their digest."""

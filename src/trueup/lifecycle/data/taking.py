@@ -14,7 +14,8 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.data import keeping, manifest, places, rules, table, tables, tree, worktree
-from trueup.lifecycle.data.keeping import Progress, Source, Takes, nothing
+from trueup.lifecycle.data.keeping import Progress, nothing
+from trueup.lifecycle.data.reading import Source, Takes
 from trueup.lifecycle.data.records import Change, DatasetVersion, Entry
 from trueup.lifecycle.data.statcache import StatCache
 from trueup.lifecycle.data.tables import Table

@@ -12,7 +12,8 @@ from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import manifest
-from trueup.lifecycle.data.keeping import SMALL, Progress, nothing
+from trueup.lifecycle.data.keeping import Progress, nothing
+from trueup.lifecycle.data.reading import SMALL
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.ports.blobs import Blobs
 

@@ -176,3 +176,14 @@ def test_a_hard_link_that_cannot_be_made_becomes_a_copy(store: Backend, tmp_path
         assert target.stat().st_nlink == 1
     finally:
         target.unlink(missing_ok=True)
+
+
+def test_many_blobs_given_at_once_are_each_kept_once(store: Backend) -> None:
+    raws = [bytes([number]) * size for number in range(9) for size in (1, 500)] * 2
+    with store.batch() as batch:
+        small = batch.put_many(raws)
+        mixed = batch.put_many([b"small", b"x" * packs.SMALL])
+    assert small[: len(raws) // 2] == small[len(raws) // 2 :]
+    assert [store.get(digest) for digest in small] == raws
+    assert [len(store.get(digest)) for digest in mixed] == [5, packs.SMALL]
+    assert len(list(store.digests())) == 20

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,12 +52,20 @@ class LocalBatch:
         """Take the bytes and return their digest."""
         key = digests.key_of(raw)
         if len(raw) < packs.SMALL:
-            self._take_small(key, raw)
+            self._take_small([(key, raw)])
         else:
             with self._sound():
                 if not self._is_here(key):
                     self._take_file(key, sources.from_bytes(self._folder, raw), len(raw))
         return digests.of_key(key)
+
+    def put_many(self, raws: Sequence[bytes]) -> list[str]:
+        """Take many at once and return their digests."""
+        if any(len(raw) >= packs.SMALL for raw in raws):
+            return [self.put(raw) for raw in raws]
+        keys = [digests.key_of(raw) for raw in raws]
+        self._take_small(zip(keys, raws, strict=True))
+        return [digests.of_key(key) for key in keys]
 
     def put_file(self, path: Path) -> str:
         """Take a regular file's bytes and return their digest; one from `aside` is taken away."""
@@ -127,24 +135,29 @@ class LocalBatch:
         finally:
             file.discard()
 
-    def _take_small(self, key: bytes, raw: bytes) -> None:
+    def _take_small(self, blobs: Iterable[tuple[bytes, bytes]]) -> None:
         if self._failure is not None:
             raise self._failure
+        full: list[list[tuple[bytes, bytes]]] = []
         with self._taking:
-            if key in self._known:
-                return
-            self._known.add(key)
-            self._group.append((key, raw))
-            self._group_bytes += len(raw)
-            if len(self._group) < _GROUP_BLOBS and self._group_bytes < _GROUP_BYTES:
-                return
-            group, self._group, self._group_bytes = self._group, [], 0
-        with self._sound():
-            self._pack(group)
+            for key, raw in blobs:
+                if key in self._known:
+                    continue
+                self._known.add(key)
+                self._group.append((key, raw))
+                self._group_bytes += len(raw)
+                if len(self._group) >= _GROUP_BLOBS or self._group_bytes >= _GROUP_BYTES:
+                    full.append(self._group)
+                    self._group, self._group_bytes = [], 0
+        for group in full:
+            with self._sound():
+                self._pack(group)
 
     def _pack(self, group: Sequence[tuple[bytes, bytes]]) -> None:
         here = self._here([key for key, _ in group])
-        records = [(key, packs.squeeze(raw), len(raw)) for key, raw in group if key not in here]
+        new = [(key, raw) for key, raw in group if key not in here]
+        squeezed = packs.squeeze_all([raw for _, raw in new])
+        records = [(k, stored, len(raw)) for (k, raw), stored in zip(new, squeezed, strict=True)]
         with self._packing:
             if records:
                 self._growing = self._growing or Growing(self._folder)
