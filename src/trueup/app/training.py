@@ -75,6 +75,7 @@ def train(
             pipeline,
             parameters,
             data=snapshots,
+            drawn=drawn,
             options=options,
             commit=origin.commit,
             dirty=origin.is_dirty,

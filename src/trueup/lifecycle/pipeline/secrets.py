@@ -106,9 +106,9 @@ def known(home: Path) -> dict[str, str]:
         for file in sorted((home / FOLDER).iterdir()):
             if file.is_file() and not file.is_symlink() and _is_name(file.name):
                 found[file.name] = file.read_text(encoding="utf-8")
-    for variable, value in os.environ.items():
+    for variable in os.environ:
         name = variable.removeprefix(VARIABLE)
-        if name != variable and value and _is_name(name):
+        if name != variable and _is_name(name) and (value := os.environ.get(variable)):
             found[name] = value
     return found
 

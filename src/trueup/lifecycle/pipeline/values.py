@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -137,10 +137,19 @@ def _decoded(stored: StoredValue, raw: bytes) -> Any:
 
 def is_present(blobs: Blobs, stored: StoredValue) -> bool:
     """Whether all bytes of the value are still kept."""
-    try:
-        return not blobs.missing(set(filing.blobs_of(blobs, stored)))
-    except NotFoundError:  # a folder whose own list of files is gone
-        return False
+    return present(blobs, [stored])[0]
+
+
+def present(blobs: Blobs, stored: Sequence[StoredValue]) -> list[bool]:
+    """For each of many values whether all its bytes are still kept; asked together."""
+    wanted: list[set[str] | None] = []
+    for each in stored:
+        try:
+            wanted.append(set(filing.blobs_of(blobs, each)))
+        except NotFoundError:
+            wanted.append(None)  # a folder whose own list of files is gone
+    missing = blobs.missing(set().union(*(digests_ for digests_ in wanted if digests_)))
+    return [digests_ is not None and not digests_ & missing for digests_ in wanted]
 
 
 def part(blobs: Blobs, stored: StoredValue, key: str, step: str, at: Place) -> StoredValue:

@@ -57,6 +57,7 @@ def execute(
     parameters: Mapping[str, Any],
     *,
     data: Mapping[str, DatasetVersion],
+    drawn: Graph | None = None,
     options: RunOptions = RunOptions(),  # noqa: B008 (a frozen record)
     commit: str = "",
     dirty: bool = False,
@@ -74,6 +75,7 @@ def execute(
         pipeline: What to run; the files in `pipelines/` define it.
         parameters: Values of its parameters, typed; defaults are filled in.
         data: The version of every dataset that it may read.
+        drawn: Its graph with these parameters, where that was drawn and checked already.
         options: How it is to be run.
         commit: Git commit of the project.
         dirty: Whether files differ from it.
@@ -93,10 +95,10 @@ def execute(
         KeyboardInterrupt: Somebody pressed Ctrl-C; the run is recorded as interrupted.
     """
     root = project_root.resolve()
-    make_engine = load("engines", urlsplit(options.engine).scheme)
+    engine: Engine = load("engines", urlsplit(options.engine).scheme)(options.engine)
     with discovery.on_path(root):
         here = checking.this_machine()
-        drawn = checking.checked(pipeline, parameters, root, data, here)
+        drawn = drawn or checking.checked(pipeline, parameters, root, data, here)
         resolution = Resolution(state.blobs, drawn, data)
         choice = partial.chosen(drawn, options)
         lookup = Lookup(state, actor, root, resolution, choice.again)
@@ -131,7 +133,6 @@ def execute(
         recorder = Recorder(state, actor, run, folder, progress)
 
         def open_engine() -> Engine:
-            engine: Engine = make_engine(options.engine)
             engine.open(_program(state, root, run, drawn, data, folder))
             return engine
 
@@ -143,7 +144,8 @@ def execute(
             drawn,
             run,
             open_engine=open_engine,
-            room=scheduling.room_of(here, options.workers),
+            # One that does not isolate works one by one: what is only queued has not begun.
+            room=scheduling.room_of(here, options.workers if engine.isolates else 1),
             resolution=resolution,
             lookup=lookup,
             recorder=recorder,

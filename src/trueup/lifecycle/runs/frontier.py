@@ -30,6 +30,10 @@ class Frontier:
         """The first node in order that can be looked at; each is given once."""
         return heapq.heappop(self._ready) if self._ready else None
 
+    def is_empty(self) -> bool:
+        """Whether nothing can be looked at before something ends."""
+        return not self._ready
+
     def end(self, index: int) -> None:
         """A node has ended: finished, reused or skipped."""
         for follower in self._followers.get(index, ()):

@@ -1,4 +1,8 @@
-"""Asking the cache: a call whose result is known is not carried out again; others say why."""
+"""Asking the cache: a call whose result is known is not carried out again; others say why.
+
+What the pipeline's last run used or made is read in one statement and kept at hand, and whatever
+can be asked together is asked together: most runs change little.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.pipeline import fingerprint, keys, values
 from trueup.lifecycle.pipeline import table as pipeline_table
-from trueup.lifecycle.pipeline.graph import Node
+from trueup.lifecycle.pipeline.graph import Node, StepLike
 from trueup.lifecycle.pipeline.records import CacheEntry, CodeFingerprint, Components, StoredValue
-from trueup.lifecycle.runs import addressing
+from trueup.lifecycle.runs import addressing, table
 from trueup.lifecycle.runs.calls import Call
 from trueup.lifecycle.runs.resolution import Items, Resolution, arguments_of
 from trueup.lifecycle.runs.scheduling import Need
@@ -59,59 +63,88 @@ class Lookup:
         self._again = again
         self.verification: Verification | None = None
         self.shared: SharedResults | None = None
-        self._code: dict[int, CodeFingerprint] = {}
+        self._code: dict[StepLike, CodeFingerprint] = {}
+        self._at_hand: dict[str, CacheEntry] | None = None
+        self._newest: dict[str, CacheEntry | None] = {}
 
-    def of(
-        self, node: Node, lists: Mapping[str, Items], numbers: Sequence[int], need: Need
-    ) -> list[Call | Found]:
-        """For the calls of a node: what is known, or the call to be carried out.
+    def address(self, node: Node, lists: Mapping[str, Items], item: int, need: Need) -> Call:
+        """A call with its key.
 
         Args:
             node: The node.
             lists: The items of the arguments that it goes over.
-            numbers: Which items; -1 for the call of a node that goes over none.
-            need: What one call occupies.
+            item: Which item; -1 for the call of a node that goes over none.
+            need: What the call occupies.
+
+        Raises:
+            UserCodeError: A step returned no such part as the call takes.
         """
-        calls = []
-        code = self._code.get(node.index)
-        if code is None and node.over:  # the same for all items, and by far the slowest part
-            code = self._code[node.index] = fingerprint.of_code(node.called, self._root)
-        for number in numbers:
-            arguments = arguments_of(node, lists, number) if number >= 0 else node.arguments
-            found, reasons = addressing.components(
-                node.called, arguments, self._root, self._resolution.content, code
-            )
-            key = keys.key(found) if found else ""
-            calls.append(Call(node, number, arguments, found, key, reasons, need))
-        if node.index in self._again:
-            return [call._replace(why=(self._again[node.index],)) for call in calls]
-        with self._state.read(self._actor) as connection:
-            known = pipeline_table.entries(connection, [call.key for call in calls if call.key])
-            here = {key: self._is_here(entry) for key, entry in known.items()}
-            before = None
-            if any(call.key and call.key not in known for call in calls):
-                before = pipeline_table.latest(connection, node.called.name)
-        made_by = self._fetch([call.key for call in calls if call.key and not here.get(call.key)])
+        code = self._code.get(node.called)
+        if code is None:  # the same for all calls of a step, and by far the slowest part
+            code = self._code[node.called] = fingerprint.of_code(node.called, self._root)
+        arguments = arguments_of(node, lists, item) if item >= 0 else node.arguments
+        found, reasons = addressing.components(
+            node.called, arguments, self._root, self._resolution.content, code
+        )
+        key = keys.key(found) if found else ""
+        return Call(node, item, arguments, found, key, reasons, need)
+
+    def ask(self, calls: Sequence[Call]) -> list[Call | Found]:
+        """For each call its result, if that is known, or the call to be carried out and why."""
+        asked = [call for call in calls if call.key and call.node.index not in self._again]
+        known = self._known(asked)
+        gone = self._gone(known)
+        made_by = self._fetch([c.key for c in asked if c.key not in known or c.key in gone])
         known |= {key: each.entry for key, each in made_by.items()}
-        here |= dict.fromkeys(made_by, True)
-        answers: list[Call | Found] = []
-        for call in calls:
-            entry = known.get(call.key)
-            if entry is not None and here[call.key] and self._is_verified(entry):
-                why = (f"it is computed again to verify the cache; run {entry.run} made it",)
-                answers.append(call._replace(why=why))
-            elif entry is not None and here[call.key]:
-                why = (f"nothing it depends on has changed since run {entry.run}",)
-                if call.key in made_by:
-                    why = (f"reused from {made_by[call.key].made_by}'s run {entry.run}",)
-                answers.append(Found(call.item, entry.outputs, call.key, why))
-            elif entry is not None:
-                answers.append(call._replace(why=("its stored result is gone",)))
-            elif call.components is not None:
-                answers.append(call._replace(why=_explained(before, call.components, node.over)))
-            else:
-                answers.append(call)
-        return answers
+        gone -= made_by.keys()
+        return [
+            self._answer(call, known.get(call.key), call.key in gone, made_by) for call in calls
+        ]
+
+    def _answer(
+        self,
+        call: Call,
+        entry: CacheEntry | None,
+        is_gone: bool,
+        made_by: Mapping[str, SharedEntry],
+    ) -> Call | Found:
+        if call.node.index in self._again:
+            return call._replace(why=(self._again[call.node.index],))
+        if call.components is None:
+            return call
+        if entry is None:
+            before = self._newest[call.step.name]
+            return call._replace(why=_explained(before, call.components, call.node.over))
+        if is_gone:
+            return call._replace(why=("its stored result is gone",))
+        if self._is_verified(entry):
+            why = f"it is computed again to verify the cache; run {entry.run} made it"
+            return call._replace(why=(why,))
+        why = f"nothing it depends on has changed since run {entry.run}"
+        if call.key in made_by:
+            why = f"reused from {made_by[call.key].made_by}'s run {entry.run}"
+        return Found(call.item, entry.outputs, call.key, (why,))
+
+    def _known(self, asked: Sequence[Call]) -> dict[str, CacheEntry]:
+        """What is kept under the keys; for the other calls the newest result of their steps."""
+        if not asked:
+            return {}
+        if self._at_hand is None:
+            with self._state.read(self._actor) as connection:
+                self._at_hand = table.results_at_hand(connection, self._resolution.pipeline)
+        known = {c.key: self._at_hand[c.key] for c in asked if c.key in self._at_hand}
+        left = {call.key: call.step.name for call in asked if call.key not in known}
+        if left:
+            with self._state.read(self._actor) as connection:
+                known |= pipeline_table.entries(connection, list(left))
+                for name in {name for key, name in left.items() if key not in known}:
+                    if name not in self._newest:
+                        self._newest[name] = pipeline_table.latest(connection, name)
+        return known
+
+    def _gone(self, known: Mapping[str, CacheEntry]) -> set[str]:
+        here = values.present(self._blobs, [entry.outputs for entry in known.values()])
+        return {key for key, is_here in zip(known, here, strict=True) if not is_here}
 
     def entry(self, run_id: str, call: Call, outputs: StoredValue) -> CacheEntry | None:
         """What the cache keeps of a call that finished; nothing if it is not to be cached."""
@@ -119,7 +152,7 @@ class Lookup:
             return None
         if self.verification is not None:
             self.verification.compare(call.name, call.key, outputs)
-        return CacheEntry(
+        kept = CacheEntry(
             key=call.key,
             step=call.step.name,
             run=run_id,
@@ -128,6 +161,9 @@ class Lookup:
             seconds=call.spent.seconds,
             created_at=clock.now(),
         )
+        if call.item < 0 and self._at_hand is not None:  # it may be asked for before it is recorded
+            self._at_hand[call.key] = kept
+        return kept
 
     def metrics(self, outputs: StoredValue) -> dict[str, float]:
         """The numbers in a result."""
@@ -145,9 +181,6 @@ class Lookup:
 
     def _is_verified(self, entry: CacheEntry) -> bool:
         return self.verification is not None and self.verification.takes(entry)
-
-    def _is_here(self, entry: CacheEntry) -> bool:
-        return values.is_present(self._blobs, entry.outputs)
 
 
 def _explained(before: CacheEntry | None, now: Components, over: Sequence[str]) -> tuple[str, ...]:

@@ -81,7 +81,8 @@ def check_cached(graph: Graph, choice: Chosen, resolution: Resolution, lookup: L
         count = len(next(iter(lists.values()))) if lists else 0
         numbers = list(range(count)) if node.over else [-1]
         outputs = []
-        for found in lookup.of(node, lists, numbers, Need(step=node.name)):
+        need = Need(step=node.name)
+        for found in lookup.ask([lookup.address(node, lists, n, need) for n in numbers]):
             if isinstance(found, Call):
                 raise _missing(graph, choice.only, name_of(node, found.item), found.why)
             outputs.append(found.outputs)

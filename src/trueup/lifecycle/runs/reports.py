@@ -20,7 +20,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.pipeline.graph import Node
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.calls import Call, name_of
-from trueup.lifecycle.runs.recording import Recorder
+from trueup.lifecycle.runs.recording import WAIT, Recorder
 from trueup.lifecycle.runs.records import (
     Ended,
     Run,
@@ -107,10 +107,20 @@ class Reports:
         self._total = total
         self._recorder = recorder
         self._metrics = metrics
+        self._took: dict[str, float] = {}  # seconds of the last call of each step
 
-    def started(self, under: UnderWay, call: Call, log: Path) -> None:
-        """An attempt begins."""
-        if self._recorder.due() <= 0:  # first what happened before
+    def started(self, under: UnderWay, call: Call, log: Path, *, blocks: bool) -> None:
+        """An attempt begins; first what happened before, unless this will be quick as well.
+
+        Args:
+            under: The node.
+            call: The call.
+            log: What it prints.
+            blocks: Nothing can be recorded before it ends.
+        """
+        took = self._took.get(call.step.name)
+        may_take_long = took is None or (blocks and took >= WAIT)
+        if may_take_long or self._recorder.due() <= 0:
             self._recorder.flush()
         told = self._told(under, "started", call.why, item=call.item, log=str(log))
         self._recorder.tell_now(told)
@@ -169,6 +179,7 @@ class Reports:
         worker: str = "",
     ) -> None:
         """A call ended for good."""
+        self._took[call.step.name] = call.spent.seconds
         record = msgspec.structs.replace(
             self._step_run(under.node, call.item, state, call.why, call.first_at or clock.now()),
             key=call.key,

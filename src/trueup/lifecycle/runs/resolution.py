@@ -40,6 +40,7 @@ class Resolution:
         self._graph = drawn
         self._data = data
         self.stored: dict[int, StoredValue] = {}
+        self.pipeline = drawn.pipeline
 
     def content(self, output: Output) -> StoredValue:
         """The stored value of an output, as a cache key sees it: a dataset by its digest."""

@@ -6,9 +6,11 @@ One thread, one loop. `frontier.py` says what can be looked at, `scheduling.py` 
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from trueup.foundation import clock
 from trueup.foundation.errors import TrueupError
@@ -30,7 +32,7 @@ from trueup.lifecycle.runs.worker import Given
 from trueup.ports.engine import Engine, Outcome
 
 _ASK_EVERY = 0.5  # seconds between looks whether somebody cancelled the run
-_LOOK_AHEAD = 200  # items of a list that are looked up together
+_TOGETHER = 200  # calls that are looked up together
 
 
 class Cancelled(Exception):
@@ -75,6 +77,9 @@ class Scheduler:
         self._wanted = wanted
         self._frontier = Frontier(graph.nodes)
         self._nodes: dict[int, UnderWay] = {}
+        self._lists: dict[int, UnderWay] = {}  # of those the ones with items to look at
+        self._startable: list[int] = []  # a heap of those with calls that wait for room
+        self._addressed: list[Call] = []  # calls of which the cache has not been asked
         self._running: dict[str, Running] = {}
         self._delayed: list[tuple[float, Call, UnderWay]] = []
         self._skipped: set[int] = set()
@@ -115,7 +120,7 @@ class Scheduler:
         elif not looked:
             self._recorder.flush()
             return False
-        if self._recorder.due() <= 0 or not (self._running or looked):
+        if self._recorder.due() <= 0:
             self._recorder.flush()
         return True
 
@@ -131,18 +136,21 @@ class Scheduler:
         looked = False
         while self._failure is None and (index := self._frontier.take()) is not None:
             looked = True
-            self._guarded(self._graph.nodes[index], self._begin)
-        for under in list(self._nodes.values()):
-            few = len(under.waiting) < 2 * self._room.workers
-            if self._failure is None and few and under.looked_up < under.items:
+            node = self._graph.nodes[index]
+            self._guarded(node, self._begin, node)
+            if len(self._addressed) >= _TOGETHER or self._frontier.is_empty():
+                self._ask()
+        for under in list(self._lists.values()):
+            if self._failure is None and len(under.waiting) < 2 * self._room.workers:
                 looked = True
-                self._guarded(under.node, self._look_up_items)
+                self._guarded(under.node, self._address_items, under)
+                self._ask()
         return looked
 
-    def _guarded(self, node: Node, act: Callable[[Node], None]) -> None:
+    def _guarded(self, node: Node, act: Callable[..., None], *about: Any) -> None:
         """What is wrong with the values of a node fails it like an error in its step."""
         try:
-            act(node)
+            act(*about)
         except TrueupError as error:
             under = self._nodes.pop(node.index, None) or UnderWay(node)
             self._fail(error)
@@ -165,10 +173,11 @@ class Scheduler:
             under.outputs = [None] * under.items
             if under.items == 0:
                 self._finish(under, values.listed([]), ("the list is empty",))
+            else:
+                self._lists[node.index] = under
         else:
             self._nodes[node.index] = under
-            [found] = self._lookup.of(node, under.lists, [-1], self._need(node))
-            self._take_found(under, found)
+            self._addressed.append(self._lookup.address(node, {}, -1, self._need(node)))
 
     def _reason_to_skip(self, node: Node) -> str:
         if node.index not in self._wanted:
@@ -182,17 +191,30 @@ class Scheduler:
                 return f"the condition made at {at} is {is_}"
         return ""
 
-    def _look_up_items(self, node: Node) -> None:
-        under = self._nodes[node.index]
-        start = under.looked_up
-        numbers = list(range(start, min(start + _LOOK_AHEAD, under.items)))
-        under.looked_up += len(numbers)
-        for found in self._lookup.of(node, under.lists, numbers, self._need(node)):
-            self._take_found(under, found)
+    def _address_items(self, under: UnderWay) -> None:
+        node, need = under.node, self._need(under.node)
+        numbers = range(under.looked_up, min(under.looked_up + _TOGETHER, under.items))
+        under.looked_up = numbers.stop
+        if under.looked_up == under.items:
+            del self._lists[node.index]
+        for number in numbers:
+            self._addressed.append(self._lookup.address(node, under.lists, number, need))
+
+    def _ask(self) -> None:
+        """Ask the cache for all calls that were addressed, in one."""
+        calls, self._addressed = self._addressed, []
+        if calls and self._failure is None:
+            self._guarded(calls[0].node, self._take_answers, calls)
+
+    def _take_answers(self, calls: Sequence[Call]) -> None:
+        for call, found in zip(calls, self._lookup.ask(calls), strict=True):
+            if self._failure is None:
+                under = self._nodes[call.node.index]
+                self._guarded(call.node, self._take_found, under, found)
 
     def _take_found(self, under: UnderWay, found: Call | Found) -> None:
         if isinstance(found, Call):
-            under.waiting.append(found)
+            self._wait_for_room(under, found)
             return
         under.reused += 1
         if found.item < 0:
@@ -210,13 +232,25 @@ class Scheduler:
         now = time.monotonic()
         for entry in [each for each in self._delayed if each[0] <= now]:
             self._delayed.remove(entry)
-            entry[2].waiting.appendleft(entry[1])
-        for index in sorted(self._nodes):
-            under = self._nodes[index]
-            while self._failure is None and under.waiting:
-                if not self._occupied.fits(under.waiting[0].need):
-                    break
-                self._begin_attempt(under, under.waiting.popleft())
+            self._wait_for_room(entry[2], entry[1])
+        left = []
+        while self._startable and self._failure is None and not self._occupied.is_full():
+            index = heapq.heappop(self._startable)
+            waiting = self._nodes[index].waiting
+            while self._failure is None and waiting and self._occupied.fits(waiting[0].need):
+                self._begin_attempt(self._nodes[index], waiting.popleft())
+            if waiting:
+                left.append(index)
+        for index in left:
+            heapq.heappush(self._startable, index)
+
+    def _wait_for_room(self, under: UnderWay, call: Call) -> None:
+        if not under.waiting:
+            heapq.heappush(self._startable, under.node.index)
+        if call.number > 1:  # an attempt that follows another goes first
+            under.waiting.appendleft(call)
+        else:
+            under.waiting.append(call)
 
     def _begin_attempt(self, under: UnderWay, call: Call) -> None:
         try:
@@ -232,7 +266,7 @@ class Scheduler:
         call = call._replace(first_at=call.first_at or at)
         self._occupied.take(call.need)
         self._running[call.id] = Running(call, under, attempt.log, at)
-        self._reports.started(under, call, attempt.log)
+        self._reports.started(under, call, attempt.log, blocks=not self._engine.isolates)
         self._engine.submit(attempt)
 
     # What ended

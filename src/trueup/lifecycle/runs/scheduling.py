@@ -95,6 +95,10 @@ class Occupancy:
         self._gpus = 0.0
         self._calls: Counter[str] = Counter()
 
+    def is_full(self) -> bool:
+        """Whether nothing more may start, whatever it needs."""
+        return self._workers >= self._room.workers
+
     def fits(self, need: Need) -> bool:
         """Whether one more call may start."""
         room = self._room

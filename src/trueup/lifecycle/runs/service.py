@@ -106,7 +106,7 @@ class Runs:
             ConflictError: The run has ended, for example because it was found lost.
         """
         with self._state.write(actor, "runs.write") as unit:
-            _running(unit, run_id, "finished")
+            rules.check_transition(run_id, _state(unit.connection, run_id), "finished")
             found = [
                 Metric(run=run_id, step=each.step.step, name=name, value=value, at=unit.at)
                 for each in ended
@@ -376,12 +376,23 @@ def _running(unit: Unit, run_id: str, wanted: RunState) -> Run:
 def _found(connection: sa.Connection, run_id: str) -> Run:
     run = table.run(connection, run_id)
     if run is None:
-        raise NotFoundError(
-            "run-not-found",
-            f"There is no run '{run_id}'.{did_you_mean(run_id, table.identifiers(connection))}",
-            hint="trueup runs list",
-        )
+        raise _unknown(connection, run_id)
     return run
+
+
+def _state(connection: sa.Connection, run_id: str) -> RunState:
+    state = table.state(connection, run_id)
+    if state is None:
+        raise _unknown(connection, run_id)
+    return state
+
+
+def _unknown(connection: sa.Connection, run_id: str) -> NotFoundError:
+    return NotFoundError(
+        "run-not-found",
+        f"There is no run '{run_id}'.{did_you_mean(run_id, table.identifiers(connection))}",
+        hint="trueup runs list",
+    )
 
 
 def _findings(connection: sa.Connection, run_id: str) -> Iterator[StepDifference]:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.runs.records import Metric, Process, Run, StepAttempt, StepRun, StepState
+from trueup.lifecycle.pipeline import table as pipeline_table
+from trueup.lifecycle.pipeline.records import CacheEntry
+from trueup.lifecycle.runs.records import (
+    Metric,
+    Process,
+    Run,
+    RunState,
+    StepAttempt,
+    StepRun,
+    StepState,
+)
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 runs = sa.Table(
@@ -94,6 +104,8 @@ run_metrics = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
+_AT_HAND: Final = 1000  # steps
+
 _RUN = [runs.c[name] for name in Run.__struct_fields__]
 
 
@@ -101,6 +113,13 @@ def run(connection: sa.Connection, run_id: str) -> Run | None:
     """One run by identifier."""
     row = connection.execute(sa.select(*_RUN).where(runs.c.id == run_id)).first()
     return None if row is None else _run(row)
+
+
+def state(connection: sa.Connection, run_id: str) -> RunState | None:
+    """The state of a run, alone: it is asked for at each commit of a run."""
+    found: RunState | None
+    found = connection.execute(sa.select(runs.c.state).where(runs.c.id == run_id)).scalar()
+    return found
 
 
 def newest(
@@ -281,6 +300,21 @@ def beat(connection: sa.Connection, run_id: str, at: datetime) -> None:
     """Record that the process of a run lives."""
     where = (runs.c.id == run_id, runs.c.state == "running")
     connection.execute(runs.update().where(*where).values(beat_at=at))
+
+
+def results_at_hand(connection: sa.Connection, pipeline: str) -> dict[str, CacheEntry]:
+    """The results, by key, that the newest run of a pipeline used or made for its first steps.
+
+    Those of items are left out: they may be too many, and are asked for many at once anyway.
+    """
+    ended = runs.c.state != "running"
+    newest = sa.select(runs.c.id).where(runs.c.pipeline == pipeline, ended)
+    newest = newest.order_by(runs.c.started_at.desc()).limit(1)
+    of_steps = (step_runs.c.run == newest.scalar_subquery(), step_runs.c.item == -1)
+    used = sa.select(step_runs.c.key).where(*of_steps, step_runs.c.position <= _AT_HAND)
+    kept = pipeline_table.step_cache
+    query = sa.select(kept).where(kept.c.key.in_(used))
+    return {row.key: row_as(CacheEntry, row) for row in connection.execute(query)}
 
 
 def cancelled_by(connection: sa.Connection, run_id: str) -> str:

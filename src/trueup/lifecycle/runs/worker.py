@@ -5,6 +5,7 @@ The worker draws the pipeline again, so that no code travels; `execution.py` say
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -135,14 +136,14 @@ class _Worker:
         self._setup = setup
         self._root = root
         self._graph = drawn
+        self._store: tuple[int, Blobs] | None = None
 
     def perform(self, call: Call, log: Log) -> Given:
         try:
             node = self._graph.nodes[call.node] if call.node < len(self._graph.nodes) else None
             if node is None or node.called.name != call.step:
                 raise _changed(self._setup.pipeline)
-            # Opened here and not before a fork: a store may keep a connection of its own.
-            blobs: Blobs = load("blobs", urlsplit(self._setup.blobs).scheme)(self._setup.blobs)
+            blobs = self._blobs()
             outputs = handing.perform(
                 node.called,
                 call.name,
@@ -159,6 +160,14 @@ class _Worker:
         except Exception as error:
             shown = InternalError("internal", f"{type(error).__name__}: {error}")
             return Given(error=shown.as_problem())
+
+    def _blobs(self) -> Blobs:
+        """The store, opened in this very process: its connections would not survive a fork."""
+        here = os.getpid()
+        if self._store is None or self._store[0] != here:
+            url = self._setup.blobs
+            self._store = here, load("blobs", urlsplit(url).scheme)(url)
+        return self._store[1]
 
     def _arguments(self, node: Node, call: Call) -> dict[str, Any]:
         """The arguments, with stored values and dataset versions where they are to be filled in."""
