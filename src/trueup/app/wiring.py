@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+import msgspec
+
 from trueup.foundation.actor import Actor
 from trueup.foundation.configuration import Settings, find_root, make_private, settings_for
 from trueup.people.access import guard
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
+    from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
+    from trueup.lifecycle.runs.tracking.files.service import Files
     from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
 
@@ -117,7 +121,28 @@ class Workspace:
         """Verbs of experiments and of runs that report themselves."""
         from trueup.lifecycle.runs.tracking.service import Tracking
 
-        return Tracking(self.state)
+        artifacts = self.plain_files.uri if self.plain_files is not None else "mlflow-artifacts:"
+        return Tracking(self.state, artifacts)
+
+    @cached_property
+    def files(self) -> Files:
+        """Verbs of tracked files."""
+        from trueup.lifecycle.runs.tracking.files.service import Files
+
+        return Files(self.state, self.root)
+
+    @cached_property
+    def plain_files(self) -> PlainFolder | None:
+        """The folder that clients write files to by themselves, if there is one.
+
+        Raises:
+            UsageError: The settings name what can be no such folder.
+        """
+        if not self.settings.artifacts:
+            return None
+        from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
+
+        return PlainFolder(self.settings.artifacts)
 
     @cached_property
     def requests(self) -> Requests:
@@ -227,14 +252,19 @@ class Workspace:
         return models.reference_of(self.state.blobs, version)
 
 
-def open_workspace(start: Path) -> Workspace:
+def open_workspace(start: Path, *, artifacts: str = "") -> Workspace:
     """The workspace of the project at or above `start`.
+
+    Args:
+        start: A folder.
+        artifacts: Where MLflow's clients write files by themselves, as in `Settings`.
 
     Raises:
         NotFoundError: There is no project.
         BackendError: Its state cannot be used.
     """
-    return Workspace(settings_for(find_root(start)))
+    settings = settings_for(find_root(start))
+    return Workspace(msgspec.structs.replace(settings, artifacts=artifacts))
 
 
 def account() -> str:

@@ -25,6 +25,8 @@ class Settings(Record):
         database: SQLAlchemy URL (`TRUEUP_DATABASE`).
         blobs: Blob store URL (`TRUEUP_BLOBS`).
         key: URL of the signing key (`TRUEUP_KEY`).
+        artifacts: `file://` URI of a folder that MLflow's clients write files to by themselves
+            (`trueup up --mlflow-artifact-root`); empty when they send them here.
     """
 
     root: Path
@@ -32,6 +34,7 @@ class Settings(Record):
     database: str
     blobs: str
     key: str
+    artifacts: str = ""
 
     @property
     def journal(self) -> Path:

@@ -52,3 +52,25 @@ def row_as(type_: type[Any], row: sa.Row[Any]) -> Any:
     # SQLAlchemy's names are a subclass of str, which msgspec does not take for a key.
     fields = {str(name): value for name, value in row._mapping.items()}
     return msgspec.convert(fields, type_, strict=False)
+
+
+def upsert(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: list[dict[str, Any]],
+    *,
+    key: tuple[str, ...],
+    replace: bool = True,
+) -> None:
+    """Insert rows; where one of the same key is there, replace it or leave it alone."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
+    statement = insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    if replace and changed:
+        statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    connection.execute(statement, rows)

@@ -22,26 +22,26 @@ class Client:
     def __init__(self, workspace: Workspace) -> None:
         self.transport = httpx.ASGITransport(app=guarded(workspace))
 
-    async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+    async def _ask(self, method: str, path: str, /, **more: Any) -> httpx.Response:
         async with httpx.AsyncClient(transport=self.transport) as client:
             url = path if path.startswith("http") else f"{BASE}/{path}"
             return await client.request(method, url, **more)
 
-    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, /, **more: Any) -> httpx.Response:
         """One request as it is."""
         import asyncio
 
         return asyncio.run(self._ask(method, path, **more))
 
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
+    def post(self, path: str, /, **body: Any) -> dict[str, Any]:
         """The JSON that a request with a body is answered with; it must succeed."""
         return self._checked(self.ask("POST", path, json=body))
 
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
+    def get(self, path: str, /, **query: Any) -> dict[str, Any]:
         """The JSON that a request with a query is answered with; it must succeed."""
         return self._checked(self.ask("GET", path, params=query))
 
-    def refused(self, method: str, path: str, **more: Any) -> tuple[int, str, str]:
+    def refused(self, method: str, path: str, /, **more: Any) -> tuple[int, str, str]:
         """Status, name and message of a request that is refused."""
         reply = self.ask(method, path, **more)
         said = reply.json()

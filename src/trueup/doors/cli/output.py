@@ -44,11 +44,11 @@ def as_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def here() -> Workspace:
-    """The workspace of the current folder."""
+def here(*, artifacts: str = "") -> Workspace:
+    """The workspace of the current folder; `artifacts` as in its settings."""
     from trueup.app.wiring import open_workspace  # loads every stage: not for `explain`
 
-    return open_workspace(Path.cwd())
+    return open_workspace(Path.cwd(), artifacts=artifacts)
 
 
 def emit_json(value: Any) -> None:

@@ -71,14 +71,23 @@ class Combined:
     is_flag=True,
     help="Also stop when standard input is closed: no server outlives who started it.",
 )
+@click.option(
+    "--mlflow-artifact-root",
+    "artifacts",
+    default="",
+    metavar="URI",
+    help="Folder (file://…) that MLflow's clients write files to by themselves.",
+)
 @output.json_option
-def command(port: int, hosts: tuple[str, ...], until_stdin_closes: bool, as_json: bool) -> None:
+def command(
+    port: int, hosts: tuple[str, ...], until_stdin_closes: bool, artifacts: str, as_json: bool
+) -> None:
     """Open the pages, the API, predictions and the scheduler, on this machine (127.0.0.1).
 
     The scheduler evaluates monitors when they are due, runs scheduled pipelines, and reacts to
     approvals and breaches. Ctrl-C finishes what is under way.
     """
-    with output.here() as workspace:
+    with output.here(artifacts=artifacts) as workspace:
         answering = open_answering(workspace, on_failure=told_failure)
         tracking = mlflow.guarded(workspace, hosts)
         combined = Combined(answering.application, tracking, web.create(workspace, hosts=hosts))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, unquote
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Final
+from urllib.parse import parse_qs
 
 import msgspec
 
 from trueup.app.wiring import Workspace
+from trueup.doors.mlflow.answers import TEXT, Reply, Stream
 from trueup.doors.mlflow.asking import Call
 from trueup.doors.mlflow.failures import Refusal, refusal_of
 from trueup.doors.mlflow.routes import ENDPOINTS, Endpoint
@@ -26,18 +27,8 @@ Scope = MutableMapping[str, Any]
 Authorise = Callable[[Mapping[str, str], Permission], Actor]
 
 BODY_BYTES: Final = 64 << 20
-_JSON: Final = (b"content-type", b"application/json")
-_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _NOBODY: Final = Actor(name="nobody", kind="service")
-
-
-class Reply(NamedTuple):
-    """What goes back."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)
 
 
 class Door:
@@ -64,7 +55,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Answer one request."""
         try:
-            reply = await self._reply(scope, receive)
+            reply: Reply | Stream = await self._reply(scope, receive)
         except Refusal as refusal:
             reply = _refused(refusal)
         except TrueupError as error:
@@ -72,17 +63,13 @@ class Door:
         except Exception as error:
             words = f"The server failed with {type(error).__name__}; nothing was written."
             reply = _refused(Refusal("INTERNAL_ERROR", words))
-        length = (b"content-length", b"%d" % len(reply.body))
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [*reply.headers, length],
-            }
-        )
+        if isinstance(reply, Stream):
+            await _pour(reply, send)
+            return
+        await send(_start(reply, len(reply.body)))
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, scope: Scope, receive: Any) -> Reply:
+    async def _reply(self, scope: Scope, receive: Any) -> Reply | Stream:
         endpoint, path = self._find(scope["method"], scope["path"])
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
@@ -90,16 +77,19 @@ class Door:
         actor = _NOBODY
         if endpoint.permission != "public":
             actor = self._authorise(headers, endpoint.permission)
-        if scope["method"] == "GET":
+        if endpoint.streams or scope["method"] == "GET":
             given = _query(scope.get("query_string", b""))
         else:
             given = _object(headers, await _body(receive))
         call = Call(self._workspace, actor, path, given, headers, _client(headers))
-        answer = await asyncio.to_thread(endpoint.handler, call)
-        if isinstance(answer, Reply):
+        if endpoint.streams:
+            answer = await endpoint.handler(call, _pieces(receive))
+        else:
+            answer = await asyncio.to_thread(endpoint.handler, call)
+        if isinstance(answer, Reply | Stream):
             return answer
         if isinstance(answer, str):
-            return Reply(200, answer.encode(), (_TEXT,))
+            return Reply(200, answer.encode(), (TEXT,))
         return Reply(200, msgspec.json.encode(answer))
 
     def _find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
@@ -108,7 +98,7 @@ class Door:
             return endpoint, {}
         for its_method, pattern, endpoint in self._patterns:
             if its_method == method and (match := pattern.fullmatch(path)):
-                return endpoint, {key: unquote(value) for key, value in match.groupdict().items()}
+                return endpoint, match.groupdict()
         raise Refusal("ENDPOINT_NOT_FOUND", f"No endpoint {method} {path[:200]}.")
 
 
@@ -120,16 +110,20 @@ def guarded(workspace: Workspace, hosts: Iterable[str] = ()) -> Door:
         with workspace.state.read(workspace.owner, permission):
             return workspace.owner  # entering asked the guard of people
 
+    _ = workspace.plain_files  # a folder that cannot be used is told before anything is open
     names = LOOPBACK | {name.lower() for name in hosts}
     return Door(workspace, authorise)
 
 
 def is_ours(path: str) -> bool:
     """Whether a path belongs to this door."""
-    return path.startswith(_OURS) or path in ("/health", "/version")
+    return path.startswith(_BELOW) or path in _AT_ROOT
 
 
-_OURS: Final = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/", "/v1/traces")
+_BELOW: Final = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/")
+_AT_ROOT: Final = frozenset(
+    endpoint.path for endpoint in ENDPOINTS if "" in endpoint.prefixes and "{" not in endpoint.path
+)
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -142,19 +136,41 @@ def _query(raw: bytes) -> dict[str, Any]:
     return {key: values[0] if len(values) == 1 else values for key, values in pairs.items()}
 
 
-async def _body(receive: Any) -> bytes:
-    parts = []
-    size = 0
+def _start(reply: Reply | Stream, size: int) -> dict[str, Any]:
+    headers = [*reply.headers, (b"content-length", b"%d" % size)]
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+
+
+async def _pour(stream: Stream, send: Any) -> None:
+    # The first piece before the first word: what is wrong with a file is told, not cut off.
+    piece = await asyncio.to_thread(next, stream.pieces, None)
+    await send(_start(stream, stream.size))
+    while piece is not None:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        piece = await asyncio.to_thread(next, stream.pieces, None)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _pieces(receive: Any) -> AsyncIterator[bytes]:
+    """The body as it comes."""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal("BAD_REQUEST", "The connection closed before the body was complete.")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
+
+
+async def _body(receive: Any) -> bytes:
+    parts = []
+    size = 0
+    async for piece in _pieces(receive):
+        parts.append(piece)
+        size += len(piece)
         if size > BODY_BYTES:
             raise Refusal("BAD_REQUEST", f"The body is larger than {BODY_BYTES} bytes.", 413)
-        if not message.get("more_body"):
-            return b"".join(parts)
+    return b"".join(parts)
 
 
 def _object(headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:

@@ -111,6 +111,8 @@ _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
         + str([{"key": k, "old_value": a, "new_value": b} for k, a, b in c["changed"]])
         + f" for run ID='{c['run']}'."
     ),
+    "tracked-path-malformed": lambda c: f"Invalid path: {c['path']}",
+    "tracked-file-not-found": lambda c: f"No such artifact: '{c['path']}'",
     "tracked-key-malformed": lambda c: (
         f"Invalid value {c['key']!r} for parameter '{c['kind']} name' supplied: Names may only "
         "contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) "

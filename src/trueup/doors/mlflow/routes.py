@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from trueup.doors.mlflow import experiments, metrics, runs, server
-from trueup.doors.mlflow.asking import Call
+from trueup.doors.mlflow import artifacts, experiments, metrics, runs, server
 from trueup.foundation.permissions import Permission
 
-Handler = Callable[[Call], Any]
+Handler = Callable[..., Any]
 
 
 class Endpoint(NamedTuple):
@@ -19,8 +18,9 @@ class Endpoint(NamedTuple):
         method: HTTP method.
         path: Below the prefixes; `{name}` stands for one part of it, `{name:path}` for the rest.
         permission: What the caller must be allowed to do; `public` needs nobody.
-        handler: Answers with JSON, with text, or with a `Reply` of its own.
+        handler: Given the call; answers with JSON, with text, or with a `Reply` or `Stream`.
         prefixes: Where it stands; the pages of MLflow ask under the second.
+        streams: The handler is also given the body, and takes it piece by piece.
     """
 
     method: str
@@ -28,9 +28,11 @@ class Endpoint(NamedTuple):
     permission: Permission
     handler: Handler
     prefixes: Sequence[str] = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
+    streams: bool = False
 
 
 _ROOT: Final = ("",)
+_FILES: Final = ("/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts")
 _V3: Final = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -48,4 +50,11 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", "/runs/log-batch", "runs.write", runs.log_batch),
     Endpoint("POST", "/runs/set-tag", "runs.write", runs.set_tag),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
+    Endpoint("GET", "/artifacts", "read", artifacts.list_, _FILES),
+    Endpoint("GET", "/artifacts/{path:path}", "read", artifacts.get, _FILES),
+    Endpoint("PUT", "/artifacts/{path:path}", "runs.write", artifacts.put, _FILES, streams=True),
+    Endpoint("DELETE", "/artifacts/{path:path}", "runs.write", artifacts.delete, _FILES),
+    Endpoint("GET", "/artifacts/list", "read", artifacts.list_of_run),
+    Endpoint("GET", "/get-artifact", "read", artifacts.get_of_run, ("", "/ajax-api/2.0/mlflow")),
+    Endpoint("POST", "/upload-artifact", "runs.write", artifacts.upload, streams=True),
 )

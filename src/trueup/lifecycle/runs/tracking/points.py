@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking import table
 from trueup.lifecycle.runs.tracking.records import Point
+from trueup.state.schema import upsert
 
 LARGEST = 1.7976931348623157e308
 
@@ -70,8 +71,9 @@ def _number(connection: sa.Connection, names: set[str]) -> dict[str, int]:
     columns = table.metric_names.c
     query = sa.select(columns.name, columns.number).where(columns.name.in_(names))
     found = {row.name: row.number for row in connection.execute(query)}
-    for name in sorted(names - found.keys()):  # in one order: two servers must not wait crosswise
-        connection.execute(table.insert_new(connection, table.metric_names).values(name=name))
     if found.keys() != names:
+        # In one order: two servers must not wait for each other crosswise.
+        rows = [{"name": name} for name in sorted(names - found.keys())]
+        upsert(connection, table.metric_names, rows, key=("name",), replace=False)
         found = {row.name: row.number for row in connection.execute(query)}
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking.records import Experiment, Life, Point, TrackedRun
-from trueup.state.schema import metadata
+from trueup.state.schema import metadata, upsert
 
 # SQLite counts by itself only in a column of exactly this type.
 Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -185,13 +185,7 @@ def set_words(
         return
     column = target.c[0].name
     rows = [{column: owner, "key": key, "value": value} for key, value in words.items()]
-    insert = _insert(connection, target)
-    connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=[column, "key"], set_={"value": insert.excluded.value}
-        ),
-        rows,
-    )
+    upsert(connection, target, rows, key=(column, "key"))
 
 
 def words_of(connection: sa.Connection, target: sa.Table, owner: int) -> dict[str, str]:
@@ -222,21 +216,6 @@ def change_lives(connection: sa.Connection, experiment: int, life: Life, at: int
 
 def _fields(row: Any, columns: Iterable[sa.Column[Any]]) -> dict[str, Any]:
     return {str(column.name): row._mapping[column] for column in columns}
-
-
-def insert_new(connection: sa.Connection, target: sa.Table) -> Any:
-    """An insert that leaves rows alone which are there already."""
-    return _insert(connection, target).on_conflict_do_nothing()
-
-
-def _insert(connection: sa.Connection, target: sa.Table) -> Any:
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-
-        return insert(target)
-    from sqlalchemy.dialects.postgresql import insert as insert_into_postgresql
-
-    return insert_into_postgresql(target)
 
 
 def _words(

@@ -555,6 +555,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "position", "item", name=op.f("pk_step_runs")),
     )
     op.create_table(
+        "tracked_files",
+        sa.Column("folder", sa.String(length=1000), nullable=False),
+        sa.Column("name", sa.String(length=1000), nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("folder", "name", name=op.f("pk_tracked_files")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "tracked_runs",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=256), nullable=False),
@@ -620,6 +630,7 @@ def downgrade() -> None:
     op.drop_index("ix_tracked_runs_newest", table_name="tracked_runs")
     op.drop_index("ix_tracked_runs_beat", table_name="tracked_runs")
     op.drop_table("tracked_runs")
+    op.drop_table("tracked_files")
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")
