@@ -41,6 +41,7 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "waiting": ("○", "quiet"),
     "skipped": (NOTHING, "quiet"),
     "cached": ("≡", "quiet"),
+    "not-reached": ("◌", "quiet"),
     "interrupted": ("■", "warn"),
     "lost": ("∅", "warn"),
     # runs made again
@@ -123,6 +124,20 @@ def percent(share: float | None, digits: int = 1) -> str:
         return NOTHING
     shown = f"{share * 100:.{digits}f}"
     return _signed(shown.rstrip("0").rstrip(".") if "." in shown else shown) + " %"
+
+
+def cost(value: float | None) -> str:
+    """What something costs, to the cent; less than a cent is not told apart.
+
+    Example:
+        >>> cost(1234.5), cost(0.0000015), cost(0.0), cost(None)
+        ('1,234.50', '< 0.01', '0', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if 0 < value < 0.01:
+        return "< 0.01"
+    return f"{value:,.2f}" if value else "0"
 
 
 def difference(value: float | None, digits: int = 4) -> str:

@@ -6,13 +6,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from litestar.testing import TestClient
 
 from trueup.app import log_ends
 from trueup.app.wiring import Workspace
 from trueup.lifecycle.pipeline.records import CacheEntry, Components, Difference, StoredValue
 from trueup.lifecycle.runs import logs
-from trueup.lifecycle.runs.records import Ended, Run, RunError, StepAttempt, StepRun
+from trueup.lifecycle.runs.records import (
+    Ended,
+    PlannedStep,
+    Run,
+    RunError,
+    StepAttempt,
+    StepRun,
+    Taken,
+)
 from trueup.lifecycle.runs.reproduction import Reproduction
 
 Browse = Callable[[Workspace], TestClient[Any]]
@@ -20,10 +29,21 @@ Browse = Callable[[Workspace], TestClient[Any]]
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
-def begin(workspace: Workspace) -> Run:
+def begin(workspace: Workspace, *outline: PlannedStep) -> Run:
     return workspace.runs.start(
-        workspace.owner, "flights", parameters={}, data={}, code="", environment=""
+        workspace.owner,
+        "flights",
+        parameters={},
+        data={},
+        code="",
+        environment="",
+        outline=outline,
     )
+
+
+def planned(position: int, name: str, *takes: Taken, **fields: Any) -> PlannedStep:
+    place = f"pipelines/flights.py:{position}"
+    return PlannedStep(position, name, name, place, takes, **fields)
 
 
 def step(run: Run, position: int, name: str, **fields: Any) -> StepRun:
@@ -65,6 +85,50 @@ def test_a_step_shows_attempts_usage_and_what_it_cost(empty: Workspace, browse: 
     twin = browse(empty).get(f"/runs/{run.id}.json").json()
     assert twin["costs"] == {"1": 1.5}
     assert twin["cost"] == 1.5
+
+
+def test_a_run_that_goes_on_is_drawn_whole_with_a_table_beside_it(
+    empty: Workspace, browse: Browse
+) -> None:
+    run = begin(
+        empty,
+        planned(1, "load", Taken("rows", dataset="ships")),
+        planned(2, "fit", Taken("rows", step=1), values={"rate": "'<b>'"}, over=("rows",)),
+        planned(3, "judge", Taken("fits", step=2), Taken(step=1, part="ok", wanted=True)),
+    )
+    record(empty, run, step(run, 1, "load"))
+    folder = logs.folder_of(empty.root, run.id)
+    folder.mkdir(parents=True)
+    logs.path_of(folder, 2, "fit[0]", 1).write_text("")
+    html = browse(empty).get(f"/runs/{run.id}").text
+    drawing = html[html.index("<svg") : html.index("</svg>")]
+    assert "<desc" in drawing
+    assert ">3 steps and what each takes. The table below says the same.<" in drawing
+    for words in (">ships<", "✓ finished · 2 s", "▸ running, over a list", "○ waiting"):
+        assert words in drawing
+    assert 'class="dashed"' in drawing
+    assert "takes load, rate=&#39;&lt;b&gt;&#39;" in html
+    assert "takes fit, if load.ok" in html
+    for position in (1, 2, 3):
+        assert f'href="#step-{position}"' in drawing
+        assert f'<tr id="step-{position}">' in html
+    twin = browse(empty).get(f"/runs/{run.id}.json").json()
+    assert twin["states"] == {"1": "finished", "2": "running", "3": "waiting"}
+    assert twin["detail"]["outline"][1]["takes"][0]["step"] == 1
+    assert "<svg" not in str(twin)
+
+
+def test_a_drawing_of_two_hundred_steps_is_small_and_its_table_scrolls(
+    empty: Workspace, browse: Browse
+) -> None:
+    names = [planned(n, f"add-{n}", Taken("n", step=n - 1)) for n in range(2, 201)]
+    same = [msgspec.structs.replace(each, step="add") for each in names]
+    run = begin(empty, planned(1, "start"), *same)
+    html = browse(empty).get(f"/runs/{run.id}").text
+    drawing = html[html.index("<svg") : html.index("</svg>")]
+    assert "200 steps, waiting" in drawing
+    assert len(drawing) < 2000
+    assert 'class="scroll tall"' in html
 
 
 def test_many_items_are_counts_and_only_the_failed_have_names(

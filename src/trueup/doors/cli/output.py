@@ -80,8 +80,17 @@ def write_file(path: str, text: str) -> None:
 
 def show(renderable: Any) -> None:
     """Print data: tables, trees, text."""
+    _data().print(renderable)
+
+
+def width() -> int:
+    """How many columns there are for data."""
+    return _data().width
+
+
+def _data() -> Console:
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    Console(highlight=False, width=_PIPED_WIDTH if piped else None).print(renderable)
+    return Console(highlight=False, width=_PIPED_WIDTH if piped else None)
 
 
 def heading(title: str, note: str = "") -> None:

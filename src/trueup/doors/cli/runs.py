@@ -8,16 +8,17 @@ import click
 from rich.text import Text
 
 from trueup.app import run_logs
-from trueup.doors.cli import comparing, output, reproduce
+from trueup.doors.cli import comparing, output, reproduce, run_steps
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
 from trueup.foundation.records import encode
-from trueup.foundation.text import seconds, size
+from trueup.foundation.text import seconds
 from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.plan.service import surroundings
+from trueup.lifecycle.runs import logs as logs_of
 from trueup.lifecycle.runs import rules
-from trueup.lifecycle.runs.records import Run, RunDetail, StepAttempt, StepRun
+from trueup.lifecycle.runs.records import Run, RunDetail, StepAttempt
 from trueup.rendering import words
 
 _ENDS_WITHIN_S = 10.0
@@ -78,7 +79,9 @@ def show(reference: str, as_json: bool) -> None:
     if as_json:
         output.emit_json(detail)
         return
-    _print(detail, surroundings(workspace.root).costs)
+    folder = logs_of.folder_of(workspace.root, wanted.name)
+    under_way = frozenset(log.position for log in logs_of.open_in(folder))
+    _print(detail, surroundings(workspace.root).costs, under_way)
     run = detail.run
     again = f"trueup run {run.pipeline}"
     output.next_step(f"trueup why {run.ref}" if run.state == "finished" else again)
@@ -133,7 +136,7 @@ def cancel(reference: str, reason: str, speaker: str, as_json: bool) -> None:
     output.next_step(f"trueup runs show {run.ref}")
 
 
-def _print(detail: RunDetail, costs: Costs) -> None:
+def _print(detail: RunDetail, costs: Costs, under_way: frozenset[int]) -> None:
     run = detail.run
     title = output.state(run.state)
     title.append(f"  {run.ref}  {run.pipeline}", style="not dim")
@@ -156,12 +159,9 @@ def _print(detail: RunDetail, costs: Costs) -> None:
     if run.error is not None:
         output.blank()
         output.show(Text(f"{run.error.code}: {run.error.message}", style="red"))
-    if detail.steps:
+    if detail.steps or detail.outline:
         output.blank()
-        output.table(
-            ("no", "step", "state", "took", "CPU", "memory", "rows", "why"),
-            [_step(step) for step in detail.steps],
-        )
+        run_steps.show(detail, under_way)
     if detail.findings:
         output.blank()
         output.show(Text("came out otherwise although nothing had changed:", style="yellow"))
@@ -182,24 +182,6 @@ def _print(detail: RunDetail, costs: Costs) -> None:
         )
 
 
-def _step(step: StepRun) -> tuple[object, ...]:
-    state = output.state("cached" if step.cached else step.state)
-    ran = not step.cached and step.state != "skipped"
-    rows: object = f"{step.items:,} items" if step.items else None
-    if step.outputs is not None and not step.items:
-        rows = step.outputs.rows
-    return (
-        step.position,
-        step.step,
-        state,
-        seconds(step.seconds) if ran else None,
-        seconds(step.cpu_seconds) if ran and step.cpu_seconds else None,
-        size(step.peak_memory) if step.peak_memory else None,
-        rows,
-        "; ".join(step.why[:2]),
-    )
-
-
 def _failure(attempt: StepAttempt) -> tuple[object, ...]:
     message = attempt.error.message if attempt.error else attempt.exit
     return attempt.step, attempt.number, seconds(attempt.seconds), message
@@ -212,7 +194,7 @@ def _usage(detail: RunDetail, costs: Costs) -> dict[str, object]:
     cost = rules.cost(ran, costs)
     return {
         "processor": seconds(cpu) if cpu else "",
-        "cost": f"{words.number(cost)} {costs.currency}".rstrip() if cost is not None else "",
+        "cost": f"{words.cost(cost)} {costs.currency}".rstrip() if cost is not None else "",
     }
 
 

@@ -75,6 +75,7 @@ def answer(
     content: Record,
     *,
     command: str = "",
+    drawing: str = "",
     status: int = 200,
 ) -> Response[Any]:
     """The page, or its JSON twin when that was asked for.
@@ -85,6 +86,7 @@ def answer(
         title: Title of the page.
         content: Everything it says.
         command: The command that prints the same.
+        drawing: A picture of it, as SVG made by `rendering/drawing.py`.
         status: HTTP status.
     """
     if wants_json(request):
@@ -95,6 +97,7 @@ def answer(
         title=title,
         page=content,
         command=command,
+        drawing=Markup(drawing),  # noqa: S704 - its texts are escaped there
         twin=twins.address(request.url.path, request.url.query),
         frame=frame(workspace, request.state.actor, request.url.path),
     )
@@ -166,12 +169,14 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": words.number,
         "percent": words.percent,
+        "cost": words.cost,
         "difference": words.difference,
         "moment": words.moment,
         "day": words.day,
         "duration": words.duration,
         "size": text.size,
         "plural": _plural,
+        "by_position": _by_position,
         "listing": text.listing,
         "heading": words.title,
         "short": digests.short,
@@ -191,6 +196,10 @@ def _environment() -> Environment:
 
 def _spark(before: Sequence[float], after: Sequence[float], title: str) -> Markup:
     return Markup(sparks.svg(before, after, title))  # noqa: S704 - its one text is escaped there
+
+
+def _by_position(records: Sequence[Any]) -> dict[int, Any]:
+    return {record.position: record for record in records}
 
 
 def _plural(items: Sequence[Any] | int, noun: str, many: str = "") -> str:

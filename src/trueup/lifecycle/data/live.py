@@ -27,6 +27,7 @@ NO_REFERENCES: Final = {
     ("checkpoints", "*"): "signatures of the history",
     ("step_cache", "key"): "the address of a call, not of bytes",
     ("step_cache", "components"): "what a key is made of; its inputs are outputs of other rows",
+    ("run_outlines", "steps"): "names of steps, and values in words",
     ("step_runs", "key"): "the address of a call, not of bytes",
     ("step_runs", "why"): "words",
 }

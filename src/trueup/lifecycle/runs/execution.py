@@ -21,7 +21,7 @@ from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.pipeline import checking, discovery, fingerprint, packages
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph
-from trueup.lifecycle.runs import logs, partial, process, scheduling, table, worker
+from trueup.lifecycle.runs import logs, outline, partial, process, scheduling, table, worker
 from trueup.lifecycle.runs.lookup import Lookup
 from trueup.lifecycle.runs.recording import Recorder
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
@@ -120,6 +120,7 @@ def execute(
             commit=commit,
             dirty=dirty,
             cause=cause,
+            outline=outline.of(drawn),
         )
         lookup.shared = shared
         if options.verify_cache:

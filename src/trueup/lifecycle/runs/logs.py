@@ -19,6 +19,7 @@ ENGINE: Final = "engine.log"
 _NAME = re.compile(
     r"(?P<position>\d+)-(?P<step>.+?)(\[(?P<item>\d+)\])?\.(?P<number>\d+)\.log", re.DOTALL
 )
+_OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])|\r+(?=\n|$)")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 _OURS = "/trueup/backends/engines/"
 
@@ -58,8 +59,12 @@ def open_in(folder: Path) -> list[Open]:
 
 
 def clean(raw: bytes) -> str:
-    """Printed bytes as text for people: no control codes, nothing that moves a cursor."""
-    return _CONTROL.sub("", raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+    """Printed bytes as text for people: no control codes, nothing that moves a cursor.
+
+    Of a line that was written over and over, such as a progress bar, the last state is left.
+    """
+    text = _OVERWRITTEN.sub("", raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+    return _CONTROL.sub("", text)
 
 
 def tail(path: Path, lines: int = 15, most: int = 8192) -> list[str]:
@@ -91,6 +96,11 @@ class Follower:
             whole, newline, self._rest = raw, b"", b""
         if whole or newline:
             yield from clean(whole).splitlines()
+
+    @property
+    def unfinished(self) -> str:
+        """The beginning of a line whose end has not come, such as a progress bar."""
+        return clean(self._rest)
 
     def close(self) -> None:
         """Close the file."""

@@ -131,6 +131,46 @@ class Run(Record):
         return f"run:{self.id}"
 
 
+class Taken(Record):
+    """A value that comes from elsewhere: from another step, or from a dataset.
+
+    Attributes:
+        argument: What takes it, with the place in it, such as `models.0`; empty for a condition.
+        step: Position of the step it comes from; 0 for a dataset.
+        dataset: Name of the dataset; empty for a step.
+        part: Which part of a result, such as `train`; empty for the whole.
+        wanted: For a condition, what the value must be; None for an argument.
+    """
+
+    argument: str = ""
+    step: int = 0
+    dataset: str = ""
+    part: str = ""
+    wanted: bool | None = None
+
+
+class PlannedStep(Record):
+    """One step of a pipeline as it was drawn.
+
+    Attributes:
+        position: Place in the pipeline, from 1.
+        name: Unique in the pipeline.
+        step: The step that is called; empty for a choice between two values.
+        place: File and line of the call.
+        takes: The values that come from elsewhere.
+        values: The other arguments, in short.
+        over: The arguments that are lists to be taken item by item.
+    """
+
+    position: int
+    name: str
+    step: str
+    place: str
+    takes: tuple[Taken, ...] = ()
+    values: dict[str, str] = {}
+    over: tuple[str, ...] = ()
+
+
 class StepRun(Record):
     """One step of a run, or one item of a step that goes over a list, recorded when it ended.
 
@@ -248,8 +288,8 @@ class Metric(Record):
 class RunDetail(Record):
     """A run with its steps in order, its metrics, and the attempts that did not finish.
 
-    `findings` are results that came out otherwise when the cache was verified, and
-    `reproductions` say how it went to make the run again.
+    `outline` are all its steps, also those that have not ended; `findings` are results that came
+    out otherwise when the cache was verified, and `reproductions` say how it went to make it again.
     """
 
     run: Run
@@ -258,6 +298,7 @@ class RunDetail(Record):
     reproductions: tuple[Reproduction, ...] = ()
     findings: tuple[StepDifference, ...] = ()
     failures: tuple[StepAttempt, ...] = ()
+    outline: tuple[PlannedStep, ...] = ()
 
 
 class ItemPage(Record):

@@ -25,6 +25,7 @@ from trueup.lifecycle.runs.records import (
     ItemCounts,
     ItemPage,
     Metric,
+    PlannedStep,
     Run,
     RunDetail,
     RunError,
@@ -60,8 +61,11 @@ class Runs:
         dirty: bool = False,
         source: str = "",
         cause: Cause = BY_HAND,
+        outline: Sequence[PlannedStep] = (),
     ) -> Run:
-        """Record that this process starts a run; the arguments are those of `Run`.
+        """Record that this process starts a run of the steps in `outline`.
+
+        The other arguments are those of `Run`.
 
         Raises:
             ConflictError: What asked for it was given to another process meanwhile.
@@ -88,6 +92,8 @@ class Runs:
                 started_at=unit.at,
             )
             table.add(unit.connection, run, process.this_process())
+            if outline:
+                table.add_outline(unit.connection, run.id, outline)
             facts = ("pipeline", "parameters", "data", "code", "commit", "dirty", "caused_by")
             data = {name: getattr(run, name) for name in (*facts, "source")}
             unit.emit("run.started", run.ref, why=run.reason, data=data)
@@ -213,6 +219,7 @@ class Runs:
                 reproductions=tuple(reproductions.of_run(connection, run_id)),
                 findings=tuple(_findings(connection, run_id)),
                 failures=tuple(table.failures(connection, run_id)),
+                outline=table.outline(connection, run_id),
             )
 
     def items(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.records import CacheEntry
 from trueup.lifecycle.runs.records import (
     Metric,
+    PlannedStep,
     Process,
     Run,
     RunState,
@@ -94,6 +95,13 @@ step_attempts = sa.Table(
     sa.Column("log", sa.String(80), nullable=False),
 )
 
+run_outlines = sa.Table(
+    "run_outlines",
+    metadata,
+    sa.Column("run", sa.String(20), primary_key=True),
+    sa.Column("steps", Json, nullable=False),
+)
+
 run_metrics = sa.Table(
     "run_metrics",
     metadata,
@@ -168,6 +176,13 @@ def running(connection: sa.Connection) -> list[tuple[Run, Process, datetime]]:
         its_process = msgspec.convert(row.process, Process)
         found.append((msgspec.convert(fields, Run, strict=False), its_process, row.beat_at))
     return found
+
+
+def outline(connection: sa.Connection, run_id: str) -> tuple[PlannedStep, ...]:
+    """All steps of a run and what each takes; nothing for a run that was recorded without."""
+    query = sa.select(run_outlines.c.steps).where(run_outlines.c.run == run_id)
+    found = connection.execute(query).scalar()
+    return msgspec.convert(found or (), tuple[PlannedStep, ...])
 
 
 def steps(connection: sa.Connection, run_id: str) -> list[StepRun]:
@@ -289,6 +304,12 @@ def add(connection: sa.Connection, new: Run, process: Process) -> None:
     """Record a run that starts."""
     values = _columns(new) | {"process": builtins(process), "beat_at": new.started_at}
     connection.execute(runs.insert().values(**values))
+
+
+def add_outline(connection: sa.Connection, run_id: str, steps: Sequence[PlannedStep]) -> None:
+    """Record the steps of a run that starts."""
+    values = {"run": run_id, "steps": builtins(steps)}
+    connection.execute(run_outlines.insert().values(**values))
 
 
 def replace(connection: sa.Connection, changed: Run) -> None:

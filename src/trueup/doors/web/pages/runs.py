@@ -10,12 +10,12 @@ from litestar import Response
 from trueup.app.wiring import Workspace
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.api.routes import InState, Name, Word
-from trueup.doors.web import shell
+from trueup.doors.web import run_graph, shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.plan.service import surroundings
-from trueup.lifecycle.runs import logs, rules
+from trueup.lifecycle.runs import logs, outline, rules
 from trueup.lifecycle.runs.records import ItemCounts, Run, RunDetail
 
 _AT_ONCE = 50
@@ -45,7 +45,9 @@ class RunPage(Record):
         cost: What they cost together; None where no rate is set.
         currency: The unit of costs.
         cpu_seconds: Processor time of all steps.
-        tally: How many steps ended how; `cached` for those reused.
+        tally: How many steps stand how; `cached` for those reused.
+        states: How each step stands, by position.
+        takes: What each step takes, by position.
     """
 
     detail: RunDetail
@@ -59,6 +61,8 @@ class RunPage(Record):
     currency: str
     cpu_seconds: float
     tally: dict[str, int]
+    states: dict[int, str]
+    takes: dict[int, tuple[str, ...]]
 
 
 @shell.page("/runs")
@@ -84,7 +88,12 @@ def run(request: Asked, workspace: TheWorkspace, actor: TheActor, id_: Name) -> 
     page = load(workspace, actor, id_)
     shown = page.detail.run
     command = f"trueup runs show {shown.id}"
-    return shell.answer(request, "run.html", f"Run {shown.id}", page, command=command)
+    drawing = ""
+    if not shell.wants_json(request):
+        drawing = run_graph.svg(page.detail, page.states, page.data, page.items)
+    return shell.answer(
+        request, "run.html", f"Run {shown.id}", page, command=command, drawing=drawing
+    )
 
 
 def load(workspace: Workspace, actor: Actor, run_id: str) -> RunPage:
@@ -104,23 +113,27 @@ def load(workspace: Workspace, actor: Actor, run_id: str) -> RunPage:
     ran = [step for step in detail.steps if step.attempts]
     costs = {step.position: rules.cost([step], rates) for step in ran}
     under_way = _under_way(workspace, detail)
+    states = outline.standing(
+        detail.outline, detail.steps, {log.position for log in under_way}, detail.run.state
+    )
     return RunPage(
         detail=detail,
         versions=versions,
         data=data,
         items={each.position: each for each in workspace.runs.item_counts(actor, run_id)},
-        under_way=under_way[:_NAMED],
+        under_way=tuple(log.step for log in under_way[:_NAMED]),
         more_under_way=len(under_way[_NAMED:]),
         costs={position: cost for position, cost in costs.items() if cost is not None},
         cost=rules.cost(ran, rates),
         currency=rates.currency,
         cpu_seconds=sum(step.cpu_seconds for step in ran),
-        tally=dict(Counter("cached" if s.cached else s.state for s in detail.steps)),
+        tally=dict(Counter(states.values())),
+        states=states,
+        takes={step.position: outline.sources(step, detail.outline) for step in detail.outline},
     )
 
 
-def _under_way(workspace: Workspace, detail: RunDetail) -> tuple[str, ...]:
+def _under_way(workspace: Workspace, detail: RunDetail) -> list[logs.Open]:
     if detail.run.state != "running":
-        return ()
-    open_ = logs.open_in(logs.folder_of(workspace.root, detail.run.id))
-    return tuple(log.step for log in open_)
+        return []
+    return logs.open_in(logs.folder_of(workspace.root, detail.run.id))

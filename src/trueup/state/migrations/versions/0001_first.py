@@ -406,6 +406,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "step", "name", name=op.f("pk_run_metrics")),
     )
     op.create_table(
+        "run_outlines",
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("steps", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", name=op.f("pk_run_outlines")),
+    )
+    op.create_table(
         "run_params",
         sa.Column(
             "run",
@@ -647,6 +653,7 @@ def downgrade() -> None:
     op.drop_index("ix_run_requests_pipeline_asked_at", table_name="run_requests")
     op.drop_table("run_requests")
     op.drop_table("run_params")
+    op.drop_table("run_outlines")
     op.drop_table("run_metrics")
     op.drop_index(op.f("ix_run_features_digest"), table_name="run_features")
     op.drop_table("run_features")
