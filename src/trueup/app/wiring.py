@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.service import Runs
     from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
     from trueup.lifecycle.runs.tracking.files.service import Files
+    from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
     from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
 
@@ -121,8 +122,7 @@ class Workspace:
         """Verbs of experiments and of runs that report themselves."""
         from trueup.lifecycle.runs.tracking.service import Tracking
 
-        artifacts = self.plain_files.uri if self.plain_files is not None else "mlflow-artifacts:"
-        return Tracking(self.state, artifacts)
+        return Tracking(self.state, self._files_root)
 
     @cached_property
     def files(self) -> Files:
@@ -143,6 +143,13 @@ class Workspace:
         from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
 
         return PlainFolder(self.settings.artifacts)
+
+    @cached_property
+    def logged_models(self) -> LoggedModels:
+        """Verbs of logged models."""
+        from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
+
+        return LoggedModels(self.state, self._files_root)
 
     @cached_property
     def requests(self) -> Requests:
@@ -227,6 +234,10 @@ class Workspace:
         from trueup.lifecycle.improvement.service import Improvements
 
         return Improvements(self.state)
+
+    @property
+    def _files_root(self) -> str:
+        return self.plain_files.uri if self.plain_files is not None else "mlflow-artifacts:"
 
     def close(self) -> None:
         """Close the database."""

@@ -81,6 +81,14 @@ _NAMES: Final = {
 
 # Code of ours -> the same in the words that clients and their tests look for.
 _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+    "logged-model-not-found": lambda c: f"Logged model with ID '{c['model']}' not found.",
+    "logged-model-name": lambda c: (
+        f"Invalid model name ({c['name']!r}) provided. Model name must be a non-empty string and "
+        f"cannot contain the following characters: {tuple(c['bad'])}"
+    ),
+    "tag-not-found": lambda c: (
+        f"No tag with key {c['key']!r} found for model with ID {c['model']!r}."
+    ),
     "tracked-run-not-found": lambda c: f"Run with id={c['run']} not found",
     "experiment-not-found": lambda c: (
         f"No Experiment with id={c['experiment']} exists"

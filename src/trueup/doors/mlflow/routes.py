@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from trueup.doors.mlflow import artifacts, experiments, metrics, runs, server
+from trueup.doors.mlflow import artifacts, experiments, logged_models, metrics, runs, server
 from trueup.foundation.permissions import Permission
 
 Handler = Callable[..., Any]
@@ -49,6 +49,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", "/runs/log-parameter", "runs.write", runs.log_parameter),
     Endpoint("POST", "/runs/log-batch", "runs.write", runs.log_batch),
     Endpoint("POST", "/runs/set-tag", "runs.write", runs.set_tag),
+    Endpoint("POST", "/logged-models", "runs.write", logged_models.create),
+    Endpoint("POST", "/logged-models/search", "read", logged_models.search),
+    Endpoint("GET", "/logged-models/{model_id}", "read", logged_models.get),
+    Endpoint("PATCH", "/logged-models/{model_id}", "runs.write", logged_models.finalize),
+    Endpoint("DELETE", "/logged-models/{model_id}", "runs.write", logged_models.delete),
+    Endpoint("PATCH", "/logged-models/{model_id}/tags", "runs.write", logged_models.tag),
+    Endpoint("DELETE", "/logged-models/{model_id}/tags/{key}", "runs.write", logged_models.untag),
+    Endpoint("POST", "/logged-models/{model_id}/params", "runs.write", logged_models.add_params),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
     Endpoint("GET", "/artifacts", "read", artifacts.list_, _FILES),
     Endpoint("GET", "/artifacts/{path:path}", "read", artifacts.get, _FILES),

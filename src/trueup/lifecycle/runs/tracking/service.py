@@ -112,14 +112,7 @@ class Tracking:
         _check_tags(tags, rules.TAG)
         run_id = uuid.uuid4().hex
         with self._state.write(actor, "runs.write", relaxed=True) as unit:
-            group = _experiment(unit.connection, experiment, unit, self._artifacts)
-            if group.life != "active":
-                raise ConflictError(
-                    "experiment-deleted",
-                    f"Experiment {experiment} ('{group.name}') is deleted.",
-                    hint="restore it first",
-                    context={"experiment": experiment, "life": group.life},
-                )
+            group = active_experiment(unit, experiment, self._artifacts)
             chosen = name or tags.get(NAME_TAG, "") or rules.name_of(run_id)
             run = TrackedRun(
                 id=run_id,
@@ -240,6 +233,24 @@ class Tracking:
             created_at=0,
             updated_at=0,
         )
+
+
+def active_experiment(unit: Unit, number: int, root: str) -> Experiment:
+    """An experiment that may get runs and models, inside a transaction of the caller's.
+
+    Raises:
+        NotFoundError: There is none.
+        ConflictError: It is deleted.
+    """
+    group = _experiment(unit.connection, number, unit, root)
+    if group.life != "active":
+        raise ConflictError(
+            "experiment-deleted",
+            f"Experiment {number} ('{group.name}') is deleted.",
+            hint="restore it first",
+            context={"experiment": number, "life": group.life},
+        )
+    return group
 
 
 def _create(

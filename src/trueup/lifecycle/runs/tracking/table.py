@@ -193,6 +193,13 @@ def words_of(connection: sa.Connection, target: sa.Table, owner: int) -> dict[st
     return _words(connection, target, target.c[0].name, [owner]).get(owner, {})
 
 
+def words_of_many(
+    connection: sa.Connection, target: sa.Table, owners: list[int]
+) -> dict[int, dict[str, str]]:
+    """The tags or parameters of many owners, by owner."""
+    return _words(connection, target, target.c[0].name, owners)
+
+
 def change_experiment(connection: sa.Connection, number: int, **values: Any) -> None:
     """Change columns of an experiment."""
     connection.execute(experiments.update().where(experiments.c.number == number).values(**values))

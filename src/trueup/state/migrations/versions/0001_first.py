@@ -230,6 +230,85 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
     op.create_table(
+        "logged_model_params",
+        sa.Column(
+            "model",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "key", name=op.f("pk_logged_model_params")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "logged_model_points",
+        sa.Column(
+            "model",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("step", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("run", sa.String(length=256), nullable=False),
+        sa.Column("dataset_digest", sa.String(length=255), nullable=False),
+        sa.Column("value", sa.Float(precision=53), nullable=False),
+        sa.Column("is_nan", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("dataset", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "model",
+            "key",
+            "at",
+            "step",
+            "run",
+            "dataset_digest",
+            "value",
+            "is_nan",
+            name=op.f("pk_logged_model_points"),
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_logged_model_points_key", "logged_model_points", ["key", "model"], unique=False
+    )
+    op.create_table(
+        "logged_model_tags",
+        sa.Column(
+            "model",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "key", name=op.f("pk_logged_model_tags")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "logged_models",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=256), nullable=False),
+        sa.Column("experiment", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=500), nullable=False),
+        sa.Column("kind", sa.String(length=500), nullable=False),
+        sa.Column("run", sa.String(length=256), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("life", sa.String(length=20), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("artifacts", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_logged_models")),
+        sa.UniqueConstraint("id", name=op.f("uq_logged_models_id")),
+    )
+    op.create_index("ix_logged_models_named", "logged_models", ["experiment", "name"], unique=False)
+    op.create_index(
+        "ix_logged_models_newest", "logged_models", ["experiment", "created_at", "id"], unique=False
+    )
+    op.create_index(op.f("ix_logged_models_run"), "logged_models", ["run"], unique=False)
+    op.create_table(
         "metric_names",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=250), nullable=False),
@@ -686,6 +765,14 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_model_versions_digest"), table_name="model_versions")
     op.drop_table("model_versions")
     op.drop_table("metric_names")
+    op.drop_index(op.f("ix_logged_models_run"), table_name="logged_models")
+    op.drop_index("ix_logged_models_newest", table_name="logged_models")
+    op.drop_index("ix_logged_models_named", table_name="logged_models")
+    op.drop_table("logged_models")
+    op.drop_table("logged_model_tags")
+    op.drop_index("ix_logged_model_points_key", table_name="logged_model_points")
+    op.drop_table("logged_model_points")
+    op.drop_table("logged_model_params")
     op.drop_table("leases")
     op.drop_table("latest_points")
     op.drop_table("journal_segments")
