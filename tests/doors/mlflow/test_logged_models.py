@@ -185,3 +185,16 @@ def test_wrong_names_filters_and_orders_are_refused(client: Client) -> None:
         "RESOURCE_DOES_NOT_EXIST",
     )
     assert client.refused("POST", "logged-models/search", json={})[0] == 400
+
+
+def test_files_are_listed_and_read_below_the_model(client: Client) -> None:
+    path = f"logged-models/{ident(made(client))}/artifacts"
+    root = client.get(f"{path}/directories")["root_uri"]
+    at = "http://localhost/api/2.0/mlflow-artifacts/artifacts/" + root.split(":/")[1]
+    assert client.ask("PUT", f"{at}/data/MLmodel", content=b"flavors: {}").status_code == 200
+    assert client.get(f"{path}/directories")["files"] == [{"path": "data", "is_dir": True}]
+    inside = client.get(f"{path}/directories", artifact_directory_path="data")["files"]
+    assert inside == [{"path": "data/MLmodel", "is_dir": False, "file_size": 11}]
+    reply = client.ask("GET", f"{path}/files", params={"artifact_file_path": "data/MLmodel"})
+    assert reply.content == b"flavors: {}"
+    assert reply.headers["x-content-type-options"] == "nosniff"

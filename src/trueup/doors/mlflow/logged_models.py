@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from trueup.doors.mlflow import wire
+from trueup.doors.mlflow import artifacts, wire
+from trueup.doors.mlflow.answers import Stream
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.experiments import number
 from trueup.lifecycle.runs.tracking.logged_models.records import (
@@ -107,6 +108,19 @@ def search(call: Call) -> dict[str, Any]:
         token=call.text("page_token", default=""),
     )
     return wire.listed("models", (shape(each) for each in found), token)
+
+
+def folder(call: Call) -> dict[str, Any]:
+    """What lies in a folder of a logged model's files."""
+    found = call.workspace.logged_models.show(call.actor, call.path["model_id"])
+    path = call.text("artifact_directory_path", default="")
+    return artifacts.listing(call, found.artifacts, path)
+
+
+def file(call: Call) -> Stream:
+    """One file of a logged model."""
+    found = call.workspace.logged_models.show(call.actor, call.path["model_id"])
+    return artifacts.reading(call, found.artifacts, call.filled("artifact_file_path"))
 
 
 def points(

@@ -57,6 +57,10 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("PATCH", "/logged-models/{model_id}/tags", "runs.write", logged_models.tag),
     Endpoint("DELETE", "/logged-models/{model_id}/tags/{key}", "runs.write", logged_models.untag),
     Endpoint("POST", "/logged-models/{model_id}/params", "runs.write", logged_models.add_params),
+    Endpoint(
+        "GET", "/logged-models/{model_id}/artifacts/directories", "read", logged_models.folder
+    ),
+    Endpoint("GET", "/logged-models/{model_id}/artifacts/files", "read", logged_models.file),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
     Endpoint("GET", "/artifacts", "read", artifacts.list_, _FILES),
     Endpoint("GET", "/artifacts/{path:path}", "read", artifacts.get, _FILES),
