@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from trueup.lifecycle.runs.tracking import points, table
 from trueup.lifecycle.runs.tracking.logged_models.records import LoggedModel, ModelPoint
 from trueup.lifecycle.runs.tracking.table import NAN, Number
-from trueup.state.schema import metadata
+from trueup.state.schema import metadata, upsert
 
 logged_models = sa.Table(
     "logged_models",
@@ -126,7 +126,8 @@ def add_points(connection: sa.Connection, model_number: int, given: Iterable[Mod
         for point in given
     ]
     if rows:
-        connection.execute(table.insert_new(connection, logged_model_points), rows)
+        keys = [column.name for column in logged_model_points.primary_key]
+        upsert(connection, logged_model_points, rows, key=keys, replace=False)
 
 
 def _points(
