@@ -126,7 +126,7 @@ def add_points(connection: sa.Connection, model_number: int, given: Iterable[Mod
         for point in given
     ]
     if rows:
-        keys = [column.name for column in logged_model_points.primary_key]
+        keys = tuple(column.name for column in logged_model_points.primary_key)
         upsert(connection, logged_model_points, rows, key=keys, replace=False)
 
 
