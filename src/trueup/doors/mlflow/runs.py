@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from trueup.doors.mlflow import logged_models, wire
+from trueup.doors.mlflow import measuring, wire
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.experiments import number
 from trueup.lifecycle.runs.tracking.records import DEFAULT_EXPERIMENT, Point
@@ -52,9 +52,9 @@ def update(call: Call) -> dict[str, Any]:
 def log_metric(call: Call) -> dict[str, Any]:
     """Keep one point."""
     named, kept = run_id(call), point(call)
-    of_models = logged_models.points(call, named, [(call, kept)])
+    of_models = measuring.points(call, named, [(call, kept)])
     call.workspace.tracking.log(call.actor, named, metrics=[kept])
-    logged_models.measure(call, of_models)
+    measuring.measure(call, of_models)
     return {}
 
 
@@ -81,9 +81,9 @@ def log_batch(call: Call) -> dict[str, Any]:
     if len(metrics) > METRICS or len(metrics) + len(params) + len(tags) > ALL:
         raise invalid("metrics", len(metrics), f"a batch may hold {ALL} entries in all")
     points = [point(each) for each in metrics]
-    of_models = logged_models.points(call, named, zip(metrics, points, strict=True))
+    of_models = measuring.points(call, named, zip(metrics, points, strict=True))
     call.workspace.tracking.log(call.actor, named, metrics=points, params=params, tags=tags)
-    logged_models.measure(call, of_models)
+    measuring.measure(call, of_models)
     return {}
 
 
