@@ -6,6 +6,8 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from trueup.backends.blobs.local import Backend
 from trueup.foundation.records import decode
 from trueup.lifecycle.pipeline import packages
@@ -39,3 +41,34 @@ def test_the_environment_is_kept_once_under_its_digest(tmp_path: Path) -> None:
         platform.python_version(),
         metadata.version("polars"),
     )
+
+
+def test_a_distribution_is_read_as_its_installer_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = tmp_path / "tidy_tool-2.0.dist-info"
+    new.mkdir()
+    license_ = "License: do\r\n        \r\n        what you want"
+    fields = [
+        "Name: Tidy.Tool",
+        "Version: 2.0",
+        license_,
+        "Requires-Dist: polars (>=1)",
+        "",
+        "x: y",
+    ]
+    (new / "METADATA").write_bytes("\r\n".join(fields).encode())
+    files = ["tidy/__init__.py,,", "tidy_c.abi3.so,,", '"a,b.py",,', "tidy_tool-2.0.dist-info/X,,"]
+    (new / "RECORD").write_text("\n".join(files))
+    old = tmp_path / "aged-1.0.egg-info"
+    old.mkdir()
+    (old / "PKG-INFO").write_text("Name: aged\nVersion: 1.0\n")
+    (old / "requires.txt").write_text("tidy-tool\n")
+    (old / "top_level.txt").write_text("aged\n")
+    packages.forget()
+    monkeypatch.syspath_prepend(tmp_path)
+
+    of_new = packages.of_modules({"tidy"})
+    assert of_new["tidy-tool"] == "2.0" and "polars" in of_new
+    assert packages.of_modules({"tidy_c"}) == of_new
+    assert packages.of_modules({"aged"}) == {"aged": "1.0", **of_new}
