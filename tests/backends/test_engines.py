@@ -106,12 +106,43 @@ def test_kill_9_of_the_scheduler_leaves_no_process(tmp_path: Path) -> None:
 
 def test_a_server_that_died_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     processes = engine("processes")
-    processes.open(Program(entry="no.such:module", setup={}, log=tmp_path / "engine.log"))
-    processes._server.kill()
+    entry = "trueup.testing.engines:prepare"
+    processes.open(Program(entry=entry, setup={}, log=tmp_path / "engine.log"))
+    processes.submit(Attempt(id="1", argument={"do": "hang"}, log=tmp_path / "1.log"))
+    processes._server.process.kill()
     with pytest.raises(BackendError, match="has died") as caught:
         processes.wait(30)
     processes.close()
     assert caught.value.hint.startswith("run the pipeline again")
+
+
+def carried_out(folder: Path, *, close: bool = True) -> tuple[int, str]:
+    """One attempt in a run of its own: the process that started it, and a variable it saw."""
+    processes = engine("processes")
+    entry = "trueup.testing.engines:prepare"
+    processes.open(Program(entry=entry, setup={}, log=folder / "engine.log"))
+    processes.submit(Attempt(id="1", argument={"do": "return"}, log=folder / "1.log"))
+    [outcome] = processes.wait(30)
+    server = processes._server.process.pid
+    if not close:  # somebody stops the run while it works
+        processes.submit(Attempt(id="2", argument={"do": "return"}, log=folder / "2.log"))
+    processes.close()
+    return server, outcome.result["setting"]
+
+
+def test_the_next_run_finds_a_process_that_has_imported_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = carried_out(tmp_path)
+    monkeypatch.setenv("PROOF", "of the second run")
+    second, setting = carried_out(tmp_path, close=False)
+    third, _ = carried_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    fourth, _ = carried_out(tmp_path)
+
+    assert (second, setting) == (first, "of the second run")
+    assert third != second, "one that was stopped is not used again"
+    assert fourth != third, "one that stands elsewhere is not used"
 
 
 def test_messages_come_out_whole_however_they_were_cut() -> None:

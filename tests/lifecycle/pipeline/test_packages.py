@@ -66,9 +66,10 @@ def test_a_distribution_is_read_as_its_installer_wrote_it(
     (old / "requires.txt").write_text("tidy-tool\n")
     (old / "top_level.txt").write_text("aged\n")
     packages.forget()
-    monkeypatch.syspath_prepend(tmp_path)
-
-    of_new = packages.of_modules({"tidy"})
-    assert of_new["tidy-tool"] == "2.0" and "polars" in of_new
-    assert packages.of_modules({"tidy_c"}) == of_new
-    assert packages.of_modules({"aged"}) == {"aged": "1.0", **of_new}
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(tmp_path)
+        of_new = packages.of_modules({"tidy"})
+        assert of_new["tidy-tool"] == "2.0" and "polars" in of_new
+        assert packages.of_modules({"tidy_c"}) == of_new
+        assert packages.of_modules({"aged"}) == {"aged": "1.0", **of_new}
+    packages.forget()

@@ -441,6 +441,34 @@ def _mentions(cmdline: Path, root: Path) -> bool:
         return False
 
 
+HELPED = """
+    from trueup import pipeline, step
+
+    @step
+    def told() -> str:
+        from words import WORD
+        return WORD
+
+    @pipeline
+    def words():
+        told()
+"""
+
+
+@pytest.mark.slow
+def test_the_next_run_of_a_process_sees_the_files_as_they_are_then(project: Project) -> None:
+    project.write(HELPED)
+    found = []
+    for word in ("early", "late"):
+        project.write(f'WORD = "{word}"\n', "words.py")
+        run = project.run(engine="processes://")
+        [step] = Runs(project.state).show(project.actor, run.id).steps
+        assert step.outputs is not None
+        found.append(values.load(project.state.blobs, step.outputs))
+
+    assert found == ["early", "late"]
+
+
 def test_code_that_is_edited_while_the_run_begins_is_not_executed(project: Project) -> None:
     write(project, PARTS)
 

@@ -3,6 +3,9 @@
 It runs on its own, told what to do through a socket by `processes.py`. It has no threads. When
 the project started threads that a fork would lose, each attempt gets a fresh interpreter instead.
 When the socket closes, because the run ended or was killed, everything below it is killed.
+
+When a run is over it waits for another for a while: importing large libraries takes seconds, and
+these stay. What it knows of the project goes: `prepare` is called anew for each run.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ _READ = 1 << 18
 _LOOK_AT_MEMORY = 0.05
 _AFTER_TIMEOUT = 0.1  # for the attempt to say where it hangs
 _LAST_OUTPUT = 1.0
+_WAITS_FOR_A_PROGRAM = 90.0  # longer than `processes.py` counts on it
 _FRESH = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from trueup.backends.engines import _server; _server.fresh()"
@@ -106,17 +110,19 @@ class Server:
         self._running: dict[str, _Running] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel, selectors.EVENT_READ, None)
-        self._died, wake = os.pipe()
+        self._is_over = False
+        self._died, self._wake = os.pipe()
         os.set_blocking(self._died, False)
-        os.set_blocking(wake, False)
+        os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         self._selector.register(self._died, selectors.EVENT_READ, None)
+        gc.unfreeze()
         gc.collect()
         gc.freeze()  # what was imported is shared with the children; counting it would copy it
 
-    def serve(self) -> None:
-        """Until the socket closes."""
+    def serve(self) -> bool:
+        """Until the run is over: true; or until the socket closes: false."""
         notice = ""
         if self._lost:
             names = ", ".join(dict.fromkeys(self._lost))
@@ -133,9 +139,11 @@ class Server:
                 elif key.fileobj == self._died:
                     _read(self._died)
                 elif not self._obey():
-                    return
+                    return False
             self._watch()
             self._reap()
+            if self._is_over:
+                return True
 
     def _take_in(self, running: _Running) -> None:
         running.read_results()
@@ -153,6 +161,10 @@ class Server:
             running.read_results()
             running.read_output()
             running.log.close()
+        self._selector.close()
+        signal.set_wakeup_fd(-1)
+        os.close(self._died)
+        os.close(self._wake)
 
     def _patience(self) -> float | None:
         limited = any(running.attempt["memory"] for running in self._running.values())
@@ -170,6 +182,8 @@ class Server:
         for message in self._messages.feed(raw):
             if "start" in message:
                 self._start(message["start"])
+            elif "over" in message:
+                self._is_over = True
             elif message["cancel"] in self._running:
                 self._running[message["cancel"]].kill("cancelled")
         return bool(raw)
@@ -297,29 +311,54 @@ def main() -> None:
     _system.die_with_parent(int(sys.argv[3]), signal.SIGKILL)
     _system.name_process("trueup-steps")
     _system.adopt_orphans()
-    messages = Unpacker()
-    program: list[dict[str, Any]] = []
-    while not program:
+    while (program := _next_program(channel)) and _serve(channel, program):
+        channel.sendall(packed({"over": True}))
+        channel.settimeout(_WAITS_FOR_A_PROGRAM)
+
+
+def _next_program(channel: socket.socket) -> dict[str, Any] | None:
+    """The next thing to do; None when nothing comes any more."""
+    with suppress(ConnectionError, TimeoutError):
         raw = channel.recv(4)  # no more than this message: what follows is the server's
-        if not raw:
-            return
         size = int.from_bytes(raw, "big")
-        program = messages.feed(raw + channel.recv(size, socket.MSG_WAITALL))
+        channel.settimeout(None)
+        found: list[dict[str, Any]] = Unpacker().feed(raw + channel.recv(size, socket.MSG_WAITALL))
+        return found[0] if found else None
+    return None
+
+
+def _serve(channel: socket.socket, program: dict[str, Any]) -> bool:
+    """Do what a program asks for; whether another one may follow."""
     try:
-        perform = _prepared(program[0])
+        _take_surroundings(program)
+        perform = _prepared(program)
     except Exception as error:
         _refuse(channel, error)
-        return
+        return False
     # From here on there may be children: when its parent is killed the socket closes, and it ends
     # them first.
     _system.outlive_parent()
-    server = Server(channel, program[0], perform)
+    server = Server(channel, program, perform)
     try:
         with suppress(ConnectionError):
-            server.serve()
+            return server.serve()
     finally:
         if os.getpid() == _SERVER:
             server.end_all()
+    return False
+
+
+def _take_surroundings(program: dict[str, Any]) -> None:
+    """Print to the log of this run, and see the variables and the path of who asks now."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = os.open(program["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    os.environ.clear()
+    os.environ.update(program["environment"])
+    sys.path[:] = program["path"]
 
 
 def fresh() -> NoReturn:

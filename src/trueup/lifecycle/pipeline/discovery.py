@@ -105,7 +105,8 @@ def on_path(root: Path) -> Iterator[None]:
             yield
     finally:
         sys.dont_write_bytecode = writes
-        sys.path.remove(entry)
+        if entry in sys.path:
+            sys.path.remove(entry)
         _loaded.update(
             name for name in set(sys.modules) - before if _is_of(sys.modules.get(name), root)
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ ENTRY = f"{__name__}:prepare"
 
 # Libraries of models, and the formats that hold what they make.
 _FORMATS: Final = {"sklearn": "skops"}
+_project = ExitStack()
 # Graphs drawn in this process, by run: the engine without processes need not draw them again.
 drawn_here: dict[str, Graph] = {}
 
@@ -105,7 +106,8 @@ def prepare(setup: dict[str, Any]) -> Perform:
     root = Path(wanted.root)
     drawn = drawn_here.get(wanted.run)
     if drawn is None:
-        discovery.on_path(root).__enter__()  # steps may import more of the project's files later
+        _project.close()  # what the run before has imported of its project is forgotten
+        _project.enter_context(discovery.on_path(root))  # steps may import more of it later
         pipeline = discovery.find(root, wanted.pipeline)
         drawn = pipeline.draw(wanted.parameters, root)
         _warm(wanted)
