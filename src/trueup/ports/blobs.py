@@ -41,10 +41,10 @@ class Damage(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A file that `materialise_many` shall write."""
+    """A file that `materialise_many` shall write; a text as target, for there may be millions."""
 
     digest: str
-    target: Path
+    target: str
     mode: int = 0o644
 
 

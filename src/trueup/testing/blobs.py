@@ -187,14 +187,14 @@ def writes_files_of_a_work_tree(store: Blobs, folder: Path) -> None:
     with store.batch() as batch:
         named = [batch.put(raw) for raw in contents]
     wanted = [
-        Wanted(digest, folder / "tree" / str(number), 0o640) for number, digest in enumerate(named)
+        Wanted(digest, f"{folder}/tree/{number}", 0o640) for number, digest in enumerate(named)
     ]
     for _ in range(2):
         store.materialise_many(wanted)
         for file, raw in zip(wanted, contents, strict=True):
-            expect(file.target.read_bytes() == raw, "the file has other bytes")
-            expect(file.target.stat().st_mode & 0o777 == 0o640, "the file has another mode")
-            file.target.write_bytes(b"the user's edit")
+            expect(Path(file.target).read_bytes() == raw, "the file has other bytes")
+            expect(Path(file.target).stat().st_mode & 0o777 == 0o640, "the file has another mode")
+            Path(file.target).write_bytes(b"the user's edit")
     store.materialise(named[3], folder / "one")
     expect((folder / "one").read_bytes() == contents[3], "the file has other bytes")
     expect((folder / "one").stat().st_mode & 0o777 == 0o644, "the usual mode is not 0644")

@@ -569,7 +569,7 @@ def test_files_on_a_disk_that_makes_us_wait_are_read_by_threads(
         return small(reader, found)
 
     monkeypatch.setattr(reading.Reader, "_small", spied)
-    monkeypatch.setattr(keeping, "_waits", count(0, 1000).__next__)
+    monkeypatch.setattr(keeping, "waits", count(0, 1000).__next__)
     assert read(desk, keeping.Hasher()) == here
     ours = threading.current_thread().name
     assert readers.count(ours) == 256  # the first group told what the disk is like

@@ -7,6 +7,7 @@ running it again: each file is replaced atomically, and what is right already is
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -55,7 +56,7 @@ class Prepared(NamedTuple):
     write: list[tuple[Entry, Found | None]]
     remove: list[Found]
     left: list[str]
-    same: list[Known]
+    same: list[str]
     lost: list[str]  # changed, and kept nowhere
 
 
@@ -98,7 +99,7 @@ def prepare(
             continue
         known = work.known
         if entry is not None and _is_same(known, entry):
-            plan.same.append(known)
+            plan.same.append(known.found.path)
         elif was is not None and known.digest == was.digest and known.found.mode != LINK:
             _replace(plan, known.found, entry)
         else:
@@ -136,7 +137,7 @@ def _decide(
             item.target.digest,
             item.target.mode,
         ):
-            plan.same.append(Known(found, entry.digest))
+            plan.same.append(found.path)
         elif (item.was is not None and item.was.digest == entry.digest) or entry.digest in kept:
             _replace(plan, found, item.target)
         elif item.target is None and item.was is None:
@@ -206,6 +207,8 @@ def check(plan: Prepared, ref: str, name: str, path: str, *, force: bool) -> Non
             hint=f"trueup data add {path}   (or: --force, to lose them)",
             context={"files": sorted(lost)[:1000]},
         )
+    if not plan.left:
+        return
     folders = {str(parent) for e, _ in plan.write for parent in PurePosixPath(e.path).parents}
     written = {entry.path for entry, _ in plan.write}
     for left in plan.left:
@@ -264,17 +267,16 @@ class _Writer:
         self._blobs = blobs
         self._source = source
         self._link = link
-        self._is_file = is_file
-        self._folders: dict[Path, bool] = {}  # those that are there, and whether they are new
+        self._top = source.place.parent if is_file else source.place
+        self._folders: dict[str, bool] = {}  # those that are there, and whether they are new
 
-    def _where(self, path: str) -> Path:
-        place = self._source.place
-        return place.parent / path if self._is_file else place / path
+    def _where(self, path: str) -> str:
+        return f"{self._top}/{path}"
 
     def remove(self, found: Found) -> None:
         where = self._where(found.path)
         self._unchanged(where, found)
-        where.unlink(missing_ok=True)
+        Path(where).unlink(missing_ok=True)
 
     def prune(self, removed: Iterable[str]) -> None:
         """Remove the folders that held nothing but removed files."""
@@ -282,16 +284,16 @@ class _Writer:
         for folder in sorted(folders, key=lambda each: -len(each.parts)):
             with suppress(OSError):  # it holds something else
                 if folder.parts:
-                    self._where(str(folder)).rmdir()
+                    Path(self._where(str(folder))).rmdir()
 
     def write(self, part: list[tuple[Entry, Found | None]]) -> None:
         for entry, before in part:
             where = self._where(entry.path)
-            is_new = self._make_folder(where.parent)
+            is_new = self._make_folder(entry.path.rpartition("/")[0])
             if before is not None:
                 self._unchanged(where, before)
-            elif not is_new and where.is_dir() and not where.is_symlink():
-                _remove_empty(where)
+            elif not is_new and _is_folder(where):
+                _remove_empty(Path(where))
         linked = [e for e, _ in part if e.mode not in (LINK, EXECUTABLE)]
         copied = [e for e, _ in part if e.mode == EXECUTABLE]
         self._blobs.materialise_many(self._wanted(linked), link=self._link)
@@ -325,26 +327,25 @@ class _Writer:
                 (aside / "link").unlink()
             aside.rmdir()
 
-    def _make_folder(self, folder: Path) -> bool:
+    def _make_folder(self, path: str) -> bool:
         """Make a folder of the dataset, and say whether it is new; a link there would lead out."""
-        known = self._folders.get(folder)
+        known = self._folders.get(path)
         if known is not None:
             return known
-        if folder == self._source.place.parent:
-            folder.mkdir(parents=True, exist_ok=True)
-            return self._folders.setdefault(folder, False)
-        self._make_folder(folder.parent)
-        if folder.is_symlink():
+        if path:
+            self._make_folder(path.rpartition("/")[0])
+        folder = self._top / path
+        if folder != self._source.place.parent and folder.is_symlink():
             raise BackendError(
                 "dataset-not-written",
                 f"{folder} became a symbolic link; nothing is written through it.",
                 hint=f"rm '{folder}'",
             )
         is_new = not folder.exists()
-        folder.mkdir(exist_ok=True)
-        return self._folders.setdefault(folder, is_new)
+        folder.mkdir(parents=not path, exist_ok=True)
+        return self._folders.setdefault(path, is_new)
 
-    def _unchanged(self, where: Path, found: Found) -> None:
+    def _unchanged(self, where: str, found: Found) -> None:
         """Refuse to replace a file that was written since it was looked at."""
         try:
             now = found_at(found.path, found.mode, os.lstat(where))
@@ -353,9 +354,16 @@ class _Writer:
         if now != found:
             raise ConflictError(
                 "dataset-changing",
-                f"{where.name} changed while the version was being checked out.",
+                f"{found.path} changed while the version was being checked out.",
                 hint="wait until nothing writes there, then run this again",
             )
+
+
+def _is_folder(where: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(where).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _remove_empty(folder: Path) -> None:

@@ -6,7 +6,6 @@ Read `reading.py` for how a file is read, `manifest.py` for what becomes of the 
 from __future__ import annotations
 
 import os
-import resource
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from trueup.foundation import digests
+from trueup.foundation.waiting import waits
 from trueup.lifecycle.data.reading import SMALL, Item, LinkRule, Read, Reader, Source, Takes
 from trueup.lifecycle.data.records import Entry
 from trueup.lifecycle.data.statcache import Known, StatCache
@@ -23,8 +23,7 @@ _GROUP: Final = 256
 _GROUP_BYTES: Final = 16 << 20
 _THREADS: Final = min(8, (os.cpu_count() or 1) + 2)
 _SLOW_GROUPS: Final = 32
-# Whose waiting is counted: this thread's, where the system tells.
-_WHO: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+_SOME_WAITS: Final = 8  # for locks and the like
 
 Progress = Callable[[int, int], None]
 """Told, now and then, how many files and bytes were looked at so far."""
@@ -101,8 +100,7 @@ def read_all(
 class _Hands:
     """Who reads a group: threads where that lets processors or a disk work side by side.
 
-    Small files that the system has in memory are read here: calls of a few microseconds each take
-    twice as long when threads hand the interpreter to each other in between.
+    Small files that the system has in memory are read here, see `waiting`.
     """
 
     def __init__(self, reader: Reader, pool: ThreadPoolExecutor) -> None:
@@ -116,16 +114,11 @@ class _Hands:
         if self._slow or max(unread, default=0) >= SMALL:
             self._slow = max(0, self._slow - 1)
             return self._pool.submit(self._reader.read, group)
-        before = _waits()
+        before = waits()
         done = self._reader.read(group)
-        if _waits() - before > len(unread) // 4 + 8:
+        if waits() - before > len(unread) // 4 + _SOME_WAITS:
             self._slow = _SLOW_GROUPS
         return done
-
-
-def _waits() -> int:
-    """How often we have given up the processor to wait for something, such as a disk."""
-    return resource.getrusage(_WHO).ru_nvcsw
 
 
 def _joined(walked: Iterable[Known], kept: Iterator[Entry]) -> Iterator[Item]:

@@ -40,7 +40,8 @@ def write(blobs: Blobs, root: Path, version: DatasetVersion) -> Path:
             rules.check_link(entry.path, to)
             links.append((target, to))
         else:
-            files.append(Wanted(entry.digest, target, 0o755 if entry.mode == EXECUTABLE else 0o644))
+            mode = 0o755 if entry.mode == EXECUTABLE else 0o644
+            files.append(Wanted(entry.digest, str(target), mode))
     blobs.materialise_many(files)
     for target, to in links:  # last: no file is ever written through one
         target.parent.mkdir(parents=True, exist_ok=True)

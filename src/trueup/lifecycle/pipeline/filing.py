@@ -112,7 +112,7 @@ def lay(blobs: Blobs, stored: StoredValue, folder: Path, name: str) -> Path:
         target = folder / name
         target.mkdir(parents=True)
         wanted = [
-            Wanted(entry.digest, _below(target, entry), _mode(entry))
+            Wanted(entry.digest, str(_below(target, entry)), _mode(entry))
             for entry in manifest.entries(blobs, stored.digest)
         ]
         blobs.materialise_many(wanted)

@@ -154,7 +154,7 @@ class Backend:
         self, digest: str, target: Path, *, mode: int = 0o644, link: Link = "copy"
     ) -> None:
         """Write a file of the user's work tree, atomically."""
-        self.materialise_many([Wanted(digest, target, mode)], link=link)
+        self.materialise_many([Wanted(digest, str(target), mode)], link=link)
 
     def materialise_many(self, files: Iterable[Wanted], *, link: Link = "copy") -> None:
         """Write many files of the user's work tree, each atomically."""
@@ -165,7 +165,7 @@ class Backend:
             for wanted in some:
                 # The permissions of a linked file are those of the blob, which nobody executes.
                 if wanted.mode & _EXECUTABLE or not worktree.write_link(
-                    wanted.target, self.local_path(wanted.digest), link
+                    Path(wanted.target), self.local_path(wanted.digest), link
                 ):
                     self._copy_out([wanted._replace(mode=wanted.mode & ~0o222)])
 
@@ -230,7 +230,7 @@ class Backend:
                     worktree.write_bytes(wanted.target, self.get(wanted.digest), wanted.mode)
                 else:
                     worktree.write_copy(
-                        wanted.target, self._wholes.path(key), wanted.digest, wanted.mode
+                        Path(wanted.target), self._wholes.path(key), wanted.digest, wanted.mode
                     )
 
 

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -16,53 +16,57 @@ from trueup.backends.blobs.local import sources
 from trueup.backends.blobs.local.incoming import Incoming
 from trueup.foundation import digests
 from trueup.foundation.errors import BackendError
+from trueup.foundation.waiting import waits
 
 ASIDE = ".trueup-incoming-"
 """What the name of a half-written file in a work tree begins with."""
 
 _GROUP = 64
+_AHEAD = 4  # groups that wait for the disk
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.EACCES}
 
 
-def write_many(files: Iterable[tuple[Path, bytes, int]]) -> None:
-    """Write small files, some by other threads while the next ones are read.
+def write_many(files: Iterable[tuple[str, bytes, int]]) -> None:
+    """Write small files: here, or by threads while the next ones are read if the disk is slow.
 
     Raises:
         BackendError: One cannot be written.
     """
     rest = iter(files)
-    first = list(islice(rest, _GROUP))
-    if len(first) < _GROUP:
-        return _write_all(first)
+    is_slow = False
+    writing: deque[Future[None]] = deque()
     with ThreadPoolExecutor(2) as pool:
-        writing = deque([pool.submit(_write_all, first)])
         while some := list(islice(rest, _GROUP)):
-            writing.append(pool.submit(_write_all, some))
-            if len(writing) > 4:
-                writing.popleft().result()
+            if is_slow:
+                writing.append(pool.submit(_write_all, some))
+                if len(writing) > _AHEAD:
+                    writing.popleft().result()
+            else:
+                before = waits()
+                _write_all(some)
+                is_slow = waits() - before > len(some) // 2
         for written in writing:
             written.result()
-    return None
 
 
-def _write_all(files: Iterable[tuple[Path, bytes, int]]) -> None:
+def _write_all(files: Iterable[tuple[str, bytes, int]]) -> None:
     for target, raw, mode in files:
         write_bytes(target, raw, mode)
 
 
-def write_bytes(target: Path, raw: bytes, mode: int) -> None:
+def write_bytes(target: str, raw: bytes, mode: int) -> None:
     """Write a small file.
 
     Raises:
         BackendError: It cannot be written.
     """
-    with _named(target):
-        aside, handle = _create(target.parent)
+    try:
+        aside, handle = _create(target.rpartition("/")[0])
         try:
             try:
-                rest = memoryview(raw)
-                while rest:
-                    rest = rest[os.write(handle, rest) :]
+                done = os.write(handle, raw)
+                while done < len(raw):
+                    done += os.write(handle, raw[done:])
                 os.fchmod(handle, mode & 0o777)
             finally:
                 os.close(handle)
@@ -70,6 +74,8 @@ def write_bytes(target: Path, raw: bytes, mode: int) -> None:
         except BaseException:
             Path(aside).unlink(missing_ok=True)
             raise
+    except OSError as error:
+        raise _not_written(target, error) from error
 
 
 def write_copy(target: Path, source: Path, digest: str, mode: int) -> None:
@@ -117,12 +123,12 @@ def write_link(target: Path, source: Path, kind: str) -> bool:
     return True
 
 
-def _create(folder: Path) -> tuple[str, int]:
+def _create(folder: str) -> tuple[str, int]:
     aside = f"{folder}/{ASIDE}{secrets.token_hex(8)}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with suppress(FileNotFoundError):
         return aside, os.open(aside, how, 0o600)
-    folder.mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     return aside, os.open(aside, how, 0o600)
 
 
@@ -131,12 +137,16 @@ def _named(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BackendError(
-            "file-not-written",
-            f"The file {target} could not be written: {error.strerror or error}.",
-            hint=f"ls -ld '{target.parent}'",
-            context={"file": str(target)},
-        ) from error
+        raise _not_written(str(target), error) from error
+
+
+def _not_written(target: str, error: OSError) -> BackendError:
+    return BackendError(
+        "file-not-written",
+        f"The file {target} could not be written: {error.strerror or error}.",
+        hint=f"ls -ld '{target.rpartition('/')[0]}'",
+        context={"file": target},
+    )
 
 
 @contextmanager
