@@ -20,9 +20,13 @@ from trueup.doors.cli import output
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.runs.logs import Follower
 from trueup.lifecycle.runs.records import StepProgress
+from trueup.rendering import words as words_of
 
 _EVERY = 0.15
 _BAR = 24
+_NAME = 18
+_NARROW = 60  # columns; below that names and bars get less room
+_CARET = 3  # columns left free, because a terminal writes ^C where the cursor stands
 _PARTS = 10  # of a step over a list, one line is printed each tenth where there is no terminal
 
 
@@ -57,10 +61,13 @@ class Steps:
 
     def __init__(self, *, logs: bool | None = None) -> None:
         self.ran = self.reused = self.skipped = 0
-        self._live = output.words.is_terminal
+        self._total = 0
+        self._since = time.monotonic()
+        self._live = output.words.is_terminal and not output.words.is_dumb_terminal
         self._stream = not self._live if logs is None else logs
         self._running: dict[str, _Shown] = {}
         self._bars: dict[int, _Bar] = {}
+        self._picture = Group()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._stack = ExitStack()
@@ -87,6 +94,7 @@ class Steps:
     def tell(self, told: StepProgress) -> None:
         """Show what happened."""
         with self._lock:
+            self._total = max(self._total, told.total)
             if told.state == "notice":
                 output.say("[yellow]note:[/] {}.", told.notice)
             elif told.state == "started":
@@ -112,10 +120,12 @@ class Steps:
         name = {"reused": "cached", "retried": "warning"}.get(told.state, told.state)
         state = output.state(name)
         line = Text(f"{state.plain.split()[0]} ", style=state.style)
-        line.append(f"{told.step:<18} ", style="not dim")
-        took = told.state if told.state in ("reused", "skipped") else seconds(told.seconds)
+        line.append(f"{told.step:<{_name()}} ", style="not dim")
+        took = seconds(told.seconds) if told.seconds else words_of.NOTHING
+        took = told.state if told.state in ("reused", "skipped") else took
         line.append(f"{took:<8} ", style="not dim")
-        line.append("; ".join(told.why[:2]), style="dim")
+        if told.state not in ("failed", "interrupted"):  # why it ran does not explain that
+            line.append("; ".join(told.why[:2]), style="dim")
         if self._live:  # one line a step on a terminal; `trueup runs show` has the rest
             output.words.print(line, soft_wrap=False, no_wrap=True, overflow="ellipsis")
         else:
@@ -133,19 +143,37 @@ class Steps:
             output.say("  {}: {} of {}", bar.step, f"{bar.ended:,}", plural(bar.items, "item"))
 
     def _renderable(self) -> RenderableType:
-        with self._lock:
-            lines = [_bar(bar) for bar in self._bars.values()]
-            for shown in self._running.values():
-                if not self._stream:
-                    self._read(shown)
-                took = seconds(time.monotonic() - shown.since)
-                line = Text(no_wrap=True, overflow="ellipsis")
-                line.append("▸ ", style="cyan")
-                line.append(f"{shown.step:<18} ")
-                line.append(f"{took:<8} ")
-                line.append(shown.newest, style="dim")
-                lines.append(line)
+        # Whoever prints holds our lock and waits for that of the display, which is held here:
+        # waiting for ours would stop both for ever.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._picture = self._drawn()
+            finally:
+                self._lock.release()
+        return self._picture
+
+    def _drawn(self) -> Group:
+        lines = [_bar(bar) for bar in self._bars.values()]
+        lines += [self._line_of(shown) for shown in self._running.values()]
+        lines = _fitting(lines)
+        if lines:
+            lines.append(self._whole())
+        for line in lines:
+            line.truncate(output.words.width - _CARET, overflow="ellipsis")
         return Group(*lines)
+
+    def _line_of(self, shown: _Shown) -> Text:
+        if not self._stream:
+            self._read(shown)
+        took = seconds(time.monotonic() - shown.since)
+        line = Text.assemble(("▸ ", "cyan"), f"{shown.step:<{_name()}} {took:<8} ")
+        unfinished = shown.follower.unfinished.strip()  # such as a progress bar
+        return line.append(unfinished or shown.newest, style="dim")
+
+    def _whole(self) -> Text:
+        ended = self.ran + self.reused + self.skipped
+        took = seconds(time.monotonic() - self._since)
+        return Text(f"  {ended:,} of {plural(self._total, 'step')}, {took}", style="dim")
 
     def _read(self, shown: _Shown, *, to_the_end: bool = False) -> None:
         for text in shown.follower.lines(to_the_end=to_the_end):
@@ -164,9 +192,21 @@ class Steps:
 
 
 def _bar(bar: _Bar) -> Text:
-    full = bar.ended * _BAR // bar.items
-    line = Text(f"  {bar.step:<18} ")
+    width = _BAR if output.words.width >= _NARROW else _BAR // 3
+    full = bar.ended * width // bar.items
+    line = Text(f"  {bar.step:<{_name()}} ")
     line.append("━" * full, style="green")
-    line.append("━" * (_BAR - full), style="dim")
-    line.append(f" {bar.ended:,} of {bar.items:,}")
-    return line
+    line.append("─" * (width - full), style="dim")  # thinner: told apart without colour, too
+    return line.append(f" {bar.ended:,} of {bar.items:,}")
+
+
+def _name() -> int:
+    return _NAME if output.words.width >= _NARROW else _NAME // 2
+
+
+def _fitting(lines: list[Text]) -> list[Text]:
+    """As many lines as the terminal is high, and how many others there are."""
+    room = max(output.words.height - 3, 1)
+    if len(lines) <= room:
+        return lines
+    return [*lines[: room - 1], Text(f"  and {len(lines) - room + 1:,} others", style="dim")]
