@@ -41,6 +41,12 @@ def test_what_is_written_is_read_back(name: str, tags: list[str]) -> None:
     assert decode(encode(pet), Pet) == pet
 
 
+def test_bytes_that_are_no_text_are_no_json() -> None:
+    for raw in (b'{"\xffname":"x"}', b'{"name":"\xff"}', b"\xff"):
+        with pytest.raises(msgspec.MsgspecError):
+            decode(raw, Pet)
+
+
 @given(JSON)
 def test_json_means_what_the_standard_library_reads(value: Any) -> None:
     assert json.loads(encode(value)) == value

@@ -242,7 +242,8 @@ def _blobs(settings: Settings) -> Findings:
     damaged = [digest for digest in sample if not _is_sound(partial(blobs.get, digest))]
     if damaged:
         words = f"{len(damaged)} of {len(sample)} do not match their digest: {damaged[0][:15]}"
-        yield _problem("blobs", words, f"restore '{settings.home / 'blobs'}' from a backup")
+        cure = f"trueup data pull --repair, or restore '{settings.home / 'blobs'}' from a backup"
+        yield _problem("blobs", words, cure)
     else:
         part = "all" if len(sample) == len(kept) else f"{len(sample)} of them recomputed:"
         yield _ok("blobs", f"{plural(len(kept), 'blob')}, {part} match their digests")

@@ -40,9 +40,12 @@ def decode(raw: bytes | str, type_: type[_T]) -> _T:
     """The record that `encode` wrote.
 
     Raises:
-        msgspec.ValidationError: The JSON does not have the shape of `type_`.
+        msgspec.MsgspecError: These bytes are no JSON, or it does not have the shape of `type_`.
     """
-    return msgspec.json.decode(raw, type=type_)
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except UnicodeDecodeError as error:  # in the name of a field; elsewhere msgspec says it itself
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def builtins(value: Any) -> Any:

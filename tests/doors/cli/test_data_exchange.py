@@ -84,6 +84,35 @@ def test_a_wrong_byte_in_a_remote_is_named(shared: Path, trueup: Trueup) -> None
     assert trueup("data", "verify", "--remote", "team", "--json").code == 8
 
 
+def test_one_command_mends_a_remote(shared: Path, trueup: Trueup) -> None:
+    trueup("data", "push")
+    for damaged in [*shared.glob("packs/*"), *shared.glob("indexes/*"), *shared.glob("refs/*/*")]:
+        raw = bytearray(damaged.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        damaged.write_bytes(raw)
+    ran = trueup("data", "verify", "--remote", "team")
+    assert "trueup data push --repair --remote team" in ran.err
+    ran = trueup("data", "push", "--repair")
+    assert (ran.code, "refs/rows/main  was damaged" in ran.out) == (0, True)
+    assert trueup("data", "verify", "--remote", "team").code == 0
+    assert "nothing is damaged there" in trueup("data", "push", "--repair").out
+
+
+def test_one_command_mends_what_is_here(shared: Path, project: Path, trueup: Trueup) -> None:
+    trueup("data", "push")
+    files = [p for p in (project / ".trueup/blobs").rglob("*") if p.is_file()]
+    for damaged in (p for p in files if not p.name.startswith("index.db")):
+        raw = bytearray(damaged.read_bytes())
+        raw[len(raw) // 3] ^= 1
+        damaged.chmod(0o600)
+        damaged.write_bytes(raw)
+    ran = trueup("data", "verify")
+    assert (ran.code, "trueup data pull --repair" in ran.err) == (8, True)
+    ran = trueup("data", "pull", "--repair")
+    assert (ran.code, "mended" in ran.out) == (0, True)
+    assert trueup("data", "verify").code == 0
+
+
 def test_a_remote_is_collected_in_two_steps(shared: Path, trueup: Trueup) -> None:
     trueup("data", "push")
     ran = trueup("data", "gc", "--remote", "team")

@@ -19,7 +19,7 @@ from trueup.foundation.text import plural, seconds, size
 
 if TYPE_CHECKING:  # loaded by the verbs: `trueup data status` needs none of it
     from trueup.lifecycle.data.exchange import Pulled
-    from trueup.state.remotes.records import Collected, Transferred
+    from trueup.state.remotes.records import Collected, Repaired, Transferred
 
 _MOST_SHOWN = 50
 _LEAST_SECONDS = 0.05  # a rate over less than that says nothing
@@ -65,6 +65,7 @@ class _Moving:
 @click.argument("names", nargs=-1, metavar="[DATASET]...")
 @remote_option
 @click.option("--whole", is_flag=True, help="Send again what got lost there, too.")
+@click.option("--repair", is_flag=True, help="Read all that is there, and mend what is damaged.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
 @output.as_option
 @output.json_option
@@ -72,6 +73,7 @@ def push(
     names: tuple[str, ...],
     remote: str,
     whole: bool,
+    repair: bool,
     dry_run: bool,
     speaker: str,
     as_json: bool,
@@ -94,12 +96,15 @@ def push(
             [reference.name for reference in wanted],
             remote,
             whole=whole,
+            repair=repair,
             dry_run=dry_run,
             progress=moving.tell,
         )
     if as_json:
         output.emit_json(done)
         return
+    if done.repaired is not None:
+        _show_repaired(done.repaired)
     if not done.branches and not done.moved.blobs:
         output.show(f"{done.remote} has everything already")
     elif dry_run:
@@ -111,15 +116,21 @@ def push(
     else:
         output.table(("branch", "is at"), list(done.branches.items()))
         output.show(f"{_told(done.moved, moving.elapsed)} to {done.remote}")
-    output.next_step("trueup data push" if dry_run and done.branches else "trueup data remotes")
+    if repair:
+        output.next_step(f"trueup data verify --remote {done.remote}")
+    else:
+        output.next_step("trueup data push" if dry_run and done.branches else "trueup data remotes")
 
 
 @click.command(cls=Command, example="trueup data pull images@3")
 @click.argument("references", nargs=-1, metavar="[DATASET[@VERSION]]...")
 @remote_option
+@click.option("--repair", is_flag=True, help="Read all that is here; fetch what is damaged, too.")
 @output.as_option
 @output.json_option
-def pull(references: tuple[str, ...], remote: str, speaker: str, as_json: bool) -> None:
+def pull(
+    references: tuple[str, ...], remote: str, repair: bool, speaker: str, as_json: bool
+) -> None:
     """Learn all versions of datasets from a remote, and fetch the newest ones or those named.
 
     Versions have numbers of their own in each project; a version that another project numbers
@@ -128,11 +139,13 @@ def pull(references: tuple[str, ...], remote: str, speaker: str, as_json: bool) 
     wanted = [of_kind(reference, "data") for reference in references]
     with output.here() as workspace, _Moving("fetched") as moving:
         actor = workspace.speaking_as(speaker)
-        done = workspace.exchange.pull(actor, wanted, remote, progress=moving.tell)
+        done = workspace.exchange.pull(actor, wanted, remote, repair=repair, progress=moving.tell)
     if as_json:
         output.emit_json(done)
         return
     _show(done)
+    if repair:
+        output.show(f"{plural(len(done.repaired), 'damaged or missing blob')} mended")
     output.show(f"{_told(done.moved, moving.elapsed)} from {done.remote}")
     apart = [each for received in done.received for each in received.apart]
     if apart:
@@ -180,7 +193,7 @@ def verify_remote(remote: str, *, as_json: bool) -> None:
             "remote-damaged",
             f"{plural(len(found), 'object')} of the remote {remote} cannot be trusted; the first "
             f"is {found[0].object}: {found[0].problem}.",
-            hint="trueup explain remote-damaged",
+            hint=f"trueup data push --repair --remote {remote}   (where the data is)",
             context={"wrong": [builtins(each) for each in found[:1000]]},
         )
     if as_json:
@@ -226,6 +239,19 @@ def _show(done: Pulled) -> None:
                 apart.here,
                 apart.there,
             )
+
+
+def _show_repaired(done: Repaired) -> None:
+    for path in done.objects[:_MOST_SHOWN]:
+        output.show(f"{path}  was damaged or missing, and is named no more")
+    if len(done.objects) > _MOST_SHOWN:
+        output.show(f"and {plural(len(done.objects) - _MOST_SHOWN, 'more object')}")
+    if done.saved:
+        output.show(f"{plural(done.saved, 'whole blob')} in damaged packs saved")
+    for path in done.left:
+        output.say("{} is damaged; only a project that has this branch can mend it.", path)
+    if not done.objects and not done.left:
+        output.show("nothing is damaged there")
 
 
 def _show_collected(done: Collected, *, dry_run: bool) -> None:

@@ -148,12 +148,13 @@ def verify(name: str, remote: str, as_json: bool) -> None:
                 ],
             )
         first = done.broken[0]
+        what = f"'{first.path}'" if first.path else "the description"
         raise BackendError(
             "data-damaged",
             f"{plural(len(done.broken), 'file')} of data cannot be given back; the first is "
-            f"'{first.path or 'the list of files'}' of data:{first.dataset}@{first.versions[-1]}, "
-            f"{first.problem}.",
-            hint="trueup data add PATH --read-all   (if the files still lie there)",
+            f"{what} of data:{first.dataset}@{first.versions[-1]}, {first.problem}.",
+            hint="trueup data pull --repair   (or, if the files still lie there: "
+            "trueup data add PATH --read-all)",
             context={"broken": [builtins(each) for each in done.broken[:1000]]},
         )
     if as_json:

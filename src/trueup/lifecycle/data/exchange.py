@@ -7,7 +7,7 @@ that no such branch holds are walked. Read `sharing.py` for what a remote says o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,10 @@ from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
 from trueup.foundation.records import Record, encode
 from trueup.foundation.references import Reference
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.data import locking, remotes, sharing, table, walking
+from trueup.lifecycle.data import locking, refetching, remotes, sharing, table, walking
 from trueup.lifecycle.data.errands import (
     Errand,
+    Local,
     chosen,
     errands_of,
     head_there,
@@ -37,7 +38,7 @@ from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.service import find
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.collection import GRACE
-from trueup.state.remotes.records import Collected, Progress, Transferred, nothing
+from trueup.state.remotes.records import Collected, Progress, Repaired, Transferred, nothing
 from trueup.state.remotes.remote import Remote
 from trueup.state.unit import State
 
@@ -54,12 +55,14 @@ class Pushed(Record):
         branches: The branches that moved there, such as `data:flights@main`, and their versions.
         moved: What was sent; in a dry run, at most what would be.
         done: Whether anything was written, rather than only looked at.
+        repaired: What was damaged there and is so no more, if that was asked for.
     """
 
     remote: str
     branches: dict[str, str]
     moved: Transferred
     done: bool = True
+    repaired: Repaired | None = None
 
 
 class Pulled(Record):
@@ -70,12 +73,14 @@ class Pulled(Record):
         received: Versions that are new here, branches that moved, and branches that went apart.
         fetched: The versions whose bytes are here now.
         moved: What was fetched.
+        repaired: What was damaged or missing here and was fetched again, if that was asked for.
     """
 
     remote: str
     received: tuple[Received, ...]
     fetched: tuple[str, ...]
     moved: Transferred
+    repaired: tuple[str, ...] = ()
 
 
 class Place(Record):
@@ -109,6 +114,7 @@ class Exchange:
         remote: str = "",
         *,
         whole: bool = False,
+        repair: bool = False,
         dry_run: bool = False,
         progress: Progress = nothing,
     ) -> Pushed:
@@ -119,6 +125,7 @@ class Exchange:
             names: Datasets; all of them without.
             remote: Name of a remote; the default one without.
             whole: Look for everything that the remote should have, and send what it lacks.
+            repair: Read everything there first, and take out what is damaged.
             dry_run: Say what would be sent, at most.
             progress: Told how many more blobs and bytes were sent.
 
@@ -135,13 +142,14 @@ class Exchange:
                     name, there, self._state.blobs, errands_of(there, here, is_whole=whole)
                 )
             moves: dict[str, str] = {}
+            repaired = there.repair(_known_here(here), progress) if repair else None
             for _ in range(_ROUNDS):
-                errands = errands_of(there, here, is_whole=whole)
+                errands = errands_of(there, here, is_whole=whole or repair)
                 moves |= moves_of(errands)
                 moved = self._send(actor, there, errands, progress)
                 if moved is not None:
                     self._note(actor, name, errands, moves)
-                    return Pushed(remote=name, branches=moves, moved=moved)
+                    return Pushed(remote=name, branches=moves, moved=moved, repaired=repaired)
             raise ConflictError(
                 "remote-busy",
                 f"The remote {there.shown} kept changing while this was pushed.",
@@ -154,6 +162,7 @@ class Exchange:
         wanted: Iterable[Reference] = (),
         remote: str = "",
         *,
+        repair: bool = False,
         progress: Progress = nothing,
     ) -> Pulled:
         """Learn all versions and branches of datasets, and fetch the bytes of some.
@@ -163,6 +172,7 @@ class Exchange:
             wanted: Datasets, of which the newest versions are fetched, or versions; all datasets
                 without.
             remote: Name of a remote; the default one without.
+            repair: Read everything here first, and fetch what is damaged or missing.
             progress: Told how many more blobs and bytes were fetched.
 
         Raises:
@@ -175,6 +185,10 @@ class Exchange:
             there.refresh()
             refs = listed(there)
             asked = list(wanted) or [Reference(kind="data", name=dataset) for dataset in refs]
+            repaired: tuple[str, ...] = ()
+            mended = Transferred()
+            if repair:
+                repaired, mended = self._mend(actor, there, asked, progress)
             received = {
                 dataset: self._receive(actor, there, dataset, refs)
                 for dataset in dict.fromkeys(reference.name for reference in asked)
@@ -198,7 +212,8 @@ class Exchange:
             remote=name,
             received=tuple(each for each in received.values() if each.is_news),
             fetched=tuple(dict.fromkeys(version.ref for version in versions)),
-            moved=moved,
+            moved=moved.plus(mended),
+            repaired=repaired,
         )
 
     def remotes(self, actor: Actor) -> list[Place]:
@@ -266,6 +281,16 @@ class Exchange:
                 counts = {"marked": done.marked, "removed": done.removed, "freed": done.freed}
                 unit.emit("data.remote-collected", f"data:{name}", data=counts)
         return done
+
+    def _mend(
+        self, actor: Actor, there: Remote, asked: Iterable[Reference], progress: Progress
+    ) -> tuple[tuple[str, ...], Transferred]:
+        """Fetch again what is damaged or missing below the versions whose bytes are here."""
+        with self._state.read(actor) as connection:
+            names = {reference.name for reference in asked}
+            kept = [each for name in names for each in table.kept(connection, name)]
+        with locking.keeping(self._root):
+            return refetching.refetch(self._state.blobs, there, kept, progress)
 
     @contextmanager
     def _opened(self, remote: str) -> Iterator[tuple[str, Remote]]:
@@ -339,6 +364,12 @@ class Exchange:
             with self._state.blobs.batch() as batch:  # so that another remote can have them
                 records = sharing.read_records(there, heads.values(), known, batch.put)
             return receive(self._state, actor, self._root, dataset, heads, records)
+
+
+def _known_here(here: list[Local]) -> Callable[[str], bool]:
+    """Whether a damaged record may go: a branch that is here, or the result of a step."""
+    branches = {f"{sharing.KIND}/{local.name}/{each}" for local in here for each in local.branches}
+    return lambda path: path in branches or not path.startswith(f"{sharing.KIND}/")
 
 
 def _meant(

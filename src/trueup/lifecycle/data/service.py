@@ -381,13 +381,10 @@ class Datasets:
         """
         with self._state.read(actor) as connection:
             names = [name] if name else table.names(connection)
-            versions = [
-                version
-                for each in names
-                for version in table.versions(connection, each) or [find(connection, each)]
-                if version.version not in table.elsewhere(connection, each)
-            ]
-        return verifying.verify(self._state.blobs, versions, progress)
+            if name:
+                find(connection, name)
+            kept = [each for known in names for each in table.kept(connection, known)]
+        return verifying.verify(self._state.blobs, kept, progress)
 
     def collect(
         self,

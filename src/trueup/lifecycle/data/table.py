@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -49,6 +50,13 @@ dataset_records = sa.Table(
 _t = dataset_versions.c
 _r = dataset_records.c
 _b = dataset_branches.c
+
+
+class Kept(NamedTuple):
+    """A version whose bytes are here, and what remotes call it, if one knows it."""
+
+    version: DatasetVersion
+    record: str
 
 
 def insert(connection: sa.Connection, new: DatasetVersion) -> None:
@@ -150,6 +158,16 @@ def elsewhere(connection: sa.Connection, dataset: str) -> set[int]:
     """The versions of which only the name was pulled."""
     query = sa.select(_r.version).where(_r.dataset == dataset, ~_r.is_held)
     return set(connection.scalars(query))
+
+
+def kept(connection: sa.Connection, dataset: str) -> list[Kept]:
+    """The versions of a dataset whose bytes are here, oldest first, with their records."""
+    away, known = elsewhere(connection, dataset), records(connection, dataset)
+    return [
+        Kept(each, known.get(each.version, ""))
+        for each in reversed(versions(connection, dataset))
+        if each.version not in away
+    ]
 
 
 def roots(connection: sa.Connection) -> list[str]:

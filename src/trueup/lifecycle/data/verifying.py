@@ -15,6 +15,7 @@ from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.keeping import Progress, nothing
 from trueup.lifecycle.data.reading import SMALL
 from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.table import Kept
 from trueup.ports.blobs import Blobs
 
 _AT_ONCE: Final = 1_000
@@ -28,7 +29,7 @@ class Broken(Record, kw_only=True):
     Attributes:
         dataset: The dataset.
         versions: The versions that need it.
-        path: The file; empty for a part of the list of files.
+        path: The file; empty for what a version says of itself, such as its list of files.
         digest: Its address.
         problem: `missing` or `damaged`.
     """
@@ -56,10 +57,11 @@ class Verified(Record, kw_only=True):
     broken: tuple[Broken, ...]
 
 
-def verify(blobs: Blobs, versions: list[DatasetVersion], progress: Progress = nothing) -> Verified:
+def verify(blobs: Blobs, kept: list[Kept], progress: Progress = nothing) -> Verified:
     """Recompute every digest below some versions, each once."""
+    versions = [version for version, _ in kept]
     problems: dict[str, str] = {}
-    needed: set[bytes] = set()
+    needed = {digests.key(record) for _, record in kept if record}
     parts: dict[str, bool] = {}  # roots and shards, and whether they can be read
     for version in versions:
         if version.digest not in parts:
@@ -73,7 +75,7 @@ def verify(blobs: Blobs, versions: list[DatasetVersion], progress: Progress = no
             size += read
             done = min(done + _AT_ONCE, len(needed))
             progress(done, size)
-    broken = tuple(_named(blobs, versions, problems, parts)) if problems else ()
+    broken = tuple(_named(blobs, kept, problems, parts)) if problems else ()
     return Verified(
         versions=len(versions), blobs=len(needed) + len(parts), size=size, broken=broken
     )
@@ -142,7 +144,7 @@ def _problem(error: TrueupError) -> str:
 
 
 def _named(
-    blobs: Blobs, versions: list[DatasetVersion], problems: dict[str, str], parts: dict[str, bool]
+    blobs: Blobs, kept: list[Kept], problems: dict[str, str], parts: dict[str, bool]
 ) -> Iterator[Broken]:
     """Which file of which versions each broken blob is."""
     found: dict[tuple[str, str, str], list[int]] = {}
@@ -150,7 +152,9 @@ def _named(
     def note(version: DatasetVersion, path: str, digest: str) -> None:
         found.setdefault((version.name, path, digest), []).append(version.version)
 
-    for version in versions:
+    for version, record in kept:
+        if record in problems:
+            note(version, "", record)
         if not parts[version.digest]:
             note(version, "", version.digest)
             continue

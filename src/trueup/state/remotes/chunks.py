@@ -116,6 +116,11 @@ def write_recipe(recipe: Recipe) -> bytes:
     return header + b"".join(_CHUNK.pack(*chunk) for chunk in recipe.chunks)
 
 
+def is_recipe(raw: bytes) -> bool:
+    """Whether a blob is one."""
+    return raw.startswith(_MAGIC)
+
+
 def read_recipe(raw: bytes) -> Recipe:
     """The recipe that `write_recipe` wrote.
 

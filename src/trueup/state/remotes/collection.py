@@ -76,7 +76,7 @@ def collect(
         ConflictError: Somebody else collects.
         NotFoundError: Something needed is not there: nothing was removed.
     """
-    with _alone(link, dry_run=dry_run), _Marks() as marks:
+    with alone(link, dry_run=dry_run), _Marks() as marks:
         now = clock.now()
         listed = {s.path.partition("/")[2]: s for s in link.objects.listed("packs")}
         young = {name for name, stored in listed.items() if now - stored.changed_at < grace}
@@ -212,7 +212,7 @@ def _reindex(link: Link, judged: _Judged, marks: _Marks, moved: list[Pack]) -> s
     again: dict[str, Pack] = {pack.name: pack for pack in moved}
     recipes: dict[bytes, bytes] = {}
     kept = {pack.name: pack for pack in judged.kept}
-    for name, index in _all_indexes(link):
+    for name, index in all_indexes(link):
         is_sound = name not in marked and all(
             pack.name in sound and all(e.key in sound[pack.name] for e in pack.entries)
             for pack in index.packs
@@ -224,21 +224,27 @@ def _reindex(link: Link, judged: _Judged, marks: _Marks, moved: list[Pack]) -> s
             if pack.name in kept:
                 again[pack.name] = kept[pack.name]
         recipes.update({file: recipe for file, recipe in index.recipes if marks.has(file)})
-    for part in _parts(list(again.values()), list(recipes.items())):
-        # A name of its own: an index that says the same may be about to be removed.
-        name, raw = indexes.write(part, salt=int.from_bytes(os.urandom(8)))
-        link.objects.put(f"indexes/{name}", raw)
+    for part in parts(list(again.values()), list(recipes.items())):
+        put_index(link, part)
     return superseded - marked
 
 
-def _all_indexes(link: Link) -> Iterator[tuple[str, Index]]:
+def put_index(link: Link, index: Index) -> None:
+    """Write an index under a name of its own: one that says the same may be about to be removed."""
+    name, raw = indexes.write(index, salt=int.from_bytes(os.urandom(8)))
+    link.objects.put(f"indexes/{name}", raw)
+
+
+def all_indexes(link: Link) -> Iterator[tuple[str, Index]]:
+    """Every index that is known, read anew, and its name."""
     paths = [f"indexes/{name}" for name in sorted(link.cache.indexes())]
     for path, raw in link.objects.get_all(paths, absent=True):
         name = path.partition("/")[2]
         yield name, indexes.read(name, raw, link.shown)
 
 
-def _parts(packs: list[Pack], recipes: list[tuple[bytes, bytes]]) -> Iterator[Index]:
+def parts(packs: list[Pack], recipes: list[tuple[bytes, bytes]]) -> Iterator[Index]:
+    """Indexes of so many packs; none is too large to read in one go."""
     part: list[Pack] = []
     size = 0
     for pack in packs:
@@ -272,7 +278,12 @@ def _settle_tombstones(link: Link, old: dict[str, Tombstone], revived: set[str])
 
 
 @contextmanager
-def _alone(link: Link, *, dry_run: bool) -> Iterator[None]:
+def alone(link: Link, *, dry_run: bool = False) -> Iterator[None]:
+    """Keep others from collecting or repairing meanwhile.
+
+    Raises:
+        ConflictError: Somebody does.
+    """
     if dry_run:
         yield
         return

@@ -9,13 +9,14 @@ tombstones/<id>       packs and indexes that will be removed (collection.py)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from trueup.foundation import clock
+from trueup.foundation import clock, digests
 from trueup.foundation.errors import BackendError, NotFoundError, UsageError
 from trueup.foundation.records import decode, encode
 from trueup.ports.loading import load, names
@@ -101,11 +102,15 @@ class Link:
     def doubt(self) -> None:
         """Look which packs are there in truth; those that are not are counted on no more."""
         listed = {stored.path: stored.size for stored in self.objects.listed("packs")}
-        self.lost = {
+        self.distrust(
             pack.name
             for pack in self.cache.packs(entries=False)
             if listed.get(f"packs/{pack.name}") != pack.size
-        }
+        )
+
+    def distrust(self, packs: Iterable[str]) -> None:
+        """Count on these packs no more, whatever an index says."""
+        self.lost = set(packs)
         self.cache.bury(*self.buried())
 
     def look(self) -> None:
@@ -125,6 +130,21 @@ class Link:
         """Close what is remembered."""
         self.cache.close()
 
+    def renew_layout(self) -> bool:
+        """Write the first object again if it is damaged; whether it was.
+
+        Raises:
+            NotFoundError: Nothing was ever pushed there.
+        """
+        try:
+            self._read_layout(begin=False)
+        except BackendError as error:
+            if error.code != "remote-damaged":
+                raise
+            self.objects.put(_FILE, _new_layout())
+            return True
+        return False
+
     def _read_layout(self, *, begin: bool) -> None:
         try:
             raw = self.objects.get(_FILE)
@@ -137,8 +157,7 @@ class Link:
                     f"Nothing was ever pushed to the remote {self.shown}.",
                     hint="trueup data push",
                 ) from error
-            made = Layout(layout=LAYOUT, cutting=STANDARD.name, made_at=clock.now())
-            raw = encode(made)
+            raw = _new_layout()
             if self.objects.swap(_FILE, raw, "") is None:
                 raw = self.objects.get(_FILE)  # somebody else began it at the same moment
         try:
@@ -151,6 +170,8 @@ class Link:
                 f"The remote {self.shown} has layout {layout.layout}; this Trueup reads {LAYOUT}.",
                 hint="pip install --upgrade trueup",
             )
+        if layout.check != _check_of(layout):
+            raise indexes.damaged(self.shown, _FILE, "its bytes do not match its digest")
         self.cutting = read_cutting(layout.cutting)
 
     def _read_tombstones(self) -> dict[str, Tombstone]:
@@ -168,3 +189,12 @@ class Link:
             except msgspec.MsgspecError as error:
                 raise indexes.damaged(self.shown, stored.path, "it is no tombstone") from error
         return found
+
+
+def _new_layout() -> bytes:
+    made = Layout(layout=LAYOUT, cutting=STANDARD.name, made_at=clock.now())
+    return encode(msgspec.structs.replace(made, check=_check_of(made)))
+
+
+def _check_of(layout: Layout) -> str:
+    return digests.of_bytes(encode(msgspec.structs.replace(layout, check="")))

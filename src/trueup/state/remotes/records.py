@@ -22,11 +22,13 @@ class Layout(Record):
         layout: Version of the arrangement of objects.
         cutting: How large files are cut into chunks, so that everybody cuts alike.
         made_at: When the remote was begun.
+        check: Digest of everything else in it.
     """
 
     layout: int
     cutting: str
     made_at: datetime
+    check: str = ""
 
 
 class Transferred(Record):
@@ -83,6 +85,22 @@ class Fault(Record):
     object: str
     problem: str
     digests: tuple[str, ...] = ()
+
+
+class Repaired(Record):
+    """What was damaged in a remote and is so no more.
+
+    Attributes:
+        objects: Objects that were damaged or missing; nothing names them any more.
+        left: Damaged records that only somebody else can write again.
+        saved: Blobs that were whole in damaged packs, and lie in new ones now.
+        indexes: Indexes that were written anew, because they named what is lost.
+    """
+
+    objects: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    saved: int = 0
+    indexes: int = 0
 
 
 class Collected(Record):

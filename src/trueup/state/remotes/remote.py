@@ -21,11 +21,19 @@ from trueup.state.remotes import (
     envelopes,
     fetching,
     receiving,
+    repair,
     sending,
     verification,
 )
 from trueup.state.remotes.link import Link
-from trueup.state.remotes.records import Collected, Fault, Progress, Transferred, nothing
+from trueup.state.remotes.records import (
+    Collected,
+    Fault,
+    Progress,
+    Repaired,
+    Transferred,
+    nothing,
+)
 
 
 class Held(NamedTuple):
@@ -196,6 +204,20 @@ class Remote:
     def verify(self, progress: Progress = nothing) -> Iterator[Fault]:
         """Read everything in the remote and name what is not as it was written."""
         return verification.verify(self._link, progress)
+
+    def repair(self, may_drop: Callable[[str], bool], progress: Progress = nothing) -> Repaired:
+        """Take out what is damaged; a push then sends again what was lost, as far as it has it.
+
+        Args:
+            may_drop: Whether a damaged record may be removed, by `kind/name`: one that is known
+                here, or that nobody misses.
+            progress: Told how many objects and bytes were read.
+
+        Raises:
+            NotFoundError: Nothing was ever pushed there.
+            ConflictError: Somebody collects or repairs it.
+        """
+        return repair.repair(self._link, may_drop, progress)
 
     def collect(
         self,

@@ -28,7 +28,7 @@ def verify(link: Link, progress: Progress) -> Iterator[Fault]:
             found.append(indexes.read(path.partition("/")[2], raw, link.shown))
         except TrueupError as error:
             yield Fault(object=path, problem=error.message)
-    packed = _merged(found)
+    packed = merged(found)
     lost: set[bytes] = set()
     for name, pack in packed.items():
         if f"packs/{name}" not in listed:
@@ -62,7 +62,8 @@ def _layout_faults(link: Link) -> Iterator[Fault]:
         yield Fault(object=str(error.context.get("object", "")), problem=error.message)
 
 
-def _merged(found: Iterable[Index]) -> dict[str, Pack]:
+def merged(found: Iterable[Index]) -> dict[str, Pack]:
+    """Every pack that an index names, by its name, with all entries that any has for it."""
     packed: dict[str, Pack] = {}
     for index in found:
         for pack in index.packs:
@@ -76,7 +77,7 @@ def _pack_faults(path: str, raw: bytes, pack: Pack | None) -> Iterator[Fault]:
     name = path.partition("/")[2]
     if digests.key_of(raw).hex() == name:
         return
-    entries = pack.entries if pack is not None else _footer(raw, name)
+    entries = pack.entries if pack is not None else footer(raw, name)
     damaged = [entry for entry in entries if not _is_whole(raw, entry)]
     problem = (
         f"{len(damaged)} of {len(entries)} blobs in it are damaged"
@@ -86,7 +87,8 @@ def _pack_faults(path: str, raw: bytes, pack: Pack | None) -> Iterator[Fault]:
     yield _fault(path, problem, [entry.key for entry in damaged])
 
 
-def _footer(raw: bytes, name: str) -> list[packs.Entry]:
+def footer(raw: bytes, name: str) -> list[packs.Entry]:
+    """What a pack itself says that it holds; nothing where that is damaged."""
     try:
         return packs.read_entries(lambda start, end: raw[start:end], len(raw), name)
     except BackendError:
