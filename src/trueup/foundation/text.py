@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# One sign for one sign, so that columns and styles stay where they are; lines and tabs stay.
+_SIGNS = {number: 0x2400 + number for number in range(32) if chr(number) not in "\n\t"}
+_SIGNS |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to `word`, if one is close enough.
@@ -46,6 +50,18 @@ def sentence(words: str) -> str:
         ('there is none.', "Did you mean 'x'?")
     """
     return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
+def visible(words: str) -> str:
+    """Words in which everything that a terminal would obey is a sign that is only seen.
+
+    Names of files come from anywhere: one may clear the screen or rename the window.
+
+    Example:
+        >>> visible("\\x1b[31mred")
+        '␛[31mred'
+    """
+    return words.translate(_SIGNS)
 
 
 def size(count: int) -> str:

@@ -204,6 +204,29 @@ def test_an_interrupt_leaves_nothing_half_written(call: Call) -> None:
     assert len(list(Path("data/images").iterdir())) == 401
 
 
+def test_a_name_that_a_terminal_would_obey_is_only_seen(call: Call) -> None:
+    call("add", "data/images")
+    name = "\x1b]0;mine\x07\x1b[2Ja\nb"
+    Path("data/images", name).write_bytes(b"2")
+    assert "␛]0;mine␇␛[2Ja␊b" in call("status", "images")[1]
+    call("add", "data/images")
+    assert "␛[2Ja␊b" in call("show", "images")[1]
+    Path("data/images", name).write_bytes(b"3")
+    code, out, err = call("checkout", "images")
+    assert (code, "\x1b" in out + err, "␛[2Ja" in err) == (4, False, True)
+    assert name in decoded(call("status", "images", "--json"))[0]["changed"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("", 2), ("z" * 5000, 2), ("z/" * 2500, 2), ("loop", 2), ("loop/a", 2)]
+)
+def test_a_path_that_leads_nowhere_is_refused(call: Call, path: str, code: int) -> None:
+    Path("loop").symlink_to("loop")
+    ran = call("add", path)
+    assert (ran[0], ran[1]) == (code, "")
+    assert "explain internal" not in ran[2]
+
+
 @pytest.mark.slow
 def test_a_full_disk_is_an_error_and_nothing_is_half_kept(call: Call) -> None:
     Path("data/images/big").write_bytes(b"x" * 3_000_000)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
+from trueup.foundation.errors import BackendError, ConflictError, DeniedError, NotFoundError
 from trueup.lifecycle.data import live, locking, manifest, table
 from trueup.lifecycle.data.collecting import UNUSED, YOUNG, Collected
 from trueup.lifecycle.data.records import Entry
@@ -113,6 +113,13 @@ def test_a_collector_waits_for_those_who_keep(desk: Desk, state: State) -> None:
     assert state.blobs.has(lost)
     with locking.collecting(desk.root, wait=0.0):
         pass
+
+
+def test_a_lock_that_cannot_be_opened_is_named(desk: Desk) -> None:
+    (desk.root / ".trueup/keeping.lock").mkdir(parents=True)
+    with pytest.raises(BackendError) as caught, locking.keeping(desk.root):
+        raise AssertionError
+    assert (caught.value.code, "keeping.lock" in caught.value.hint) == ("folder-not-writable", True)
 
 
 def test_those_who_may_not_write_throw_nothing_away(desk: Desk, viewer: Actor) -> None:

@@ -191,6 +191,8 @@ def checkout(reference: str, force: bool, link: Link, dry_run: bool, as_json: bo
 
 def _inside(workspace: Workspace, path: str) -> str:
     """A path as the user wrote it, relative to the project."""
+    if not path:  # an unset variable of a shell, hardly ever the whole folder
+        raise UsageError("command-line", "An empty path names no file.", hint="trueup data add .")
     return os.path.relpath(Path.cwd() / path, workspace.root)
 
 
@@ -225,7 +227,7 @@ def _show(found: Status) -> None:
         ("removed", found.removed),
     ):
         for path in paths[:_MOST_SHOWN]:
-            output.show(f"  {word:<8} {path}")
+            output.show(f"  {word:<8} {output.cell(path).plain}")
         if len(paths) > _MOST_SHOWN:
             output.show(f"  {word:<8} and {plural(len(paths) - _MOST_SHOWN, 'more file')}")
 

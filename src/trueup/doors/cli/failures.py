@@ -12,6 +12,7 @@ import click
 
 from trueup.foundation.errors import InternalError, TrueupError, UsageError
 from trueup.foundation.records import encode
+from trueup.foundation.text import visible
 
 
 def show(error: TrueupError, *, as_json: bool) -> None:
@@ -19,11 +20,11 @@ def show(error: TrueupError, *, as_json: bool) -> None:
     if as_json:
         click.echo(encode(error.as_problem()).decode())
         return
-    lines = [f"{_paint('error:', fg='red', bold=True)} {error.message}"]
+    lines = [f"{_paint('error:', fg='red', bold=True)} {visible(error.message)}"]
     lines += [_frame(frame) for frame in error.context.get("frames", [])]
     lines += [_paint(f"       | {line}", dim=True) for line in error.context.get("log", [])]
     if error.hint:
-        lines += ["", f"{_paint(' hint:', fg='cyan', bold=True)} {error.hint}"]
+        lines += ["", f"{_paint(' hint:', fg='cyan', bold=True)} {visible(error.hint)}"]
     lines.append(_paint(f" more: trueup explain {error.code}", dim=True))
     click.echo("\n".join(lines), err=True, color=_in_colour())
 

@@ -20,6 +20,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from trueup.foundation.text import visible
 from trueup.rendering import words as words_of
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def write_file(path: str, text: str) -> None:
 
 def show(renderable: Any) -> None:
     """Print data: tables, trees, text."""
-    _data().print(renderable)
+    _data().print(_visible(renderable))
 
 
 def width() -> int:
@@ -91,6 +92,16 @@ def width() -> int:
 def _data() -> Console:
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return Console(highlight=False, width=_PIPED_WIDTH if piped else None)
+
+
+def _visible(renderable: Any) -> Any:
+    """Words without anything that a terminal obeys; tables are made of such words already."""
+    if isinstance(renderable, str):
+        return visible(renderable)
+    if isinstance(renderable, Text) and renderable.plain != (plain := visible(renderable.plain)):
+        renderable = renderable.copy()
+        renderable.plain = plain
+    return renderable
 
 
 def heading(title: str, note: str = "") -> None:
@@ -155,7 +166,7 @@ def cell(value: object) -> Text:
         return value
     if value is None or value == "":
         return Text(words_of.NOTHING, style="dim")
-    return Text(_as_words(value))
+    return Text(visible(_as_words(value)).replace("\n", "␊"))
 
 
 def _as_words(value: object) -> str:
@@ -173,7 +184,9 @@ def _as_words(value: object) -> str:
 
 def say(template: str, *values: object) -> None:
     """A sentence for people, on stderr; `values` fill its `{}` and are never read as markup."""
-    text = template.format(*(escape(str(value)) for value in values)) if values else template
+    text = template
+    if values:
+        text = template.format(*(escape(visible(str(value))) for value in values))
     words.print(Text.from_markup(text))
 
 

@@ -288,7 +288,7 @@ class Exchange:
         """Fetch again what is damaged or missing below the versions whose bytes are here."""
         with self._state.read(actor) as connection:
             names = {reference.name for reference in asked}
-            kept = [each for name in names for each in table.kept(connection, name)]
+            kept = [each for name in names for each in table.held(connection, name)]
         with locking.keeping(self._root):
             return refetching.refetch(self._state.blobs, there, kept, progress)
 

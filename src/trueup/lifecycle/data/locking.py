@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from trueup.foundation.configuration import HOME, make_private
-from trueup.foundation.errors import ConflictError
+from trueup.foundation.errors import BackendError, ConflictError
 
 _WAIT_SECONDS: Final = 10.0
 _EVERY_SECONDS: Final = 0.02
@@ -43,7 +43,14 @@ def collecting(root: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
 @contextmanager
 def _held(root: Path, how: int, until: float | None = None) -> Iterator[None]:
     file = make_private(root.resolve() / HOME) / "keeping.lock"
-    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BackendError(
+            "folder-not-writable",
+            f"The lock {file} cannot be opened: {error.strerror}.",
+            hint=f"chmod u+rw '{file}'",
+        ) from error
     try:
         while until is not None:
             try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from trueup.lifecycle.data import verifying
-from trueup.lifecycle.data.table import Kept
+from trueup.lifecycle.data.table import Held
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.records import Progress, Transferred
 from trueup.state.remotes.remote import Remote
 
 
 def refetch(
-    blobs: Blobs, there: Remote, kept: list[Kept], progress: Progress
+    blobs: Blobs, there: Remote, held: list[Held], progress: Progress
 ) -> tuple[tuple[str, ...], Transferred]:
     """Fetch what is damaged or missing below versions, as far as the remote has it.
 
@@ -21,7 +21,7 @@ def refetch(
     moved = Transferred()
     # A list of files that could not be read may name more that is damaged: look until all is seen.
     while True:
-        broken = {each.digest: each.problem for each in verifying.verify(blobs, kept).broken}
+        broken = {each.digest: each.problem for each in verifying.verify(blobs, held).broken}
         had = sorted(there.has(broken.keys() - set(mended)))
         if not had:
             return tuple(mended), moved

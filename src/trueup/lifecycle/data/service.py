@@ -383,7 +383,7 @@ class Datasets:
             names = [name] if name else table.names(connection)
             if name:
                 find(connection, name)
-            kept = [each for known in names for each in table.kept(connection, known)]
+            kept = [each for known in names for each in table.held(connection, known)]
         return verifying.verify(self._state.blobs, kept, progress)
 
     def collect(

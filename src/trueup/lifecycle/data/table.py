@@ -52,7 +52,7 @@ _r = dataset_records.c
 _b = dataset_branches.c
 
 
-class Kept(NamedTuple):
+class Held(NamedTuple):
     """A version whose bytes are here, and what remotes call it, if one knows it."""
 
     version: DatasetVersion
@@ -160,11 +160,11 @@ def elsewhere(connection: sa.Connection, dataset: str) -> set[int]:
     return set(connection.scalars(query))
 
 
-def kept(connection: sa.Connection, dataset: str) -> list[Kept]:
+def held(connection: sa.Connection, dataset: str) -> list[Held]:
     """The versions of a dataset whose bytes are here, oldest first, with their records."""
     away, known = elsewhere(connection, dataset), records(connection, dataset)
     return [
-        Kept(each, known.get(each.version, ""))
+        Held(each, known.get(each.version, ""))
         for each in reversed(versions(connection, dataset))
         if each.version not in away
     ]

@@ -69,10 +69,22 @@ def inside(root: Path, path: str, name: str) -> Path:
     """The absolute place of a dataset, which must lie inside the project.
 
     Raises:
-        UsageError: The path leads out of the project, or into its state folder.
+        UsageError: The path leads out of the project, into its state folder, or nowhere.
     """
     home = root.resolve()
-    place = (home / path).resolve()
+    try:
+        place = (home / path).resolve()
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it may be made later
+    except RuntimeError as error:
+        raise UsageError(
+            "dataset-link",
+            f"Dataset '{name}' has the path '{path}', a symbolic link that leads to itself.",
+            hint=f"rm '{path}'",
+        ) from error
+    except OSError as error:
+        raise rules.unreadable(error, path) from error
     if not place.is_relative_to(home):
         raise UsageError(
             "dataset-outside",

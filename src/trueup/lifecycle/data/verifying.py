@@ -15,7 +15,7 @@ from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.keeping import Progress, nothing
 from trueup.lifecycle.data.reading import SMALL
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.data.table import Kept
+from trueup.lifecycle.data.table import Held
 from trueup.ports.blobs import Blobs
 
 _AT_ONCE: Final = 1_000
@@ -57,11 +57,11 @@ class Verified(Record, kw_only=True):
     broken: tuple[Broken, ...]
 
 
-def verify(blobs: Blobs, kept: list[Kept], progress: Progress = nothing) -> Verified:
+def verify(blobs: Blobs, held: list[Held], progress: Progress = nothing) -> Verified:
     """Recompute every digest below some versions, each once."""
-    versions = [version for version, _ in kept]
+    versions = [version for version, _ in held]
     problems: dict[str, str] = {}
-    needed = {digests.key(record) for _, record in kept if record}
+    needed = {digests.key(record) for _, record in held if record}
     parts: dict[str, bool] = {}  # roots and shards, and whether they can be read
     for version in versions:
         if version.digest not in parts:
@@ -75,7 +75,7 @@ def verify(blobs: Blobs, kept: list[Kept], progress: Progress = nothing) -> Veri
             size += read
             done = min(done + _AT_ONCE, len(needed))
             progress(done, size)
-    broken = tuple(_named(blobs, kept, problems, parts)) if problems else ()
+    broken = tuple(_named(blobs, held, problems, parts)) if problems else ()
     return Verified(
         versions=len(versions), blobs=len(needed) + len(parts), size=size, broken=broken
     )
@@ -144,7 +144,7 @@ def _problem(error: TrueupError) -> str:
 
 
 def _named(
-    blobs: Blobs, kept: list[Kept], problems: dict[str, str], parts: dict[str, bool]
+    blobs: Blobs, held: list[Held], problems: dict[str, str], parts: dict[str, bool]
 ) -> Iterator[Broken]:
     """Which file of which versions each broken blob is."""
     found: dict[tuple[str, str, str], list[int]] = {}
@@ -152,7 +152,7 @@ def _named(
     def note(version: DatasetVersion, path: str, digest: str) -> None:
         found.setdefault((version.name, path, digest), []).append(version.version)
 
-    for version, record in kept:
+    for version, record in held:
         if record in problems:
             note(version, "", record)
         if not parts[version.digest]:
