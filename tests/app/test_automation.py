@@ -229,10 +229,10 @@ def dies_after(workspace: Workspace, commits: int) -> Callable[[], bool]:
     writing, left = workspace.state.database.writing, [commits]
 
     @contextmanager
-    def mortal() -> Iterator[sa.Connection]:
+    def mortal(**how: Any) -> Iterator[sa.Connection]:
         if left[0] < 0:
             raise Crash
-        with writing() as connection:
+        with writing(**how) as connection:
             yield connection
         left[0] -= 1
         if left[0] < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -60,11 +61,11 @@ def test_a_crash_between_two_batches_loses_and_doubles_nothing(
     writing, left = desk.workspace.state.database.writing, [3]
 
     @contextmanager
-    def mortal() -> Iterator[sa.Connection]:
+    def mortal(**how: Any) -> Iterator[sa.Connection]:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
-        with writing() as connection:
+        with writing(**how) as connection:
             yield connection
 
     desk.workspace.state.database.writing = mortal  # type: ignore[method-assign]
