@@ -138,7 +138,7 @@ def asks(node: ast.AST, siblings: dict[str, Any], seen: set[str]) -> bool:
         if not call.args or ast.unparse(call.args[0]) != "actor":
             continue
         owner, name = ast.unparse(call.func.value), call.func.attr
-        if owner.endswith("state") and name in ("write", "read"):
+        if owner.endswith("state") and name in ("write", "read", "submit"):
             return True
         if owner == "self" and name in siblings and name not in seen:
             if asks(siblings[name], siblings, seen | {name}):

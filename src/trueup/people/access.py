@@ -20,11 +20,11 @@ def guard(connection: sa.Connection, actor: Actor, permission: Permission) -> No
         if permission in rules.SERVICES.get(actor.name, frozenset()):
             return
         raise _denied(actor, permission, "no service of that name may do this")
-    person = table.person(connection, actor.name)
-    if person is None:
+    roles = table.roles(connection, actor.name)
+    if roles is None:
         raise _denied(actor, permission, "nobody of that name belongs to this project")
-    if permission not in rules.permitted(person.roles):
-        raise _denied(actor, permission, f"their roles are: {', '.join(person.roles) or 'none'}")
+    if permission not in rules.permitted(roles):
+        raise _denied(actor, permission, f"their roles are: {', '.join(roles) or 'none'}")
 
 
 def _denied(actor: Actor, permission: str, because: str) -> DeniedError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import sqlalchemy as sa
 
-from trueup.people.records import Approval, Person
+from trueup.people.records import Approval, Person, Role
+from trueup.state import driver
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 people = sa.Table(
@@ -35,6 +37,12 @@ def person(connection: sa.Connection, name: str) -> Person | None:
     """One person by name."""
     row = connection.execute(sa.select(people).where(people.c.name == name)).first()
     return None if row is None else row_as(Person, row)
+
+
+def roles(connection: sa.Connection, name: str) -> tuple[Role, ...] | None:
+    """The roles of a person, asked before everything that anybody does; None for a stranger."""
+    found = driver.execute(connection, "SELECT roles FROM people WHERE name = ?", (name,))
+    return msgspec.json.decode(found[0][0], type=tuple[Role, ...]) if found else None
 
 
 def everybody(connection: sa.Connection) -> list[Person]:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from trueup.foundation.configuration import make_private
 from trueup.foundation.errors import BackendError
+from trueup.state import driver
 
 REVISION = "0001"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -41,7 +42,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._engine()
         try:
-            with self._translated():
+            with self.translated():
                 self._migrate()
         except BaseException:
             self.close()
@@ -50,10 +51,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One consistent view of the database."""
-        with self._translated(), self.engine.connect() as connection:
+        with self.translated(), self.engine.connect() as connection, connection.begin():
             if self.is_sqlite:
                 # Without a transaction each statement would see a newer state than the last one.
-                connection.exec_driver_sql("BEGIN")
+                driver.execute(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -64,19 +65,14 @@ class Database:
             relaxed: Do not wait for the disk. What is committed survives a kill of any process
                 at once, and a loss of power once a transaction that is not relaxed follows it.
         """
-        with self._translated(), self.engine.connect() as connection:
+        with self.translated(), self.engine.connect() as connection, connection.begin():
             if self.is_sqlite:
                 _synchronise(connection, "NORMAL" if relaxed else "FULL")
                 # Take the write lock first: two writers queue instead of failing half-way.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                driver.execute(connection, "BEGIN IMMEDIATE")
             elif relaxed:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-            try:
-                yield connection
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
+                driver.execute(connection, "SET LOCAL synchronous_commit TO OFF")
+            yield connection
 
     def close(self) -> None:
         """Close all connections."""
@@ -123,7 +119,8 @@ class Database:
                 command.upgrade(config, "head")
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Errors of the database become ours."""
         try:
             yield
         except DBAPIError as error:
@@ -180,7 +177,7 @@ def _create_private(file: Path) -> None:
 def _synchronise(connection: sa.Connection, how: str) -> None:
     """How SQLite waits for the disk; a setting of each connection, which the pool gives again."""
     if connection.info.get("synchronous", "FULL") != how:
-        connection.exec_driver_sql(f"PRAGMA synchronous={how}")
+        driver.execute(connection, f"PRAGMA synchronous={how}")
         connection.info["synchronous"] = how
 
 

@@ -17,8 +17,8 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.identifiers import time_ordered_id
 from trueup.foundation.records import Record, encode
 from trueup.ports.keys import Keys
-from trueup.state import merkle
-from trueup.state.schema import Json, Moment, metadata
+from trueup.state import driver, merkle
+from trueup.state.schema import Json, Moment, metadata, microseconds
 
 events = sa.Table(
     "events",
@@ -48,6 +48,8 @@ checkpoints = sa.Table(
 )
 
 _HASH = 32
+_ADD = f"INSERT INTO events ({', '.join(events.c.keys())}) VALUES ({driver.marks(len(events.c))})"
+_SIGN = f"INSERT INTO checkpoints (size, frontier, root, key, signature) VALUES ({driver.marks(5)})"
 
 
 class Event(Record):
@@ -104,9 +106,16 @@ class EventLog:
         self, connection: sa.Connection, actor: Actor, at: datetime, drafts: list[dict[str, Any]]
     ) -> list[Event]:
         """Add events to the log and sign the new root."""
+        return self.append_all(connection, [(actor, at, draft) for draft in drafts])
+
+    def append_all(
+        self, connection: sa.Connection, drafts: Sequence[tuple[Actor, datetime, dict[str, Any]]]
+    ) -> list[Event]:
+        """Add events of several actors to the log and sign the new root once."""
         size, frontier = _head(connection)
         written: list[Event] = []
-        for draft in drafts:
+        rows = []
+        for actor, at, draft in drafts:
             event = Event(
                 seq=size + 1,
                 id=str(time_ordered_id()),
@@ -118,18 +127,13 @@ class EventLog:
             entry = merkle.leaf(encode(event))
             frontier = merkle.append(frontier, size, entry)
             size += 1
-            columns = {name: getattr(event, name) for name in event.__struct_fields__}
-            connection.execute(events.insert().values(**columns, leaf=entry))
+            rows.append(_row(event, entry))
             written.append(event)
         root = merkle.root(frontier)
-        connection.execute(
-            checkpoints.insert().values(
-                size=size,
-                frontier=b"".join(frontier),
-                root=root,
-                key=self._keys.key_id,
-                signature=self._keys.sign(_statement(size, root)),
-            )
+        signature = self._keys.sign(_statement(size, root))
+        driver.execute_many(connection, _ADD, rows)
+        driver.execute(
+            connection, _SIGN, (size, b"".join(frontier), root, self._keys.key_id, signature)
         )
         return written
 
@@ -216,12 +220,27 @@ def last_seq(connection: sa.Connection) -> int:
 
 
 def _head(connection: sa.Connection) -> tuple[int, list[bytes]]:
-    query = sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1).with_for_update()
-    row = connection.execute(query).first()
-    if row is None:
+    query = "SELECT size, frontier FROM checkpoints ORDER BY size DESC LIMIT 1"
+    if connection.dialect.name != "sqlite":
+        query += " FOR UPDATE"
+    found = driver.execute(connection, query)
+    if not found:
         return 0, []
-    raw = row.frontier
-    return row.size, [raw[i : i + _HASH] for i in range(0, len(raw), _HASH)]
+    size, raw = found[0]
+    return size, [raw[i : i + _HASH] for i in range(0, len(raw), _HASH)]
+
+
+def _row(event: Event, leaf: bytes) -> tuple[Any, ...]:
+    """An event's columns, as the types of its table would write them."""
+    return (
+        event.seq,
+        event.id,
+        microseconds(event.at),
+        *(event.type, event.subject, event.actor, event.on_behalf_of, event.why),
+        *(event.before, event.after),
+        encode(event.data).decode(),
+        leaf,
+    )
 
 
 def _statement(size: int, root: bytes) -> bytes:

@@ -17,6 +17,11 @@ metadata = sa.MetaData(
 )
 
 
+def microseconds(moment: datetime) -> int:
+    """A moment as the column type `Moment` keeps it."""
+    return round(moment.timestamp() * 1_000_000)
+
+
 class Moment(sa.TypeDecorator[datetime]):
     """A UTC moment, kept as microseconds since 1970 so that it sorts and compares everywhere."""
 
@@ -25,7 +30,7 @@ class Moment(sa.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
         """To microseconds."""
-        return None if value is None else round(value.timestamp() * 1_000_000)
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         """From microseconds."""

@@ -7,10 +7,11 @@ with state.write(actor, "models.write") as unit:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -21,6 +22,9 @@ from trueup.ports.blobs import Blobs
 from trueup.ports.keys import Keys
 from trueup.state import eventlog
 from trueup.state.database import Database
+from trueup.state.writer import Writer
+
+_T = TypeVar("_T")
 
 
 class Guard(Protocol):
@@ -76,6 +80,7 @@ class State:
         self.keys = keys
         self.log = eventlog.EventLog(keys)
         self._guard = guard
+        self._writer = Writer(database)
 
     @contextmanager
     def write(
@@ -110,6 +115,29 @@ class State:
             self._guard(connection, actor, permission)
             yield connection
 
+    def submit(
+        self, actor: Actor, permission: Permission, work: Callable[[Unit], _T]
+    ) -> Future[_T]:
+        """A relaxed transaction that is shared with others who write at the same time.
+
+        Args:
+            actor: Who does it.
+            permission: What they need.
+            work: Writes and returns; called in another thread. What it raises, `DeniedError` for
+                one, comes out of the future, and its own writes alone are undone.
+        """
+
+        def perform(connection: sa.Connection) -> _T:
+            self._guard(connection, actor, permission)
+            unit = Unit(connection, actor, clock.now())
+            result = work(unit)
+            if unit.drafts:
+                self.log.append(connection, actor, unit.at, unit.drafts)
+            return result
+
+        return self._writer.submit(perform)
+
     def close(self) -> None:
-        """Close the database."""
+        """Write what is under way, and close the database."""
+        self._writer.close()
         self.database.close()

@@ -18,7 +18,8 @@ class Endpoint(NamedTuple):
         method: HTTP method.
         path: Below the prefixes; `{name}` stands for one part of it, `{name:path}` for the rest.
         permission: What the caller must be allowed to do; `public` needs nobody.
-        handler: Given the call; answers with JSON, with text, or with a `Reply` or `Stream`.
+        handler: Given the call; answers with JSON, with text, or with a `Reply` or `Stream`. It is
+            called in a thread, unless it is a coroutine function.
         prefixes: Where it stands; the pages of MLflow ask under the second.
         streams: The handler is also given the body, and takes it piece by piece.
     """

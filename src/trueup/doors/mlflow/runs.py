@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from asyncio import to_thread, wrap_future
+from collections.abc import Sequence
 from typing import Any, Final
+
+import msgspec
 
 from trueup.doors.mlflow import measuring, wire
 from trueup.doors.mlflow.asking import Call, invalid, missing
@@ -15,10 +19,10 @@ WORDS: Final = 100
 ALL: Final = 1000
 
 
-def create(call: Call) -> dict[str, Any]:
+async def create(call: Call) -> dict[str, Any]:
     """Start a run."""
     has_experiment = call.given.get("experiment_id") not in (None, "")
-    made = call.workspace.tracking.start(
+    made = call.workspace.tracking.start_soon(
         call.actor,
         number(call) if has_experiment else DEFAULT_EXPERIMENT,
         name=call.text("run_name", default=""),
@@ -26,7 +30,7 @@ def create(call: Call) -> dict[str, Any]:
         started_at=call.whole_or_none("start_time"),
         tags=call.words("tags"),
     )
-    return {"run": wire.run(made)}
+    return {"run": wire.run(await wrap_future(made))}
 
 
 def get(call: Call) -> dict[str, Any]:
@@ -34,57 +38,85 @@ def get(call: Call) -> dict[str, Any]:
     return {"run": wire.run(call.workspace.tracking.show(call.actor, run_id(call)))}
 
 
-def update(call: Call) -> dict[str, Any]:
+async def update(call: Call) -> dict[str, Any]:
     """Change how a run stands, when it ended, what it is called."""
     status = call.text("status", default="")
     if status and status not in wire.STATES_READ:
         raise invalid("status", status)
-    changed = call.workspace.tracking.change(
+    changed = call.workspace.tracking.change_soon(
         call.actor,
         run_id(call),
         state=wire.STATES_READ[status] if status else None,
         ended_at=call.whole_or_none("end_time"),
         name=call.text("run_name", default=""),
     )
-    return {"run_info": wire.run_info(changed)}
+    return {"run_info": wire.run_info(await wrap_future(changed))}
 
 
-def log_metric(call: Call) -> dict[str, Any]:
+async def log_metric(call: Call) -> dict[str, Any]:
     """Keep one point."""
-    named, kept = run_id(call), point(call)
-    of_models = measuring.points(call, named, [(call, kept)])
-    call.workspace.tracking.log(call.actor, named, metrics=[kept])
-    measuring.measure(call, of_models)
-    return {}
+    return await _log(call, [call], metrics=[point(call)])
 
 
-def log_parameter(call: Call) -> dict[str, Any]:
+async def log_parameter(call: Call) -> dict[str, Any]:
     """Keep one parameter."""
-    params = {call.filled("key"): call.text("value", default="")}
-    call.workspace.tracking.log(call.actor, run_id(call), params=params)
-    return {}
+    return await _log(call, params={call.filled("key"): call.text("value", default="")})
 
 
-def set_tag(call: Call) -> dict[str, Any]:
+async def set_tag(call: Call) -> dict[str, Any]:
     """Set one tag."""
-    tags = {call.filled("key"): call.text("value", default="")}
-    call.workspace.tracking.log(call.actor, run_id(call), tags=tags)
-    return {}
+    return await _log(call, tags={call.filled("key"): call.text("value", default="")})
 
 
-def log_batch(call: Call) -> dict[str, Any]:
+async def log_batch(call: Call) -> dict[str, Any]:
     """Keep many points, parameters and tags at once, or none of them."""
-    named = run_id(call)
-    metrics = call.objects("metrics")
+    metrics = _points(call)
     params = call.words("params", WORDS)
     tags = call.words("tags", WORDS)
     if len(metrics) > METRICS or len(metrics) + len(params) + len(tags) > ALL:
         raise invalid("metrics", len(metrics), f"a batch may hold {ALL} entries in all")
-    points = [point(each) for each in metrics]
-    of_models = measuring.points(call, named, zip(metrics, points, strict=True))
-    call.workspace.tracking.log(call.actor, named, metrics=points, params=params, tags=tags)
-    measuring.measure(call, of_models)
+    given = call.objects("metrics") if _names_models(call) else ()
+    return await _log(call, given, metrics=metrics, params=params, tags=tags)
+
+
+async def _log(call: Call, given: Sequence[Call] = (), **what: Any) -> dict[str, Any]:
+    """Log for a run; `given` are the requests of its points if they may measure models, too."""
+    # In the event loop: what is hot shall not wait for a second thread besides the writer's.
+    named = run_id(call)
+    of_models = {}
+    if any(each.given.get("model_id") for each in given):
+        pairs = zip(given, what["metrics"], strict=True)
+        of_models = await to_thread(measuring.points, call, named, pairs)
+    await wrap_future(call.workspace.tracking.log_soon(call.actor, named, **what))
+    if of_models:
+        await to_thread(measuring.measure, call, of_models)
     return {}
+
+
+def _names_models(call: Call) -> bool:
+    metrics = call.given.get("metrics")
+    return isinstance(metrics, list) and any(
+        "model_id" in m for m in metrics if isinstance(m, dict)
+    )
+
+
+class _Point(msgspec.Struct):
+    key: str
+    value: float | str
+    timestamp: int
+    step: int = 0
+
+
+def _points(call: Call) -> list[Point]:
+    """The points of a batch; those that are as they should be are read all at once."""
+    try:
+        found = msgspec.convert(call.given.get("metrics") or [], list[_Point])
+    except msgspec.ValidationError:
+        return [point(each) for each in call.objects("metrics")]
+    try:
+        return [Point(each.key, float(each.value), each.step, each.timestamp) for each in found]
+    except ValueError:
+        return [point(each) for each in call.objects("metrics")]
 
 
 def run_id(call: Call) -> str:

@@ -11,22 +11,23 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from trueup.lifecycle.runs.tracking import table
 from trueup.lifecycle.runs.tracking.records import Point
-from trueup.state.schema import upsert
+from trueup.state import driver
 
 LARGEST = 1.7976931348623157e308
 
-_ADD = (
-    "INSERT INTO points (run, metric, step, at, value, is_nan) VALUES ({}) ON CONFLICT DO NOTHING"
-)
-_LATEST = """
-INSERT INTO latest_points (run, metric, step, at, value, is_nan) VALUES ({})
+_COLUMNS = "(run, metric, step, at, value, is_nan)"
+_ADD = f"INSERT INTO points {_COLUMNS} VALUES ({driver.marks(6)}) ON CONFLICT DO NOTHING"
+_LATEST = f"""
+INSERT INTO latest_points {_COLUMNS} VALUES ({driver.marks(6)})
 ON CONFLICT (run, metric) DO UPDATE
 SET step = excluded.step, at = excluded.at, value = excluded.value, is_nan = excluded.is_nan
 WHERE (excluded.step, excluded.at, excluded.value)
     >= (latest_points.step, latest_points.at, latest_points.value)
 """
+
+_ASKED = 500  # names in one question: SQLite takes no more than 999 values in old versions
+_NAME = "INSERT INTO metric_names (name) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 def held(value: float) -> float:
@@ -34,46 +35,46 @@ def held(value: float) -> float:
     return max(-LARGEST, min(LARGEST, value)) if math.isinf(value) else value
 
 
-def add(
-    connection: sa.Connection, run: int, points: Sequence[Point], known: dict[str, int]
-) -> dict[str, int]:
+def add(connection: sa.Connection, run: int, points: Sequence[Point]) -> None:
     """Keep points of a run; the same point again changes nothing.
 
     Args:
         connection: An open transaction.
         run: Number of the run.
         points: In any order.
-        known: Numbers of metrics that are known.
-
-    Returns:
-        The numbers of metrics that were not known; true once the transaction is committed.
     """
-    new = _number(connection, {point.key for point in points} - known.keys())
-    rows = [
-        (run, known.get(key) or new[key], step, at, *_stored(value))
-        for key, value, step, at in points
-    ]
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    marks = ", ".join([mark] * 6)
-    connection.exec_driver_sql(_ADD.format(marks), rows)
-    # Row by row in this order: the last one that a metric gets is its latest.
-    connection.exec_driver_sql(_LATEST.format(marks), rows)
-    return new
+    metrics = _numbers(connection, sorted({point.key for point in points}))
+    rows = [(run, metrics[key], step, at, *_stored(value)) for key, value, step, at in points]
+    driver.execute_many(connection, _ADD, rows)
+    latest: dict[int, tuple[int, int, int, int, float, int]] = {}
+    for row in rows:
+        before = latest.get(row[1])
+        if before is None or row[2:5] >= before[2:5]:
+            latest[row[1]] = row
+    driver.execute_many(connection, _LATEST, latest.values())
 
 
 def _stored(value: float) -> tuple[float, int]:
     return (0.0, 1) if math.isnan(value) else (held(value), 0)
 
 
-def _number(connection: sa.Connection, names: set[str]) -> dict[str, int]:
-    if not names:
-        return {}
-    columns = table.metric_names.c
-    query = sa.select(columns.name, columns.number).where(columns.name.in_(names))
-    found = {row.name: row.number for row in connection.execute(query)}
-    if found.keys() != names:
-        # In one order: two servers must not wait for each other crosswise.
-        rows = [{"name": name} for name in sorted(names - found.keys())]
-        upsert(connection, table.metric_names, rows, key=("name",), replace=False)
-        found = {row.name: row.number for row in connection.execute(query)}
+def _numbers(connection: sa.Connection, names: list[str]) -> dict[str, int]:
+    """The numbers of metrics by name; those that are new get one.
+
+    Not remembered from one transaction to the next: one that is undone takes its numbers back.
+    """
+    found = _found(connection, names)
+    new = [(name,) for name in names if name not in found]
+    if new:
+        driver.execute_many(connection, _NAME, new)
+        found = _found(connection, names)
+    return found
+
+
+def _found(connection: sa.Connection, names: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(names), _ASKED):
+        some = names[start : start + _ASKED]
+        query = f"SELECT name, number FROM metric_names WHERE name IN ({driver.marks(len(some))})"
+        found |= dict(driver.execute(connection, query, some))
     return found

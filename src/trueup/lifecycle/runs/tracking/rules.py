@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from trueup.foundation.errors import ConflictError, UsageError
-from trueup.lifecycle.runs.tracking.records import TrackedRun
+from trueup.lifecycle.runs.tracking.records import Life
 
 KEY: Final = 250
 PARAM: Final = 6000
@@ -118,18 +118,18 @@ def check_params(run_id: str, known: Mapping[str, str], given: Mapping[str, str]
         )
 
 
-def check_active(run: TrackedRun) -> None:
+def check_active(run_id: str, life: Life) -> None:
     """Refuse to change a deleted run.
 
     Raises:
         ConflictError: It is deleted.
     """
-    if run.life != "active":
+    if life != "active":
         raise ConflictError(
             "tracked-run-deleted",
-            f"Run {run.id} is deleted.",
+            f"Run {run_id} is deleted.",
             hint="restore it first",
-            context={"run": run.id, "life": run.life},
+            context={"run": run_id, "life": life},
         )
 
 

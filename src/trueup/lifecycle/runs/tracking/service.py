@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,8 +37,6 @@ class Tracking:
     def __init__(self, state: Store, artifacts: str = "mlflow-artifacts:") -> None:
         self._state = state
         self._artifacts = artifacts
-        # Numbers of metrics never change, so that one process asks for each of them once.
-        self._metrics: dict[str, int] = {}
 
     def create_experiment(
         self, actor: Actor, name: str, *, artifacts: str = "", tags: Mapping[str, str] = {}
@@ -94,7 +93,22 @@ class Tracking:
         started_at: int | None = None,
         tags: Mapping[str, str] = {},
     ) -> TrackedRun:
-        """Start a run.
+        """Start a run; returns when it is written. See `start_soon`."""
+        return self.start_soon(
+            actor, experiment, name=name, user=user, started_at=started_at, tags=tags
+        ).result()
+
+    def start_soon(
+        self,
+        actor: Actor,
+        experiment: int = DEFAULT_EXPERIMENT,
+        *,
+        name: str = "",
+        user: str = "",
+        started_at: int | None = None,
+        tags: Mapping[str, str] = {},
+    ) -> Future[TrackedRun]:
+        """Start a run; the future is done once it is written.
 
         Args:
             actor: Who starts it.
@@ -111,9 +125,11 @@ class Tracking:
         """
         _check_tags(tags, rules.TAG)
         run_id = uuid.uuid4().hex
-        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+
+        def write(unit: Unit) -> TrackedRun:
             group = active_experiment(unit, experiment, self._artifacts)
             chosen = name or tags.get(NAME_TAG, "") or rules.name_of(run_id)
+            at = _now()
             run = TrackedRun(
                 id=run_id,
                 experiment=experiment,
@@ -121,20 +137,17 @@ class Tracking:
                 user=user,
                 state="running",
                 life="active",
-                started_at=_now() if started_at is None else started_at,
+                started_at=at if started_at is None else started_at,
                 ended_at=None,
                 deleted_at=None,
                 artifacts=f"{group.artifacts.rstrip('/')}/{run_id}/artifacts",
                 tags={**tags, NAME_TAG: chosen},
             )
-            fields = {key: getattr(run, key) for key in run.__struct_fields__}
-            columns = {key: value for key, value in fields.items() if key in table.tracked_runs.c}
-            number = unit.execute(
-                table.tracked_runs.insert().values(**columns, beat_at=_now())
-            ).inserted_primary_key[0]  # type: ignore[index]
-            table.set_words(unit.connection, table.run_tags, number, run.tags)
+            table.add_run(unit.connection, run, at)
             unit.emit("tracked-run.started", run.ref, data={"experiment": experiment})
             return run
+
+        return self._state.submit(actor, "runs.write", write)
 
     def show(self, actor: Actor, run_id: str) -> TrackedRun:
         """One run with its parameters, tags and the last point of each metric.
@@ -154,28 +167,44 @@ class Tracking:
         ended_at: int | None = None,
         name: str = "",
     ) -> TrackedRun:
+        """Say how a run stands; returns when it is written. See `change_soon`."""
+        return self.change_soon(actor, run_id, state=state, ended_at=ended_at, name=name).result()
+
+    def change_soon(
+        self,
+        actor: Actor,
+        run_id: str,
+        *,
+        state: State | None = None,
+        ended_at: int | None = None,
+        name: str = "",
+    ) -> Future[TrackedRun]:
         """Say how a run stands, when it ended, what it is called.
+
+        The run that comes out is bare: without parameters, tags and points.
 
         Raises:
             NotFoundError: There is none.
             ConflictError: It is deleted.
         """
-        with self._state.write(actor, "runs.write", relaxed=True) as unit:
-            run = _run(unit.connection, run_id)
-            rules.check_active(run)
+
+        def write(unit: Unit) -> TrackedRun:
+            number, before = _head(unit.connection, run_id)
             values: dict[str, Any] = {"beat_at": _now()}
             if state is not None:
                 values["state"] = state
             if ended_at is not None:
                 values["ended_at"] = ended_at
-            number = table.numbers(unit.connection, [run_id])[run_id]
             if name:
                 values["name"] = name
                 table.set_words(unit.connection, table.run_tags, number, {NAME_TAG: name})
             table.change_run(unit.connection, number, **values)
-            if state is not None and state != run.state:
-                unit.emit(f"tracked-run.{state}", run.ref, before=run.state, after=state)
-            return _run(unit.connection, run_id)
+            if state is not None and state != before:
+                ref = f"run:{run_id}"
+                unit.emit(f"tracked-run.{state}", ref, before=before, after=state)
+            return table.runs_of(unit.connection, [number], bare=True)[0]
+
+        return self._state.submit(actor, "runs.write", write)
 
     def log(
         self,
@@ -186,6 +215,18 @@ class Tracking:
         params: Mapping[str, str] = {},
         tags: Mapping[str, str] = {},
     ) -> None:
+        """Keep points, parameters and tags of a run; returns when it is done. See `log_soon`."""
+        self.log_soon(actor, run_id, metrics=metrics, params=params, tags=tags).result()
+
+    def log_soon(
+        self,
+        actor: Actor,
+        run_id: str,
+        *,
+        metrics: Sequence[Point] = (),
+        params: Mapping[str, str] = {},
+        tags: Mapping[str, str] = {},
+    ) -> Future[None]:
         """Keep points, parameters and tags of a run: all of them or none. Again changes nothing.
 
         Raises:
@@ -194,22 +235,23 @@ class Tracking:
             UsageError: A key or a value cannot be kept.
         """
         _check_all(metrics, params, tags)
-        with self._state.write(actor, "runs.write", relaxed=True) as unit:
-            run = _head(unit.connection, run_id)
-            new: dict[str, int] = {}
+
+        def write(unit: Unit) -> None:
+            number, _ = _head(unit.connection, run_id)
             if params:
-                known = table.words_of(unit.connection, table.run_params, run)
+                known = table.words_of(unit.connection, table.run_params, number)
                 rules.check_params(run_id, known, params)
                 fresh = {key: value for key, value in params.items() if key not in known}
-                table.set_words(unit.connection, table.run_params, run, fresh)
+                table.set_words(unit.connection, table.run_params, number, fresh)
             if tags:
-                table.set_words(unit.connection, table.run_tags, run, tags)
+                table.set_words(unit.connection, table.run_tags, number, tags)
                 if NAME_TAG in tags:
-                    table.change_run(unit.connection, run, name=tags[NAME_TAG])
+                    table.change_run(unit.connection, number, name=tags[NAME_TAG])
             if metrics:
-                new = points.add(unit.connection, run, metrics, self._metrics)
-            table.change_run(unit.connection, run, beat_at=_now())
-        self._metrics |= new  # committed: they will not change any more
+                points.add(unit.connection, number, metrics)
+            table.beat(unit.connection, number, _now())
+
+        return self._state.submit(actor, "runs.write", write)
 
     def history(
         self, actor: Actor, run_id: str, key: str, limit: int, after: Point | None = None
@@ -312,18 +354,15 @@ def _number(connection: sa.Connection, run_id: str) -> int:
     return found[run_id]
 
 
-def _head(connection: sa.Connection, run_id: str) -> int:
-    """The number of a run that may be written."""
+def _head(connection: sa.Connection, run_id: str) -> tuple[int, State]:
+    """Number and state of a run that may be written."""
     rules.check_run_id(run_id)
-    columns = table.tracked_runs.c
-    query = sa.select(columns.number, columns.life).where(columns.id == run_id)
-    row = connection.execute(query).first()
-    if row is None:
+    found = table.head(connection, run_id)
+    if found is None:
         raise _no_run(run_id)
-    if row.life != "active":
-        rules.check_active(_run(connection, run_id))
-    number: int = row.number
-    return number
+    number, life, state = found
+    rules.check_active(run_id, life)
+    return number, state
 
 
 def _check_all(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from trueup.lifecycle.runs.tracking.records import Experiment, Life, Point, TrackedRun
-from trueup.state.schema import metadata, upsert
+from trueup.lifecycle.runs.tracking.records import Experiment, Life, Point, State, TrackedRun
+from trueup.state import driver
+from trueup.state.schema import metadata
 
 # SQLite counts by itself only in a column of exactly this type.
 Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -101,8 +102,12 @@ latest_points = sa.Table(
     sqlite_with_rowid=False,
 )
 
-_EXPERIMENT = list(experiments.c)
-_RUN = [tracked_runs.c[name] for name in TrackedRun.__struct_fields__ if name in tracked_runs.c]
+_BEAT_MS = 5000
+
+_EXPERIMENT = tuple(experiments.c.keys())
+_RUN = tuple(name for name in TrackedRun.__struct_fields__ if name in tracked_runs.c)
+_RUN_COLUMNS = ", ".join(_RUN).replace("user", '"user"')
+_ASKED = 500  # values in one statement
 NAN = float("nan")
 
 
@@ -110,24 +115,23 @@ def experiment(
     connection: sa.Connection, *, number: int | None = None, name: str = ""
 ) -> Experiment | None:
     """One experiment, by number or by name."""
-    where = experiments.c.name == name if number is None else experiments.c.number == number
-    row = connection.execute(sa.select(*_EXPERIMENT).where(where)).first()
-    return None if row is None else experiments_of(connection, [row])[0]
+    column, value = ("name", name) if number is None else ("number", number)
+    query = f"SELECT {', '.join(_EXPERIMENT)} FROM experiments WHERE {column} = ?"
+    found = driver.execute(connection, query, (value,))
+    return experiments_of(connection, found)[0] if found else None
 
 
-def experiments_of(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Experiment]:
+def experiments_of(connection: sa.Connection, rows: Iterable[Sequence[Any]]) -> list[Experiment]:
     """The experiments that rows of their table hold, with their tags, in the same order."""
-    listed = list(rows)
-    tags = _words(connection, experiment_tags, "experiment", [row.number for row in listed])
-    return [
-        Experiment(**_fields(row, _EXPERIMENT), tags=tags.get(row.number, {})) for row in listed
-    ]
+    listed = [dict(zip(_EXPERIMENT, row, strict=True)) for row in rows]
+    tags = _words(connection, "experiment_tags", "experiment", [row["number"] for row in listed])
+    return [Experiment(**row, tags=tags.get(row["number"], {})) for row in listed]
 
 
 def run(connection: sa.Connection, run_id: str) -> TrackedRun | None:
     """One run with its parameters, tags and last points."""
-    found = numbers(connection, [run_id])
-    return runs_of(connection, list(found.values()))[0] if found else None
+    found = head(connection, run_id)
+    return runs_of(connection, [found[0]])[0] if found else None
 
 
 def numbers(connection: sa.Connection, ids: Collection[str]) -> dict[str, int]:
@@ -136,22 +140,32 @@ def numbers(connection: sa.Connection, ids: Collection[str]) -> dict[str, int]:
     return {row.id: row.number for row in connection.execute(query)}
 
 
-def runs_of(connection: sa.Connection, wanted: list[int]) -> list[TrackedRun]:
-    """The runs of these numbers, in the same order, with parameters, tags and last points."""
-    number_of = tracked_runs.c.number
-    query = sa.select(*_RUN, number_of).where(number_of.in_(wanted))
-    rows = {row.number: row for row in connection.execute(query)}
-    params = _words(connection, run_params, "run", wanted)
-    tags = _words(connection, run_tags, "run", wanted)
+def runs_of(
+    connection: sa.Connection, wanted: Sequence[int], *, bare: bool = False
+) -> list[TrackedRun]:
+    """The runs of these numbers, in the same order.
+
+    Args:
+        connection: The database.
+        wanted: Numbers of runs.
+        bare: Leave out parameters, tags and last points.
+    """
+    query = f"SELECT number, {_RUN_COLUMNS} FROM tracked_runs WHERE number IN ({{}})"
+    rows = {row[0]: row[1:] for row in _about(connection, query, wanted)}
+    found = [dict(zip(_RUN, rows[number], strict=True)) for number in wanted]
+    if bare:
+        return [TrackedRun(**fields) for fields in found]
+    params = _words(connection, "run_params", "run", wanted)
+    tags = _words(connection, "run_tags", "run", wanted)
     metrics = _latest(connection, wanted)
     return [
         TrackedRun(
-            **_fields(rows[number], _RUN),
+            **fields,
             params=params.get(number, {}),
             tags=tags.get(number, {}),
             metrics=tuple(metrics.get(number, ())),
         )
-        for number in wanted
+        for number, fields in zip(wanted, found, strict=True)
     ]
 
 
@@ -177,6 +191,33 @@ def history(
     ]
 
 
+def head(connection: sa.Connection, run_id: str) -> tuple[int, Life, State] | None:
+    """Number, life and state of a run, asked before everything that it logs."""
+    query = "SELECT number, life, state FROM tracked_runs WHERE id = ?"
+    found = driver.execute(connection, query, (run_id,))
+    return (found[0][0], found[0][1], found[0][2]) if found else None
+
+
+def add_run(connection: sa.Connection, run: TrackedRun, at: int) -> int:
+    """Write a new run with its tags; its number."""
+    columns, marks = f"{_RUN_COLUMNS}, beat_at", driver.marks(len(_RUN) + 1)
+    values = (*(getattr(run, name) for name in _RUN), at)
+    driver.execute(connection, f"INSERT INTO tracked_runs ({columns}) VALUES ({marks})", values)
+    found = head(connection, run.id)
+    assert found is not None  # it was just written
+    set_words(connection, run_tags, found[0], run.tags)
+    return found[0]
+
+
+def beat(connection: sa.Connection, number: int, at: int) -> None:
+    """Note that a run was heard of; not more often than leases need it."""
+    driver.execute(
+        connection,
+        "UPDATE tracked_runs SET beat_at = ? WHERE number = ? AND beat_at < ?",
+        (at, number, at - _BEAT_MS),
+    )
+
+
 def set_words(
     connection: sa.Connection, target: sa.Table, owner: int, words: Mapping[str, str]
 ) -> None:
@@ -184,20 +225,25 @@ def set_words(
     if not words:
         return
     column = target.c[0].name
-    rows = [{column: owner, "key": key, "value": value} for key, value in words.items()]
-    upsert(connection, target, rows, key=(column, "key"))
+    driver.execute_many(
+        connection,
+        f"INSERT INTO {target.name} ({column}, key, value) VALUES (?, ?, ?) "
+        f"ON CONFLICT ({column}, key) DO UPDATE SET value = excluded.value",
+        [(owner, key, value) for key, value in words.items()],
+    )
 
 
 def words_of(connection: sa.Connection, target: sa.Table, owner: int) -> dict[str, str]:
     """The tags or parameters of one experiment or run."""
-    return _words(connection, target, target.c[0].name, [owner]).get(owner, {})
+    query = f"SELECT key, value FROM {target.name} WHERE {target.c[0].name} = ?"
+    return dict(driver.execute(connection, query, (owner,)))
 
 
 def words_of_many(
     connection: sa.Connection, target: sa.Table, owners: list[int]
 ) -> dict[int, dict[str, str]]:
     """The tags or parameters of many owners, by owner."""
-    return _words(connection, target, target.c[0].name, owners)
+    return _words(connection, target.name, target.c[0].name, owners)
 
 
 def change_experiment(connection: sa.Connection, number: int, **values: Any) -> None:
@@ -207,9 +253,9 @@ def change_experiment(connection: sa.Connection, number: int, **values: Any) -> 
 
 def change_run(connection: sa.Connection, number: int, **values: Any) -> None:
     """Change columns of a run."""
-    connection.execute(
-        tracked_runs.update().where(tracked_runs.c.number == number).values(**values)
-    )
+    changes = ", ".join(f"{name} = ?" for name in values)
+    query = f"UPDATE tracked_runs SET {changes} WHERE number = ?"
+    driver.execute(connection, query, (*values.values(), number))
 
 
 def change_lives(connection: sa.Connection, experiment: int, life: Life, at: int | None) -> None:
@@ -221,40 +267,31 @@ def change_lives(connection: sa.Connection, experiment: int, life: Life, at: int
     )
 
 
-def _fields(row: Any, columns: Iterable[sa.Column[Any]]) -> dict[str, Any]:
-    return {str(column.name): row._mapping[column] for column in columns}
-
-
 def _words(
-    connection: sa.Connection, source: sa.Table, owner: str, wanted: list[int]
+    connection: sa.Connection, table: str, owner: str, wanted: Sequence[int]
 ) -> dict[int, dict[str, str]]:
-    query = (
-        sa.select(source.c[owner], source.c.key, source.c.value)
-        .where(source.c[owner].in_(wanted))
-        .order_by(source.c[owner], source.c.key)
-    )
-    found: dict[int, dict[str, str]] = {}
-    for number, key, value in connection.execute(query):
-        found.setdefault(number, {})[key] = value
+    query = f"SELECT {owner}, key, value FROM {table} WHERE {owner} IN ({{}}) ORDER BY {owner}, key"
+    found: dict[int, dict[str, str]] = {number: {} for number in wanted}
+    for number, key, value in _about(connection, query, wanted):
+        found[number][key] = value
     return found
 
 
-def _latest(connection: sa.Connection, wanted: list[int]) -> dict[int, list[Point]]:
-    columns = latest_points.c
+def _latest(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, list[Point]]:
     query = (
-        sa.select(
-            columns.run,
-            metric_names.c.name,
-            columns.value,
-            columns.is_nan,
-            columns.step,
-            columns.at,
-        )
-        .join(metric_names, metric_names.c.number == columns.metric)
-        .where(columns.run.in_(wanted))
-        .order_by(columns.run, metric_names.c.name)
+        "SELECT run, name, value, is_nan, step, at FROM latest_points "
+        "JOIN metric_names ON number = metric WHERE run IN ({}) ORDER BY run, name"
     )
-    found: dict[int, list[Point]] = {}
-    for number, key, value, is_nan, step, at in connection.execute(query):
-        found.setdefault(number, []).append(Point(key, NAN if is_nan else value, step, at))
+    found: dict[int, list[Point]] = {number: [] for number in wanted}
+    for number, key, value, is_nan, step, at in _about(connection, query, wanted):
+        found[number].append(Point(key, NAN if is_nan else value, step, at))
     return found
+
+
+def _about(
+    connection: sa.Connection, query: str, wanted: Sequence[int]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query about these numbers, asked about some at a time."""
+    for start in range(0, len(wanted), _ASKED):
+        some = wanted[start : start + _ASKED]
+        yield from driver.execute(connection, query.format(driver.marks(len(some))), some)
