@@ -26,7 +26,6 @@ _EVERY = 0.15
 _BAR = 24
 _NAME = 18
 _NARROW = 60  # columns; below that names and bars get less room
-_CARET = 3  # columns left free, because a terminal writes ^C where the cursor stands
 _PARTS = 10  # of a step over a list, one line is printed each tenth where there is no terminal
 
 
@@ -159,7 +158,7 @@ class Steps:
         if lines:
             lines.append(self._whole())
         for line in lines:
-            line.truncate(output.words.width - _CARET, overflow="ellipsis")
+            line.truncate(output.words.width, overflow="ellipsis")
         return Group(*lines)
 
     def _line_of(self, shown: _Shown) -> Text:
@@ -171,6 +170,7 @@ class Steps:
         return line.append(unfinished or shown.newest, style="dim")
 
     def _whole(self) -> Text:
+        # The last line is a short one: a terminal writes its ^C behind it, and must not wrap.
         ended = self.ran + self.reused + self.skipped
         took = seconds(time.monotonic() - self._since)
         return Text(f"  {ended:,} of {plural(self._total, 'step')}, {took}", style="dim")
