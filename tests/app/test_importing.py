@@ -125,6 +125,14 @@ def test_every_output_becomes_a_version(layout: Layout, workspace: Workspace) ->
     assert workspace.datasets.snapshot(workspace.owner, "one", workspace.root).version == 1
 
 
+def test_no_plan_need_be_in_force(tmp_path: Path) -> None:
+    (tmp_path / "trueup.toml").write_text(PLAN)
+    Dvc(tmp_path).add("t.csv", b"a,b\n1,2\n")
+    with open_workspace(tmp_path) as fresh:
+        (version,) = import_dvc(fresh, fresh.owner, tmp_path).versions
+    assert version.ref == "data:t@1"
+
+
 def test_importing_again_takes_nothing(workspace: Workspace) -> None:
     Dvc(workspace.root).add("one.csv", b"id\n1\n")
     take(workspace, workspace.root)

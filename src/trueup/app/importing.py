@@ -106,10 +106,9 @@ def _places(
             hint="trueup data import PATH.dvc --name NAME   (one .dvc file)",
         )
     root = workspace.root.resolve()
-    by_path = {version.path: version.name for version in workspace.datasets.newest(actor)}
-    by_path |= {
-        PurePosixPath(dataset.path).as_posix(): called
-        for called, dataset in workspace.plans.current(actor).plan.datasets.items()
+    by_path = {
+        PurePosixPath(there).as_posix(): called
+        for called, there in workspace.datasets.paths(actor).items()
     }
     short = {output.path: _short(output.path) for output in found}
     times = Counter(short.values())

@@ -52,6 +52,9 @@ def test_a_folder_goes_through_its_life(call: Call) -> None:
     assert (code, "added    b.jpg" in out, "trueup data add data/images" in err) == (0, True, True)
     assert call("snapshot", "images")[1].startswith("data:images@2")
     assert "images" in call("list")[1]
+    Path("data/images").rename("aside")
+    assert "trueup data checkout images" in call("status", "images")[2]
+    Path("aside").rename("data/images")
     assert "first" in call("log", "images")[1]
     code, out, _ = call("checkout", "images@1")
     assert (code, "1 removed" in out, Path("data/images/b.jpg").exists()) == (0, True, False)

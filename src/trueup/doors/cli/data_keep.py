@@ -140,7 +140,7 @@ def status(name: str, as_json: bool) -> None:
     differing = next((each for each in found if not each.is_clean), None)
     if differing is None:
         output.next_step(f"trueup data log {found[0].dataset}")
-    elif differing.unfinished:
+    elif differing.unfinished or (differing.version and not differing.files):
         output.next_step(f"trueup data checkout {differing.dataset}")
     else:
         output.next_step(f"trueup data add {differing.path}")

@@ -203,6 +203,11 @@ class Datasets:
         with self._state.read(actor) as connection:
             return sorted(place.name for place in places.known(connection))
 
+    def paths(self, actor: Actor) -> dict[str, str]:
+        """Where all datasets lie, relative to the project, by name."""
+        with self._state.read(actor) as connection:
+            return {place.name: place.path for place in places.known(connection)}
+
     def newest(self, actor: Actor) -> list[DatasetVersion]:
         """The newest version of every dataset."""
         with self._state.read(actor) as connection:
