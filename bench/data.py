@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -23,7 +23,7 @@ import peers
 from results import write_section
 
 TRUEUP = str(Path(sys.executable).with_name("trueup"))
-FILES, SIZE, LARGE = 20_000, 4096, 1 << 30
+SIZE = 4096
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
     "DVC_NO_ANALYTICS": "1",
     "AWS_ACCESS_KEY_ID": "bench",
@@ -79,20 +79,28 @@ class Tool:
         verbs = [TRUEUP, "data", "status"] if self.name == "Trueup" else [peers.dvc(), "status"]
         return run(verbs, self.place)
 
-    def push(self, url: str, endpoint: str) -> float:
-        """Seconds of pushing everything to an S3 server."""
+    def checkout(self) -> float:
+        """Seconds of writing the many files into a work tree that lost them."""
+        shutil.rmtree(self.place / "many")
+        os.sync()
         if self.name == "Trueup":
-            os.environ["AWS_ENDPOINT_URL"] = endpoint
+            return run([TRUEUP, "data", "checkout", "many@1"], self.place)
+        return run([peers.dvc(), "checkout", "many.dvc"], self.place)
+
+    def push(self, url: str, endpoint: str) -> float:
+        """Seconds of pushing the many files to an S3 server."""
+        if self.name == "Trueup":
             with (self.place / "trueup.toml").open("a") as file:
                 file.write(f'\n[remotes.lab]\nurl = "{url}/trueup"\n')
-            return run([TRUEUP, "data", "push"], self.place, AWS_ENDPOINT_URL=endpoint)
+            return self.push_again(endpoint)
         run([peers.dvc(), "remote", "add", "-d", "lab", f"{url}/dvc"], self.place)
         run([peers.dvc(), "remote", "modify", "lab", "endpointurl", endpoint], self.place)
-        return run([peers.dvc(), "push"], self.place)
+        return self.push_again(endpoint)
 
     def push_again(self, endpoint: str) -> float:
         """Seconds of pushing nothing new."""
-        verbs = [TRUEUP, "data", "push"] if self.name == "Trueup" else [peers.dvc(), "push"]
+        is_ours = self.name == "Trueup"
+        verbs = [TRUEUP, "data", "push", "many"] if is_ours else [peers.dvc(), "push", "many.dvc"]
         return run(verbs, self.place, AWS_ENDPOINT_URL=endpoint)
 
     def _oxen(self, *arguments: str) -> float:
@@ -105,63 +113,82 @@ class Tool:
 
 def run(command: list[str], place: Path, **more: str) -> float:
     """Seconds of one process."""
+    return weigh(command, place, **more)[0]
+
+
+def weigh(command: list[str], place: Path, **more: str) -> tuple[float, float]:
+    """Seconds of one process, and its peak memory in MiB."""
     start = time.perf_counter()
-    subprocess.run(command, cwd=place, check=True, capture_output=True, env=ENVIRONMENT | more)
-    return time.perf_counter() - start
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, cwd=place, stdout=said, stderr=said, env=ENVIRONMENT | more
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)}:\n{said.read().decode()}")
+    return seconds, usage.ru_maxrss / 1024
 
 
-def many(place: Path) -> None:
-    """20,000 files of 4 KiB of noise, in 20 folders."""
+def many(place: Path, files: int) -> None:
+    """Files of 4 KiB of noise, in 20 folders."""
     for folder in range(20):
         (place / "many" / f"{folder:02}").mkdir(parents=True)
-    for number in range(FILES):
+    for number in range(files):
         path = place / "many" / f"{number % 20:02}" / f"{number:05}.bin"
         path.write_bytes(os.urandom(SIZE))
 
 
-def large(place: Path) -> None:
-    """One file of 1 GiB of noise."""
+def large(place: Path, mebibytes: int) -> None:
+    """One file of noise."""
     with (place / "large.bin").open("wb") as file:
-        for _ in range(LARGE >> 24):
-            file.write(os.urandom(1 << 24))
+        for _ in range(mebibytes):
+            file.write(os.urandom(1 << 20))
 
 
 def edit(place: Path) -> None:
     """Change one per cent of it, in one place."""
     with (place / "large.bin").open("r+b") as file:
-        file.seek(LARGE // 3)
-        file.write(os.urandom(LARGE // 100))
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size // 3)
+        file.write(os.urandom(size // 100))
 
 
-def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
+def measure(rounds: int, files: int, mebibytes: int) -> dict[str, dict[str, list[float]]]:
     """Seconds of each work, by tool, round by round."""
     found: dict[str, dict[str, list[float]]] = {}
 
     def note(work: str, tool: Tool, call: Callable[..., float], *given: str) -> None:
-        found.setdefault(work, {}).setdefault(tool.name, []).append(call(*given))
+        seconds = call(*given)
+        print(f"{tool.name}: {work}: {seconds:.2f} s", file=sys.stderr)
+        found.setdefault(work, {}).setdefault(tool.name, []).append(seconds)
 
     for _ in range(rounds):
         base = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
         try:
             tools = [Tool(name, base) for name in ("Trueup", "DVC", "Oxen")]
-            many(base)
-            large(base)
+            many(base, files)
+            large(base, mebibytes)
             for tool in tools:
                 shutil.copytree(base / "many", tool.place / "many")
                 shutil.copyfile(base / "large.bin", tool.place / "large.bin")
             os.sync()
             for tool in tools:
-                note("add 20,000 files of 4 KiB", tool, tool.add, "many")
+                note(f"add {files:,} files of 4 KiB", tool, tool.add, "many")
                 os.sync()
             for tool in tools:
                 note("status, nothing changed", tool, tool.status)
             for tool in tools:
-                note("add 1 GiB", tool, tool.add, "large.bin")
+                note(f"add {mebibytes:,} MiB", tool, tool.add, "large.bin")
                 os.sync()
             for tool in tools:
                 edit(tool.place)
                 os.sync()
                 note("add it again, 1 % edited", tool, tool.add, "large.bin")
+            for tool in tools[:2]:
+                note("check the many files out", tool, tool.checkout)
             push(tools[:2], note)
         finally:
             shutil.rmtree(base)
@@ -169,12 +196,14 @@ def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
 
 
 def push(tools: list[Tool], note: Callable[..., None]) -> None:
-    """Push the many files (and not the large one) to a new S3 server of each tool's own."""
+    """Push the many files to a new S3 server of each tool's own."""
     for tool in tools:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "5005"]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            endpoint = "http://127.0.0.1:5005"
+            endpoint = f"http://127.0.0.1:{port}"
             made = (
                 "import time, urllib.request as u\n"
                 "for _ in range(100):\n"
@@ -183,15 +212,15 @@ def push(tools: list[Tool], note: Callable[..., None]) -> None:
                 "    except OSError: time.sleep(0.1)\n"
             )
             run([sys.executable, "-c", made], tool.place)
-            note("push everything to an S3 server", tool, tool.push, "s3://bench", endpoint)
+            note("push the many files to an S3 server", tool, tool.push, "s3://bench", endpoint)
             note("push again, nothing new", tool, tool.push_again, endpoint)
         finally:
             server.terminate()
             server.wait()
 
 
-def memory(count: int) -> tuple[float, float]:
-    """Peak memory (MiB) and seconds of adding very many small files."""
+def memory(count: int) -> dict[str, tuple[float, float]]:
+    """Seconds and peak memory (MiB) of each work on very many small files."""
     base = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
     try:
         tool = Tool("Trueup", base)
@@ -200,8 +229,17 @@ def memory(count: int) -> tuple[float, float]:
             place.mkdir(parents=True)
             for number in range(count // 1000):
                 (place / f"{number:04}").write_bytes(f"{folder}/{number}".encode())
-        seconds = tool.add("many")
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, seconds
+        (base / "remote").mkdir()
+        with (tool.place / "trueup.toml").open("a") as file:
+            file.write(f'\n[remotes.disk]\nurl = "file://{base}/remote"\n')
+        verbs = {
+            "add": ["add", "many"],
+            "status": ["status", "many"],
+            "checkout, all right already": ["checkout", "many@1"],
+            "push to a folder": ["push", "many"],
+            "push again": ["push", "many"],
+        }
+        return {work: weigh([TRUEUP, "data", *verb], tool.place) for work, verb in verbs.items()}
     finally:
         shutil.rmtree(base)
 
@@ -211,10 +249,12 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--files", type=int, default=1_000_000, help="files of the memory test")
+    options.add_argument("--many", type=int, default=20_000, help="small files beside the peers")
+    options.add_argument("--mebibytes", type=int, default=1024, help="size of the large file")
     chosen = options.parse_args()
     peers.python()
-    peak, seconds = memory(chosen.files)
-    found = measure(chosen.rounds)
+    weighed = memory(chosen.files)
+    found = measure(chosen.rounds, chosen.many, chosen.mebibytes)
     lines = [
         f"Seconds, median of {chosen.rounds} rounds in turns; files are warm in memory. Trueup and "
         "DVC are whole processes, Oxen is called in a running Python. Trueup's times include "
@@ -232,7 +272,11 @@ def main() -> int:
         )
     lines += [
         "",
-        f"Adding {chosen.files:,} files: {seconds:.0f} s, {peak:.0f} MiB at its peak.",
+        f"Trueup alone with {chosen.files:,} files of a few bytes, once each:",
+        "",
+        "| Work | Seconds | Peak memory, MiB |",
+        "|---|---|---|",
+        *(f"| {work} | {s:.1f} | {peak:.0f} |" for work, (s, peak) in weighed.items()),
     ]
     write_section("Data", lines)
     print("\n".join(lines))
