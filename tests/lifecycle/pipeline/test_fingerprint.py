@@ -224,6 +224,7 @@ OTHER = {
     "expression": (H, '"a") > 3', '"a") > 4'),
     "enum": (H, "FAST = 1", "FAST = 2"),
     "named tuple": (H, '"left right"', '"right left"'),
+    "a text that UTF-8 cannot say": (W, "y + 1", "y + len('\\udcff')"),
     "which function a name means": (W, "remembered, scale", "remembered, shift as scale"),
 }
 

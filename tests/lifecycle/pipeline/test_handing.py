@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -120,3 +122,44 @@ def test_what_a_step_raises_is_the_users_error(bench: Any) -> None:
 
     with pytest.raises(UserCodeError, match=r"Step 'fail' failed at test_handing.py:\d+: ValueErr"):
         bench.perform(fail)
+
+
+class Silent(Exception):
+    """An error that fails again when it is shown."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (asyncio.CancelledError("stop"), "CancelledError: stop"),
+        (Silent(), "Silent, which cannot be shown as text"),
+        (ValueError("file \udcff.csv"), r"ValueError: file \udcff.csv"),
+    ],
+)
+def test_whatever_a_step_raises_can_be_told(bench: Any, error: BaseException, said: str) -> None:
+    @step
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(UserCodeError) as raised:
+        bench.perform(fail)
+    assert said in raised.value.message
+    msgspec.json.encode(raised.value.as_problem())
+
+
+def test_a_recursion_without_end_shows_its_ends_only(bench: Any) -> None:
+    def deeper(level: int) -> int:
+        return deeper(level + 1)
+
+    @step
+    def fail() -> int:
+        return deeper(0)
+
+    with pytest.raises(UserCodeError, match="RecursionError") as raised:
+        bench.perform(fail)
+    functions = [frame["function"] for frame in raised.value.context["frames"]]
+    assert "fail" in functions
+    assert len(functions) == 20

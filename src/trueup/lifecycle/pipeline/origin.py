@@ -20,6 +20,9 @@ _PYTHON = tuple(
     Path(path).resolve() for key in ("stdlib", "platstdlib") if (path := sysconfig.get_path(key))
 )
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+# A recursion without end has a thousand frames: who called it and where it was will do.
+_OUTERMOST = 5
+_INNERMOST = 15
 _SURELY_NOT = tuple(f"{folder}/" for folder in (*_PYTHON, _TRUEUP))
 
 _project: ContextVar[Path | None] = ContextVar("trueup_project", default=None)
@@ -92,9 +95,9 @@ def user_code(code: str, what: str, root: Path, at: Place | None = None) -> Iter
     """
     try:
         yield
-    except TrueupError:
+    except (TrueupError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # such as asyncio.CancelledError, too
         frames = _frames(error, root)
         shown = Place(str(frames[-1]["file"]), int(frames[-1]["line"])) if frames else at
         raise UserCodeError(
@@ -108,7 +111,11 @@ def user_code(code: str, what: str, root: Path, at: Place | None = None) -> Iter
 def _said(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it tried to end the process (SystemExit: {error.code})."
-    lines = str(error).strip().splitlines()
+    try:
+        text = str(error)
+    except Exception:  # the user's own __str__
+        return f"{type(error).__name__}, which cannot be shown as text."
+    lines = text.encode(errors="backslashreplace").decode().strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:400]}" if lines else f"{type(error).__name__}."
 
 
@@ -130,4 +137,4 @@ def _frames(error: BaseException, root: Path) -> list[dict[str, str | int]]:
         where = place(error.filename, error.lineno or 0, root)
         text = (error.text or "").strip()
         frames.append({"file": where.file, "line": where.line, "function": "", "text": text})
-    return frames
+    return frames[:_OUTERMOST] + frames[_OUTERMOST:][-_INNERMOST:]

@@ -184,7 +184,14 @@ def _plain(node: Any, is_ours: Callable[[ast.AST], bool]) -> Any:
         return [type(node).__name__, fields]
     if isinstance(node, list):
         return [_plain(item, is_ours) for item in node]
-    return node if isinstance(node, str) else [type(node).__name__, repr(node)]
+    if isinstance(node, str) and not _has_surrogates(node):
+        return node
+    return [type(node).__name__, repr(node)]
+
+
+def _has_surrogates(text: str) -> bool:
+    """Whether JSON cannot say it: half a character, such as a byte of an odd file name."""
+    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -21,7 +21,10 @@ _NAME = re.compile(
 )
 _OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])|\r+(?=\n|$)")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-_OURS = "/trueup/backends/engines/"
+# What Python's fault handler adds around the user's frames.
+_NOT_THEIRS = re.compile(
+    r'\s*File "(<string>|.*/trueup/(backends/engines|lifecycle)/.*)", line|Extension modules: '
+)
 
 
 class Open(NamedTuple):
@@ -76,7 +79,7 @@ def tail(path: Path, lines: int = 15, most: int = 8192) -> list[str]:
             text = clean(file.read())
     except OSError:
         return []
-    kept = [line for line in text.splitlines() if line.strip() and _OURS not in line]
+    kept = [line for line in text.splitlines() if line.strip() and not _NOT_THEIRS.match(line)]
     return kept[-lines:]
 
 
