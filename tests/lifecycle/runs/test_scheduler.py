@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -89,6 +90,34 @@ def test_a_step_over_a_list_gives_a_list(project: Project, engine: str) -> None:
     assert [item.step for item in page.items] == [f"square[{n}]" for n in range(4)]
     rest = Runs(project.state).items(project.actor, run.id, 2, start=page.next)
     assert [item.item for item in rest.items] == [4, 5]
+
+
+def test_no_two_calls_that_run_at_once_see_the_same_device(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
+    write(
+        project,
+        """
+        @step(gpus=1)
+        def seen(number: int) -> list[object]:
+            begun = time.monotonic()
+            time.sleep(0.02)
+            return [os.environ["CUDA_VISIBLE_DEVICES"], begun, time.monotonic()]
+
+        @pipeline
+        def devices():
+            seen.map(list(range(5)))
+        """,
+    )
+    project.run(engine="processes://", options=RunOptions(workers=5))
+    outputs = shown(project).steps[0].outputs
+    assert outputs is not None
+    calls = sorted(values.load(project.state.blobs, outputs), key=lambda call: call[1])
+    assert {device for device, _, _ in calls} == {"5", "GPU-7"}
+    for device in ("5", "GPU-7"):
+        times = [(begun, ended) for where, begun, ended in calls if where == device]
+        assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(times))
 
 
 def test_only_new_items_run(project: Project) -> None:

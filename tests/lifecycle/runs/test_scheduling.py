@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from trueup.foundation.errors import ConflictError, UserCodeError
 from trueup.lifecycle.pipeline.checking import Machine
+from trueup.lifecycle.pipeline.devices import Devices
 from trueup.lifecycle.pipeline.records import StepOptions
 from trueup.lifecycle.runs import scheduling
 from trueup.lifecycle.runs.scheduling import Occupancy, Room
@@ -27,7 +29,7 @@ rooms = st.builds(
     workers=st.integers(1, 6),
     cpus=st.sampled_from([1.0, 2.0, 4.0]),
     memory=st.sampled_from([GB, 4 * GB]),
-    gpus=st.sampled_from([0.0, 1.0, 2.0]),
+    devices=st.sampled_from([Devices(), Devices(names=("0",)), Devices(names=("3", "GPU-1"))]),
 )
 calls = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2)), max_size=30)
 
@@ -37,25 +39,32 @@ def test_no_more_runs_than_there_is_room_for_and_all_get_their_turn(
     room: Room, given_options: list[StepOptions], wanted: list[tuple[str, int]], random: object
 ) -> None:
     needs = [scheduling.need_of(step, given_options[which], room) for step, which in wanted]
-    occupied, running, waiting = Occupancy(room), [], list(needs)
+    occupied, waiting = Occupancy(room), list(needs)
+    running: list[scheduling.Need] = []
+    devices: list[dict[str, float]] = []
     while waiting or running:
         for need in [each for each in waiting if occupied.fits(each)]:
             if occupied.fits(need):  # the ones before have taken their room
-                occupied.take(need)
+                devices.append(occupied.take(need))
                 waiting.remove(need)
                 running.append(need)
         assert running, "something waits although nothing runs"
         assert len(running) <= room.workers
         assert sum(need.cpus for need in running) <= room.cpus + 1e-6
         assert sum(need.memory for need in running) <= room.memory
-        assert sum(need.gpus for need in running) <= room.gpus + 1e-6
+        for name in room.devices.names:
+            assert sum(each.get(name, 0.0) for each in devices) <= 1 + 1e-6
+        for need, got in zip(running, devices, strict=True):
+            assert abs(sum(got.values()) - need.gpus) < 1e-6
+            assert len(got) == math.ceil(need.gpus)
         for need in running:
             count = Counter(each.step for each in running)[need.step]
             assert not need.at_most or count <= max(
                 need.at_most, *(each.at_most or 99 for each in running if each.step == need.step)
             )
         assert not any(occupied.fits(each) for each in waiting), "there was room for one more"
-        occupied.give(running.pop(random.randrange(len(running))))  # type: ignore[attr-defined]
+        which = random.randrange(len(running))  # type: ignore[attr-defined]
+        occupied.give(running.pop(which), devices.pop(which))
 
 
 def test_who_asks_for_more_workers_than_cores_gets_them() -> None:

@@ -17,8 +17,9 @@ from trueup.foundation import text
 from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record
-from trueup.lifecycle.pipeline import fingerprint, matching, options, rules, secrets
+from trueup.lifecycle.pipeline import devices, fingerprint, matching, options, rules, secrets
 from trueup.lifecycle.pipeline.decorators import Pipeline
+from trueup.lifecycle.pipeline.devices import Devices
 from trueup.lifecycle.pipeline.graph import Graph, Node, Output, Secret
 from trueup.lifecycle.pipeline.records import Place
 
@@ -32,23 +33,19 @@ class Machine(Record):
     Attributes:
         cpus: Processor cores.
         memory: Bytes of memory.
-        gpus: Graphics processors.
+        devices: Graphics processors.
     """
 
     cpus: float
     memory: int
-    gpus: float = 0.0
+    devices: Devices = Devices()
 
 
 def this_machine() -> Machine:
     """The machine that asks."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return Machine(
-        cpus=float(cores or 1),
-        memory=memory,
-        gpus=float(len(list(Path("/dev").glob("nvidia[0-9]*")))),
-    )
+    return Machine(cpus=float(cores or 1), memory=memory, devices=devices.here())
 
 
 def checked(
@@ -184,11 +181,11 @@ def _result(node: Node) -> Iterator[UsageError]:
 
 def _resources(node: Node, machine: Machine) -> Iterator[UsageError]:
     asked = node.called.options
-    memory = options.bytes_of(asked.memory)
+    memory, gpus = options.bytes_of(asked.memory), len(machine.devices.names)
     for what, wanted, there, shown in (
         ("cpus", asked.cpus, machine.cpus, f"{asked.cpus:g} of {machine.cpus:g} cores"),
         ("memory", memory, machine.memory, f"{asked.memory} of {text.size(machine.memory)}"),
-        ("gpus", asked.gpus, machine.gpus, f"{asked.gpus:g} of {machine.gpus:g} GPUs"),
+        ("gpus", asked.gpus, gpus, f"{asked.gpus:g} of {gpus} GPUs"),
     ):
         if wanted > there:
             yield _problem_at(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -91,6 +91,7 @@ class Running:
     under: UnderWay
     log: Path
     started_at: datetime
+    devices: Mapping[str, float] = field(default_factory=dict)
 
 
 class Reports:

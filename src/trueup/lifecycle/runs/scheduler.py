@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from trueup.foundation import clock
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural
@@ -264,9 +266,12 @@ class Scheduler:
         at = clock.now()
         under.begin(call)
         call = call._replace(first_at=call.first_at or at)
-        self._occupied.take(call.need)
-        self._running[call.id] = Running(call, under, attempt.log, at)
+        devices = self._occupied.take(call.need)
+        self._running[call.id] = Running(call, under, attempt.log, at, devices)
         self._reports.started(under, call, attempt.log, blocks=not self._engine.isolates)
+        if devices:
+            seen = self._room.devices.showing(devices)
+            attempt = msgspec.structs.replace(attempt, environment=seen)
         self._engine.submit(attempt)
 
     # What ended
@@ -289,7 +294,7 @@ class Scheduler:
         under = ended.under
         under.spend(outcome)
         call = ended.call._replace(spent=ended.call.spent.and_(outcome))
-        self._occupied.give(call.need)
+        self._occupied.give(call.need, ended.devices)
         meaning = read(call, outcome, ended.log)
         if isinstance(meaning, Given):
             self._reports.attempt_ended(ended, outcome, None)

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.checking import Machine
+from trueup.lifecycle.pipeline.devices import Devices
 from trueup.lifecycle.pipeline.options import bytes_of, seconds_of
 from trueup.lifecycle.pipeline.records import StepOptions
 
@@ -30,13 +32,13 @@ class Room(Record):
         workers: Steps.
         cpus: Processor cores.
         memory: Bytes of memory.
-        gpus: Graphics processors.
+        devices: Graphics processors.
     """
 
     workers: int
     cpus: float
     memory: int
-    gpus: float = 0.0
+    devices: Devices = Devices()
 
 
 class Need(Record):
@@ -69,7 +71,7 @@ def room_of(machine: Machine, workers: int = 0) -> Room:
         workers=workers or max(1, int(machine.cpus)),
         cpus=max(float(workers), machine.cpus),
         memory=machine.memory,
-        gpus=machine.gpus,
+        devices=machine.devices,
     )
 
 
@@ -79,7 +81,7 @@ def need_of(step: str, options: StepOptions, room: Room) -> Need:
         step=step,
         cpus=min(options.cpus, room.cpus),
         memory=min(bytes_of(options.memory), room.memory),
-        gpus=min(options.gpus, room.gpus),
+        gpus=min(options.gpus, float(len(room.devices.names))),
         at_most=options.at_most,
     )
 
@@ -92,7 +94,7 @@ class Occupancy:
         self._workers = 0
         self._cpus = 0.0
         self._memory = 0
-        self._gpus = 0.0
+        self._free = dict.fromkeys(room.devices.names, 1.0)
         self._calls: Counter[str] = Counter()
 
     def is_full(self) -> bool:
@@ -106,24 +108,51 @@ class Occupancy:
             self._workers < room.workers
             and self._cpus + need.cpus <= room.cpus + _TINY
             and self._memory + need.memory <= room.memory
-            and self._gpus + need.gpus <= room.gpus + _TINY
+            and self._devices_for(need.gpus) is not None
             and (not need.at_most or self._calls[need.step] < need.at_most)
         )
 
-    def take(self, need: Need) -> None:
-        """A call has started."""
+    def take(self, need: Need) -> dict[str, float]:
+        """A call has started; the devices that it gets, and how much of each."""
         self._change(need, 1)
+        given = self._devices_for(need.gpus) or {}
+        for name, share in given.items():
+            self._free[name] -= share
+        return given
 
-    def give(self, need: Need) -> None:
-        """A call has ended."""
+    def give(self, need: Need, devices: Mapping[str, float]) -> None:
+        """A call has ended; its devices are free again."""
         self._change(need, -1)
+        for name, share in devices.items():
+            self._free[name] += share
 
     def _change(self, need: Need, by: int) -> None:
         self._workers += by
         self._cpus += by * need.cpus
         self._memory += by * need.memory
-        self._gpus += by * need.gpus
         self._calls[need.step] += by
+
+    def _devices_for(self, gpus: float) -> dict[str, float] | None:
+        """Whole devices, and a share of one more, the fullest that has room; None if there is none.
+
+        A share never lies on two devices: half of two is not one.
+        """
+        if not gpus:
+            return {}
+        whole = int(gpus + _TINY)
+        rest = gpus - whole
+        chosen = [name for name, free in self._free.items() if free >= 1 - _TINY][:whole]
+        if len(chosen) < whole:
+            return None
+        given = dict.fromkeys(chosen, 1.0)
+        if rest > _TINY:
+            others = [
+                n for n, free in self._free.items() if n not in given and free >= rest - _TINY
+            ]
+            if not others:
+                return None
+            given[min(others, key=self._free.__getitem__)] = rest
+        return given
 
 
 def may_retry(options: StepOptions, attempt: int, error: TrueupError) -> bool:
