@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from trueup.app import sharing
 from trueup.app.precheck import checked
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
@@ -14,13 +15,28 @@ from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph, Node
 from trueup.lifecycle.plan import service as plans
 from trueup.lifecycle.runs import preview
+from trueup.lifecycle.runs.execution import nothing
 from trueup.lifecycle.runs.foresight import KeyNow, RunPlan
+from trueup.lifecycle.runs.records import RunOptions, StepProgress
 
 
 def of_run(
-    workspace: Workspace, actor: Actor, pipeline: Pipeline[..., Any], parameters: Mapping[str, Any]
+    workspace: Workspace,
+    actor: Actor,
+    pipeline: Pipeline[..., Any],
+    parameters: Mapping[str, Any],
+    options: RunOptions = RunOptions(),  # noqa: B008 (a frozen record)
+    progress: Callable[[StepProgress], None] = nothing,
 ) -> RunPlan:
     """What a run of a pipeline would do, with the files as they are now.
+
+    Args:
+        workspace: The project.
+        actor: Who asks.
+        pipeline: The pipeline.
+        parameters: Values of its parameters, typed.
+        options: How it would be run.
+        progress: Told what is the matter with the shared results, if anything.
 
     Raises:
         UsageError: The pipeline, a parameter or a dataset is not as it must be.
@@ -28,7 +44,22 @@ def of_run(
     drawn = checked(workspace, actor, pipeline, parameters)
     data = _looked_at(workspace, actor, drawn)
     costs = plans.surroundings(workspace.root).costs
-    return preview.of_run(workspace.state, actor, workspace.root, pipeline, parameters, data, costs)
+    shared = sharing.results_of(workspace, options, progress)
+    try:
+        return preview.of_run(
+            workspace.state,
+            actor,
+            workspace.root,
+            pipeline,
+            parameters,
+            data,
+            costs,
+            options,
+            shared,
+        )
+    finally:
+        if shared is not None:
+            shared.close()
 
 
 def of_step(

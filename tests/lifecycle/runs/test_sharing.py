@@ -13,7 +13,9 @@ import pytest
 from trueup.backends.blobs.local import Backend as LocalBlobs
 from trueup.backends.keys.file import Backend as FileKey
 from trueup.foundation.records import decode, encode
-from trueup.lifecycle.pipeline import keys
+from trueup.lifecycle.pipeline import discovery, keys
+from trueup.lifecycle.plan.records import Costs
+from trueup.lifecycle.runs import preview
 from trueup.lifecycle.runs.service import Runs
 from trueup.lifecycle.runs.sharing import KIND, SharedEntry, SharedResults
 from trueup.people.access import guard
@@ -83,6 +85,31 @@ def test_what_one_has_computed_the_other_reuses(team: Team) -> None:
     shutil.rmtree(team.folder)
     team.theirs.run()  # it is here now
     assert team.theirs.why("split") == (f"nothing it depends on has changed since run {first}",)
+
+
+def test_what_the_other_would_reuse_is_foreseen_without_keeping_it(team: Team) -> None:
+    team.run(team.mine)
+    data = {name: version.digest for name, version in team.theirs.versions().items()}
+    before = set(team.theirs.state.blobs.digests())
+    name = discovery.find(team.theirs.root)
+    shared = SharedResults(
+        lambda: team.remote("b"), "team", team.theirs.state.blobs, team.told.append
+    )
+    plan = preview.of_run(
+        team.theirs.state,
+        team.theirs.actor,
+        team.theirs.root,
+        name,
+        {},
+        data,
+        Costs(),
+        shared=shared,
+    )
+    shared.close()
+    assert {step.decision for step in plan.steps} == {"reuse"}
+    assert set(team.theirs.state.blobs.digests()) == before
+    team.run(team.theirs)
+    assert set(team.theirs.outcome().values()) == {"reused"}
 
 
 def test_only_what_is_missing_here_is_asked_for(team: Team) -> None:

@@ -118,9 +118,15 @@ def command(
         if dry_run:
             from trueup.app import previewing
 
-            run_preview.show(
-                previewing.of_run(workspace, workspace.owner, found, parameters), as_json
+            would = previewing.of_run(
+                workspace,
+                workspace.owner,
+                found,
+                parameters,
+                options,
+                lambda told: output.say("{}", told.notice),
             )
+            run_preview.show(would, as_json)
             return
         actor = workspace.speaking_as(speaker)
         _require_plan(workspace, actor)

@@ -37,6 +37,9 @@ def show(found: RunPlan, as_json: bool) -> None:
     output.table(columns, rows, whole=2)
     output.say("")
     output.say("{}", _total(found))
+    if 0 < found.verify_cache < 1:
+        share = f"{found.verify_cache:.3%}".rstrip("0%").rstrip(".")
+        output.say("Of what is reused, {} % would be computed again.", share)
     if found.without_history:
         output.say("Without history, so in no figure: {}.", ", ".join(found.without_history))
     makes = f"a version of model '{found.model}'" if found.model else "no model"

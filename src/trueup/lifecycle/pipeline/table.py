@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.pipeline.records import CacheEntry
+from trueup.lifecycle.pipeline.records import CacheEntry, Components
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 _AT_ONCE: Final = 500  # keys in one statement: databases have a limit
@@ -33,12 +34,15 @@ def entry(connection: sa.Connection, key: str) -> CacheEntry | None:
     return None if row is None else _record(row)
 
 
-def entries(connection: sa.Connection, keys: Sequence[str]) -> dict[str, CacheEntry]:
-    """The results kept under these keys, by key."""
+def entries(
+    connection: sa.Connection, keys: Sequence[str], *, but_of: str = ""
+) -> dict[str, CacheEntry]:
+    """The results kept under these keys, by key; but those that one run has made."""
     found = {}
     for start in range(0, len(keys), _AT_ONCE):
         wanted = step_cache.c.key.in_(keys[start : start + _AT_ONCE])
-        for row in connection.execute(sa.select(step_cache).where(wanted)):
+        query = sa.select(step_cache).where(wanted, step_cache.c.run != but_of)
+        for row in connection.execute(query):
             found[row.key] = _record(row)
     return found
 
@@ -47,6 +51,17 @@ def of_run(connection: sa.Connection, run_id: str) -> list[CacheEntry]:
     """The results that a run made, by key."""
     query = sa.select(step_cache).where(step_cache.c.run == run_id).order_by(step_cache.c.key)
     return [_record(row) for row in connection.execute(query)]
+
+
+def components_of(connection: sa.Connection, step: str) -> Iterator[Components]:
+    """What each kept result of a step was made of, the newest first."""
+    query = (
+        sa.select(step_cache.c.components)
+        .where(step_cache.c.step == step)
+        .order_by(step_cache.c.created_at.desc())
+    )
+    for row in connection.execute(query):
+        yield msgspec.convert(row.components, Components)
 
 
 def latest(connection: sa.Connection, step: str) -> CacheEntry | None:

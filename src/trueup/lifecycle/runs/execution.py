@@ -102,6 +102,7 @@ def execute(
         resolution = Resolution(state.blobs, drawn, data)
         choice = partial.chosen(drawn, options)
         lookup = Lookup(state, actor, root, resolution, choice.again)
+        lookup.shared = shared
         if options.only_step:
             partial.check_cached(drawn, choice, resolution, lookup)
             resolution.stored.clear()
@@ -122,7 +123,7 @@ def execute(
             cause=cause,
             outline=outline.of(drawn),
         )
-        lookup.shared = shared
+        lookup.run = run.id
         if options.verify_cache:
 
             def tell(words: str) -> None:

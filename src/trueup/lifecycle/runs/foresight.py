@@ -57,6 +57,7 @@ class RunPlan(Record):
         cost_at_most: The same if nothing that depends on a result is reused.
         currency: The unit of the costs.
         without_history: Steps that may run and never ran before: they are in no figure.
+        verify_cache: Share of what is reused that would be computed again, besides.
     """
 
     pipeline: str
@@ -70,6 +71,7 @@ class RunPlan(Record):
     cost_at_most: float | None = None
     currency: str = ""
     without_history: tuple[str, ...] = ()
+    verify_cache: float = 0.0
 
     def count(self, decision: Decision) -> int:
         """How many steps a decision was made for."""

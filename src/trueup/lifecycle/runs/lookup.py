@@ -36,16 +36,24 @@ class Found(NamedTuple):
         outputs: The result.
         key: Its key.
         why: Why it is reused.
+        run: The run that made it.
     """
 
     item: int
     outputs: StoredValue
     key: str
     why: tuple[str, ...]
+    run: str
 
 
 class Lookup:
-    """The cache as one run sees it."""
+    """The cache as one run sees it, which is as it was before: its own results are no news to it.
+
+    Attributes:
+        run: Identifier of the run; empty before there is one.
+        verification: Says which results are computed again.
+        shared: Results of others.
+    """
 
     def __init__(
         self,
@@ -54,13 +62,17 @@ class Lookup:
         root: Path,
         resolution: Resolution,
         again: Mapping[int, str],
+        *,
+        only_looks: bool = False,
     ) -> None:
         self._state = state
+        self._only_looks = only_looks
         self._blobs = state.blobs
         self._actor = actor
         self._root = root
         self._resolution = resolution
         self._again = again
+        self.run = ""
         self.verification: Verification | None = None
         self.shared: SharedResults | None = None
         self._code: dict[StepLike, CodeFingerprint] = {}
@@ -123,7 +135,7 @@ class Lookup:
         why = f"nothing it depends on has changed since run {entry.run}"
         if call.key in made_by:
             why = f"reused from {made_by[call.key].made_by}'s run {entry.run}"
-        return Found(call.item, entry.outputs, call.key, (why,))
+        return Found(call.item, entry.outputs, call.key, (why,), entry.run)
 
     def _known(self, asked: Sequence[Call]) -> dict[str, CacheEntry]:
         """What is kept under the keys; for the other calls the newest result of their steps."""
@@ -136,7 +148,7 @@ class Lookup:
         left = {call.key: call.step.name for call in asked if call.key not in known}
         if left:
             with self._state.read(self._actor) as connection:
-                known |= pipeline_table.entries(connection, list(left))
+                known |= pipeline_table.entries(connection, list(left), but_of=self.run)
                 for name in {name for key, name in left.items() if key not in known}:
                     if name not in self._newest:
                         self._newest[name] = pipeline_table.latest(connection, name)
@@ -173,6 +185,8 @@ class Lookup:
         """What others have made of it; kept here from now on."""
         if self.shared is None:
             return {}
+        if self._only_looks:
+            return self.shared.look(missing)
         found = self.shared.fetch(missing)
         if found:
             entries = [each.entry for each in found.values()]

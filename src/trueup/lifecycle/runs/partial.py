@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from trueup.foundation.errors import NotFoundError, UsageError
@@ -84,7 +85,7 @@ def check_cached(graph: Graph, choice: Chosen, resolution: Resolution, lookup: L
         need = Need(step=node.name)
         for found in lookup.ask([lookup.address(node, lists, n, need) for n in numbers]):
             if isinstance(found, Call):
-                raise _missing(graph, choice.only, name_of(node, found.item), found.why)
+                raise missing(graph, choice.only, name_of(node, found.item), found.why)
             outputs.append(found.outputs)
         resolution.stored[index] = values.listed(outputs) if node.over else outputs[0]
 
@@ -103,7 +104,8 @@ def _index(graph: Graph, name: str) -> int:
     )
 
 
-def _missing(graph: Graph, only: int, name: str, why: tuple[str, ...]) -> UsageError:
+def missing(graph: Graph, only: int, name: str, why: Sequence[str]) -> UsageError:
+    """The error that a step cannot run alone, for lack of the result called `name`."""
     wanted = graph.nodes[only].name
     because = f": {why[0]}" if why else ""
     return UsageError(

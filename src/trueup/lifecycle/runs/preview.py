@@ -1,31 +1,38 @@
 """What a run would do, found out without running, storing or recording anything.
 
-The graph is walked in order. Where a step is reused its result is known and the next ones can be
-looked up; where it has to run, what follows is certain only if something else changed as well.
+The graph is walked in order, and the cache is asked by the very code that a run asks it with. Where
+a step is reused its result is known and the next ones can be looked up; where it has to run, what
+follows is certain only if nothing kept could fit, whatever the result.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.records import encode
-from trueup.lifecycle.pipeline import choosing, discovery, graph, keys, mapping, values
+from trueup.lifecycle.pipeline import discovery, graph, keys, mapping, values
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.options import bytes_of
-from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
+from trueup.lifecycle.pipeline.records import Components, StoredValue
 from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.runs import addressing, table
+from trueup.lifecycle.runs import addressing, partial, table, unwritten
+from trueup.lifecycle.runs.calls import Call, name_of
 from trueup.lifecycle.runs.foresight import Decision, KeyNow, RunPlan, StepPlan
+from trueup.lifecycle.runs.lookup import Found, Lookup
+from trueup.lifecycle.runs.partial import Chosen
+from trueup.lifecycle.runs.records import RunOptions
+from trueup.lifecycle.runs.resolution import Items, Resolution
+from trueup.lifecycle.runs.scheduling import Need
+from trueup.lifecycle.runs.sharing import SharedResults
+from trueup.ports.blobs import Blobs
 from trueup.state.unit import State
 
 _UNKNOWN = "?"
@@ -34,13 +41,11 @@ _GB = 1_000_000_000
 
 
 class _Look(NamedTuple):
-    """One call, looked up."""
+    """What would become of a node, and why."""
 
     decision: Decision
     why: tuple[str, ...]
-    components: Components | None = None
-    newest: CacheEntry | None = None
-    entry: CacheEntry | None = None
+    run: str = ""
 
 
 def of_run(
@@ -51,6 +56,8 @@ def of_run(
     parameters: Mapping[str, Any],
     data: Mapping[str, str],
     costs: Costs,
+    options: RunOptions = RunOptions(),  # noqa: B008 (a frozen record)
+    shared: SharedResults | None = None,
 ) -> RunPlan:
     """What a run of a pipeline would do.
 
@@ -62,15 +69,21 @@ def of_run(
         parameters: Values of its parameters, typed.
         data: Digests of the datasets as they are now, by name.
         costs: What computing costs.
+        options: How it would be run.
+        shared: Results of others that it would look at.
 
     Raises:
-        UsageError: The pipeline or a parameter is wrong.
+        UsageError: The pipeline, a parameter or an option is wrong, so that it would not run.
+        UserCodeError: A result that is reused is not what the next step takes.
     """
-    with discovery.on_path(root), state.read(actor) as connection:
+    with discovery.on_path(root):
         drawn = pipeline.draw(parameters, root)
-        preview = _Preview(state, connection, root, drawn, data, costs)
+        choice = partial.chosen(drawn, options)
+        preview = _Preview(state, actor, root, drawn, data, costs, choice, shared)
+        preview.computes_all_again = options.verify_cache >= 1
         steps = tuple(preview.plan(node) for node in drawn.nodes)
-    return _totals(pipeline, drawn, data, steps, costs)
+    model = pipeline.model if len(choice.wanted) == len(drawn.nodes) else ""
+    return _totals(drawn, data, steps, costs, model, options.verify_cache)
 
 
 def of_step(
@@ -91,24 +104,49 @@ def of_step(
         data: Digests of the datasets as they are now, by name.
         node: The step call.
     """
-    with discovery.on_path(root), state.read(actor) as connection:
-        preview = _Preview(state, connection, root, drawn, data, Costs())
-        for before in drawn.nodes[: node.index]:
-            preview.plan(before)
-        waits_for = preview.waits_for(node)
-        look = preview.look(node, node.arguments, waits_for)
-    is_whole = look.components is not None and not waits_for
+    choice = partial.chosen(drawn, RunOptions())
+    with discovery.on_path(root):
+        preview = _Preview(state, actor, root, drawn, data, Costs(), choice, None)
+        planned = [preview.plan(before) for before in drawn.nodes[: node.index + 1]][-1]
+        components, _ = preview.components(node)
+    waits_for = preview.waits_for(node)
+    is_whole = components is not None and not waits_for
+    key = keys.key(components) if is_whole and components else ""
+    with state.read(actor) as connection:
+        newest = pipeline_table.latest(connection, node.called.name)
+        same = pipeline_table.entry(connection, key) if key else None
     return KeyNow(
         step=node.name,
         place=str(node.at),
-        decision=look.decision,
-        why=look.why,
-        key=keys.key(look.components) if is_whole and look.components else "",
-        components=look.components,
+        decision=planned.decision,
+        why=planned.why,
+        key=key,
+        components=components,
         waits_for=waits_for,
-        newest=look.newest,
-        same_key=look.entry,
+        newest=newest,
+        same_key=same,
     )
+
+
+class _Known(Resolution):
+    """The values of a run as far as they are known before it; datasets by their digests."""
+
+    def __init__(self, blobs: Blobs, drawn: Graph, data: Mapping[str, str]) -> None:
+        super().__init__(blobs, drawn, {})
+        self._digests = data
+
+    def content(self, output: Output) -> StoredValue:
+        """As a cache key sees it; what is still to come has the digest `?`."""
+        source = graph.source_of(output)
+        if isinstance(source, str):
+            return StoredValue(kind="frame", digest=self._digests[source], format="parquet")
+        if source not in self.stored:
+            return StoredValue(kind="json", digest=_UNKNOWN)
+        return self.resolved(output)
+
+    def has(self, value: Any) -> bool:
+        """Whether the steps whose results stand in a value have theirs; datasets have none."""
+        return all(graph.source_of(output) in self.stored for _, output in graph.outputs_in(value))
 
 
 class _Preview:
@@ -117,104 +155,148 @@ class _Preview:
     def __init__(
         self,
         state: State,
-        connection: sa.Connection,
+        actor: Actor,
         root: Path,
         drawn: Graph,
         data: Mapping[str, str],
         costs: Costs,
+        choice: Chosen,
+        shared: SharedResults | None,
     ) -> None:
-        self._blobs = state.blobs
-        self._connection = connection
+        self._state = state
+        self._actor = actor
         self._root = root
         self._graph = drawn
-        self._data = data
         self._costs = costs
-        self._known: dict[int, StoredValue] = {}
+        self._choice = choice
+        self._shared = shared
+        blobs = unwritten.over(state.blobs, shared.read if shared else None)
+        self._known = _Known(blobs, drawn, data)
+        self._lookup = Lookup(state, actor, root, self._known, choice.again, only_looks=True)
+        self._lookup.shared = shared
         self._skipped: set[int] = set()
+        self._kept: dict[str, list[Components]] = {}
+        self.computes_all_again = False
 
     def plan(self, node: Node) -> StepPlan:
         """What would become of a node; what is known of its result counts from then on."""
-        skipped = self._why_skipped(node)
-        waits_for = self.waits_for(node)
-        if skipped:
+        if skipped := self._why_skipped(node):
             self._skipped.add(node.index)
             return self._planned(node, _Look("skip", (skipped,)))
+        waits_for = self.waits_for(node)
         if node.step is None:
             return self._planned(node, self._choose(node, waits_for), waits_for)
+        if any(not self._known.has(condition.output) for condition in node.conditions):
+            later = f"whether it is needed is known when {_listed(waits_for)} ended"
+            return self._planned(node, _Look("depends", (later,)), waits_for)
+        lists = self._lists(node)
+        counts = [len(items) for items in lists.values()]
+        if waits_for:
+            return self._planned(
+                node,
+                self._ahead(node, lists, waits_for),
+                waits_for,
+                items=counts[0] if counts else None,
+            )
         if node.over:
-            return self._over_items(node, waits_for)
-        look = self.look(node, node.arguments, waits_for)
-        if look.decision == "reuse" and look.entry is not None:
-            self._known[node.index] = look.entry.outputs
-        return self._planned(node, look, waits_for)
+            mapping.count(node, dict(zip(lists, counts, strict=True)))
+        return self._asked(node, lists)
 
     def waits_for(self, node: Node) -> tuple[str, ...]:
         """The steps whose results this one takes and that are not there yet."""
         taken = [output for _, output in graph.outputs_in(node.arguments)]
         taken += [condition.output for condition in node.conditions]
-        sources = [graph.source_of(output) for output in taken]
-        missing = {s for s in sources if isinstance(s, int) and self._is_open(s)}
+        sources = {source for source in map(graph.source_of, taken) if isinstance(source, int)}
+        missing = sources - self._known.stored.keys() - self._skipped
         return tuple(self._graph.nodes[index].name for index in sorted(missing))
 
-    def look(self, node: Node, arguments: Mapping[str, Any], waits_for: Sequence[str]) -> _Look:
-        """Look up one call; digests of results still to come are `?`."""
-        found, reasons = addressing.components(node.called, arguments, self._root, self._content)
+    def components(self, node: Node) -> tuple[Components | None, tuple[str, ...]]:
+        """What the key of a call is made of, as far as it is known."""
+        return addressing.components(node.called, node.arguments, self._root, self._known.content)
+
+    def _asked(self, node: Node, lists: Mapping[str, Items]) -> StepPlan:
+        """A node whose arguments are all known: a run would get the same answers."""
+        count = len(next(iter(lists.values()))) if lists else 0
+        numbers = list(range(count)) if node.over else [-1]
+        need = Need(step=node.name)
+        answers = self._lookup.ask([self._lookup.address(node, lists, n, need) for n in numbers])
+        found = [answer for answer in answers if isinstance(answer, Found)]
+        calls = [answer for answer in answers if isinstance(answer, Call)]
+        is_upstream = self._choice.only >= 0 and node.index != self._choice.only
+        if calls and is_upstream:
+            name = name_of(node, calls[0].item)
+            raise partial.missing(self._graph, self._choice.only, name, calls[0].why)
+        items = count if node.over else None
+        if not answers:
+            self._known.stored[node.index] = values.listed([])
+            return self._planned(node, _Look("run", ("the list is empty",)), items=0)
+        if self.computes_all_again and found and not is_upstream:
+            why = calls[0].why if calls else ("it is computed again to verify the cache",)
+            return self._planned(node, _Look("run", why), items=items)
+        if calls:
+            look = _Look("run", calls[0].why)
+            return self._planned(node, look, items=items, reused=len(found))
+        outputs = [answer.outputs for answer in found]
+        self._known.stored[node.index] = values.listed(outputs) if node.over else outputs[0]
+        why = found[0].why
+        if node.over:
+            runs = sorted({answer.run for answer in found})
+            why = (f"nothing it depends on has changed since run {_listed(runs)}",)
+        look = _Look("reuse", why, found[0].run)
+        return self._planned(node, look, items=items, reused=len(found) if node.over else 0)
+
+    def _ahead(self, node: Node, lists: Mapping[str, Items], waits_for: Sequence[str]) -> _Look:
+        """A call that takes results still to come: certain to run if nothing kept could fit."""
+        if why := self._choice.again.get(node.index):
+            return _Look("run", (why,))
+        found, reasons = self.components(node)
         if found is None:
             return _Look("run", reasons)
-        newest = pipeline_table.latest(self._connection, node.called.name)
-        if waits_for:
-            return self._look_ahead(found, newest, waits_for, node.over)
-        entry = pipeline_table.entry(self._connection, keys.key(found))
-        if entry is None:
-            why = keys.explain(newest.components if newest else None, found)
-            return _Look("run", tuple(why), found, newest)
-        if not values.is_present(self._blobs, entry.outputs):
-            return _Look("run", ("its stored result is gone",), found, newest)
-        why = [f"nothing it depends on has changed since run {entry.run}"]
-        return _Look("reuse", tuple(why), found, newest, entry)
+        later = f"it takes the result of {_listed(waits_for)}, which is not there yet"
+        if self.computes_all_again:
+            return _Look("run", ("it is computed again to verify the cache, if not anew",))
+        if self._shared is not None:  # what others have kept is known by its whole key only
+            return _Look("depends", (later,))
+        open_ = {name for name, digest in found.inputs.items() if _UNKNOWN in digest}
+        kept = self._components_of(node.called.name)
+        wanted = _blurred(found, open_, node.over)
+        if any(_blurred(each, open_, node.over) == wanted and _fits(each, found) for each in kept):
+            return _Look("depends", (later,))
+        return _Look("run", _explained(kept[0] if kept else None, found, open_, node.over))
 
-    def _look_ahead(
-        self,
-        found: Components,
-        newest: CacheEntry | None,
-        waits_for: Sequence[str],
-        over: Sequence[str],
-    ) -> _Look:
-        """A call that takes results still to come: certain to run if anything else changed."""
-        later = f"it takes the result of {' and '.join(waits_for)}, which is not there yet"
-        if newest is None:
-            return _Look("run", ("it has not run before",), found)
-        before = newest.components
-        open_inputs = [n for n, digest in found.inputs.items() if _UNKNOWN in digest]
-        as_before = msgspec.structs.replace(
-            found,
-            parameters=_with(found.parameters, before.parameters, over),
-            inputs=_with(found.inputs, before.inputs, (*over, *open_inputs)),
-            # A value still to come may bring its library with it, as it did before.
-            packages={**before.packages, **found.packages},
-        )
-        why = tuple(keys.explain(before, as_before))
-        decision: Decision = "run" if why else "depends"
-        return _Look(decision, why or (later,), found, newest)
+    def _components_of(self, step: str) -> list[Components]:
+        """What the kept results of a step were made of, the newest first."""
+        if step not in self._kept:
+            with self._state.read(self._actor) as connection:
+                self._kept[step] = list(pipeline_table.components_of(connection, step))
+        return self._kept[step]
 
-    def _over_items(self, node: Node, waits_for: tuple[str, ...]) -> StepPlan:
-        lists = {name: self._items(node.arguments[name]) for name in node.over}
-        if waits_for or any(items is None for items in lists.values()):
-            lengths = [len(items) for items in lists.values() if items is not None]
-            look = self.look(node, node.arguments, waits_for)
-            return self._planned(node, look, waits_for, items=lengths[0] if lengths else None)
-        known = {name: items for name, items in lists.items() if items is not None}
-        count = mapping.count(node, {name: len(items) for name, items in known.items()})
-        looks = [self.look(node, mapping.call(node, i, known), ()) for i in range(count)]
-        reused = [look for look in looks if look.decision == "reuse"]
-        if len(reused) == count:
-            outputs = [look.entry.outputs for look in looks if look.entry is not None]
-            self._known[node.index] = values.listed(outputs)
-            runs = sorted({look.entry.run for look in looks if look.entry is not None})
-            why = (f"nothing it depends on has changed since run {' and '.join(runs)}",)
-            return self._planned(node, _Look("reuse", why), items=count, reused=count)
-        first = next(look for look in looks if look.decision != "reuse")
-        return self._planned(node, _Look("run", first.why), items=count, reused=len(reused))
+    def _lists(self, node: Node) -> dict[str, Items]:
+        """The items of the arguments that a node goes over, of those that are known."""
+        return {
+            name: self._known.items(node, name)
+            for name in node.over
+            if self._known.has(node.arguments[name])
+        }
+
+    def _why_skipped(self, node: Node) -> str:
+        if node.index not in self._choice.wanted:
+            return "it was not asked for"
+        for condition in node.conditions:
+            if graph.source_of(condition.output) in self._skipped:
+                return f"{_words(condition.output)} is skipped"
+            if self._known.has(condition.output) and not self._known.holds(node, condition):
+                return f"{_words(condition.output)} is {not condition.wanted}"
+        return ""
+
+    def _choose(self, node: Node, waits_for: Sequence[str]) -> _Look:
+        condition = node.arguments["condition"]
+        if not self._known.has(condition):
+            return _Look("choose", (f"it follows the result of {_listed(waits_for)}",))
+        holds = self._known.truth(node, condition)
+        if self._known.has(node.arguments["then" if holds else "otherwise"]):
+            self._known.stored[node.index], _ = self._known.choose(node)
+        return _Look("choose", (f"the condition is {holds}",))
 
     def _planned(
         self,
@@ -238,7 +320,7 @@ class _Preview:
             takes=tuple(dict.fromkeys(map(_words, _taken(node)))),
             seconds=seconds,
             cost=cost,
-            run=look.entry.run if look.decision == "reuse" and look.entry else "",
+            run=look.run,
             items=items,
             reused_items=reused,
         )
@@ -246,9 +328,10 @@ class _Preview:
     def _expected(self, node: Node, calls: int | None) -> float | None:
         """The median of what the step took before; of a step over items, for that many."""
         per_item = bool(node.over) and calls is not None
-        took = table.durations(
-            self._connection, self._graph.pipeline, node.name, _HISTORY, items=per_item
-        )
+        with self._state.read(self._actor) as connection:
+            took = table.durations(
+                connection, self._graph.pipeline, node.name, _HISTORY, items=per_item
+            )
         if not took:
             return None
         return statistics.median(took) * (calls if per_item and calls is not None else 1)
@@ -259,128 +342,92 @@ class _Preview:
         rate += bytes_of(options.memory) / _GB * costs.gb_hour
         return rate * seconds / 3600 if rate else None
 
-    # What is known of values
-
-    def _is_open(self, index: int) -> bool:
-        return index not in self._known and index not in self._skipped
-
-    def _content(self, output: Output) -> StoredValue:
-        source = graph.source_of(output)
-        if isinstance(source, str):
-            return StoredValue(kind="frame", digest=self._data[source], format="parquet")
-        found = self._value(output)
-        return found or StoredValue(kind="json", digest=_UNKNOWN)
-
-    def _value(self, output: Output) -> StoredValue | None:
-        """The stored value of an output that is known; parts of plain data by digest alone."""
-        source = graph.source_of(output)
-        stored = self._known.get(source) if isinstance(source, int) else None
-        for key in graph.path_of(output):
-            if stored is None:
-                return None
-            if key in stored.parts:
-                stored = stored.parts[key]
-            elif stored.kind == "list" and key.isdecimal() and int(key) < len(stored.items):
-                stored = stored.items[int(key)]
-            elif stored.kind == "json":
-                plain = values.load(self._blobs, stored)
-                inner = plain.get(key) if isinstance(plain, dict) else None
-                stored = StoredValue(
-                    kind="json", format="json", digest=digests.of_bytes(encode(inner))
-                )
-        return stored
-
-    def _plain(self, output: Output) -> Any:
-        """The plain value of an output that is known; None for all others."""
-        source, path = graph.source_of(output), list(graph.path_of(output))
-        stored = self._known.get(source) if isinstance(source, int) else None
-        while stored is not None and path and path[0] in stored.parts:
-            stored = stored.parts[path.pop(0)]
-        value = values.load(self._blobs, stored) if stored and stored.kind == "json" else None
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
-
-    def _items(self, value: Any) -> list[Any] | None:
-        """The items of a list that is known: plain ones, or placeholders of stored ones."""
-        if not isinstance(value, Output):
-            return list(value)
-        stored = self._value(value)
-        if stored is not None and stored.kind == "list":
-            return [_item(value, index) for index in range(len(stored.items))]
-        plain = self._plain(value)
-        return plain if isinstance(plain, list) else None
-
-    def _why_skipped(self, node: Node) -> str:
-        for condition in node.conditions:
-            source = graph.source_of(condition.output)
-            if source in self._skipped:
-                return f"{_words(condition.output)} is skipped"
-            known = self._plain(condition.output)
-            if known is not None:
-                holds = choosing.truth(node, known, graph.place_of(condition.output))
-                if holds is not condition.wanted:
-                    return f"{_words(condition.output)} is {holds}"
-        return ""
-
-    def _choose(self, node: Node, waits_for: Sequence[str]) -> _Look:
-        known = self._plain(node.arguments["condition"])
-        if known is None:
-            return _Look("choose", (f"it follows the result of {' and '.join(waits_for)}",))
-        holds = choosing.truth(node, known, node.at)
-        chosen = node.arguments["then" if holds else "otherwise"]
-        stored = self._value(chosen) if isinstance(chosen, Output) else None
-        if stored is not None:
-            self._known[node.index] = stored
-        return _Look("choose", (f"the condition is {holds}",))
-
 
 def _totals(
-    pipeline: Pipeline[..., Any],
     drawn: Graph,
     data: Mapping[str, str],
     steps: tuple[StepPlan, ...],
     costs: Costs,
+    model: str,
+    verify_cache: float,
 ) -> RunPlan:
     certain = [step for step in steps if step.decision == "run"]
     possible = [step for step in steps if step.decision in ("run", "depends")]
     priced = any(step.cost is not None for step in possible)
     return RunPlan(
-        pipeline=pipeline.name,
+        pipeline=drawn.pipeline,
         parameters=dict(drawn.parameters),
         data={name: data[name] for name in sorted(drawn.datasets)},
         steps=steps,
-        model=pipeline.model,
+        model=model,
         seconds=sum(step.seconds or 0.0 for step in certain),
         seconds_at_most=sum(step.seconds or 0.0 for step in possible),
         cost=sum(step.cost or 0.0 for step in certain) if priced else None,
         cost_at_most=sum(step.cost or 0.0 for step in possible) if priced else None,
         currency=costs.currency if priced else "",
         without_history=tuple(step.step for step in possible if step.seconds is None),
+        verify_cache=verify_cache,
     )
 
 
-def _with(
-    now: Mapping[str, Any], before: Mapping[str, Any], names: Sequence[str]
+def _blurred(of: Components, open_: Collection[str], over: Sequence[str]) -> str:
+    """What is left of a key when the inputs still to come, and with them their libraries, are not
+    looked at."""
+    return digests.of_record(
+        msgspec.structs.replace(
+            of,
+            parameters=_without(of.parameters, open_, over),
+            inputs=_without(of.inputs, open_, over),
+            packages={},
+        )
+    )
+
+
+def _fits(kept: Components, found: Components) -> bool:
+    """Whether a value still to come may bring the libraries that a kept key has besides."""
+    return found.packages.items() <= kept.packages.items()
+
+
+def _explained(
+    newest: Components | None, found: Components, open_: Collection[str], over: Sequence[str]
+) -> tuple[str, ...]:
+    """Why no result fits, whatever is still to come."""
+    if newest is None:
+        return ("it has not run before",)
+    as_before = msgspec.structs.replace(
+        found,
+        parameters=_with(found.parameters, newest.parameters, open_, over),
+        inputs=_with(found.inputs, newest.inputs, open_, over),
+        packages={**newest.packages, **found.packages},
+    )
+    return tuple(keys.explain(newest, as_before))
+
+
+def _without(
+    values_: Mapping[str, Any], open_: Collection[str], over: Sequence[str]
 ) -> dict[str, Any]:
-    """`now`, but under these names, and below them, what was there before."""
+    return {
+        name: value
+        for name, value in values_.items()
+        if name not in open_ and name.partition(".")[0] not in over
+    }
 
-    def counts(name: str) -> bool:
-        return name in names or name.partition(".")[0] in names
 
-    kept = {name: value for name, value in now.items() if not counts(name)}
-    return kept | {name: value for name, value in before.items() if counts(name)}
+def _with(
+    now: Mapping[str, Any], before: Mapping[str, Any], open_: Collection[str], over: Sequence[str]
+) -> dict[str, Any]:
+    """`now`, but what is open, and below a list, as it was before."""
+    same = _without(before, open_, over)
+    return _without(now, open_, over) | {n: v for n, v in before.items() if n not in same}
 
 
 def _taken(node: Node) -> list[Output]:
     return [output for _, output in graph.outputs_in(node.arguments)]
 
 
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(names)
+
+
 def _words(output: Output) -> str:
     return repr(output).strip("<>").replace("the result of step ", "").replace("'", "")
-
-
-def _item(output: Output, index: int) -> Output:
-    path = (*graph.path_of(output), str(index))
-    trace, source, at = graph.drawing_of(output), graph.source_of(output), graph.place_of(output)
-    return Output(trace, source, path, at)

@@ -78,9 +78,32 @@ class Resolution:
         Raises:
             UserCodeError: A value is no list, or the lists differ in length.
         """
-        found = {name: self._items(node, name, node.arguments[name]) for name in node.over}
+        found = {name: self.items(node, name) for name in node.over}
         mapping.count(node, {name: len(items) for name, items in found.items()})
         return found
+
+    def items(self, node: Node, name: str) -> Items:
+        """The items of one argument that a node goes over.
+
+        Raises:
+            UserCodeError: The value is no list.
+        """
+        value = node.arguments[name]
+        if not isinstance(value, Output):
+            return Items(written=list(value))
+        stored = self.resolved(value)
+        if stored.kind == "list":
+            return Items(stored=stored.items, placeholder=value)
+        plain = values.items(self._blobs, stored)
+        if plain is None:
+            at = node.at
+            raise UserCodeError(
+                "map-not-a-list",
+                f"{at}: step '{node.name}' goes over '{name}', which is no list ({stored.kind}).",
+                hint=f"pass a list at {at}",
+                context={"file": at.file, "line": at.line, "step": node.name},
+            )
+        return Items(plain=plain)
 
     def holds(self, node: Node, condition: Condition) -> bool:
         """Whether a condition is as a node wants it.
@@ -144,23 +167,6 @@ class Resolution:
                 context={"file": offered.at.file, "line": offered.at.line},
             )
         return Candidate(label=offered.label, **found)
-
-    def _items(self, node: Node, name: str, value: Any) -> Items:
-        if not isinstance(value, Output):
-            return Items(written=list(value))
-        stored = self.resolved(value)
-        if stored.kind == "list":
-            return Items(stored=stored.items, placeholder=value)
-        plain = values.items(self._blobs, stored)
-        if plain is None:
-            at = node.at
-            raise UserCodeError(
-                "map-not-a-list",
-                f"{at}: step '{node.name}' goes over '{name}', which is no list ({stored.kind}).",
-                hint=f"pass a list at {at}",
-                context={"file": at.file, "line": at.line, "step": node.name},
-            )
-        return Items(plain=plain)
 
 
 def item_of(output: Output, index: int) -> Output:

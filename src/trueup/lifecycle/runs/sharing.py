@@ -17,6 +17,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
 from trueup.lifecycle.pipeline import filing, keys, values
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
+from trueup.lifecycle.runs import unwritten
 from trueup.ports.blobs import Blobs
 
 if TYPE_CHECKING:
@@ -66,24 +67,20 @@ class SharedResults:
         Args:
             wanted: Keys; all are asked for together.
         """
-        if self._is_closed or not wanted:
-            return {}
-        try:
-            remote = self._remote = self._remote or self._open()
-            raw = remote.get_records(KIND, [_name_of(key) for key in wanted])
-        except TrueupError as error:
-            self._is_closed = True
-            if error.code != "remote-empty":
-                why = error.message.rstrip(".")
-                self._tell(f"remote '{self.name}' is left out of this run: {why}")
-            return {}
-        found = {}
-        for key in wanted:
-            if _name_of(key) in raw:
-                shared = self._taken(remote, key, raw[_name_of(key)])
-                if shared is not None:
-                    found[key] = shared
-        return found
+        return self._found(wanted, self._pull)
+
+    def look(self, wanted: Sequence[str]) -> dict[str, SharedEntry]:
+        """What `fetch` would give; nothing is kept here."""
+        return self._found(wanted, self._check)
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a small blob of the remote, kept nowhere.
+
+        Raises:
+            TrueupError: The remote cannot be reached, or does not have it.
+        """
+        self._remote = self._remote or self._open()
+        return dict(self._remote.read([digest]))[digest]
 
     def send(self, entries: Iterable[CacheEntry], made_by: str) -> int:
         """Share results, those first whose bytes the remote lacks; how many were sent.
@@ -111,27 +108,66 @@ class SharedResults:
             self._remote.close()
             self._remote = None
 
-    def _taken(self, remote: Remote, key: str, raw: bytes) -> SharedEntry | None:
-        """A result with all its bytes here; nothing, and the reason told, if it is refused."""
-        why = ""
+    def _found(
+        self, wanted: Sequence[str], take: Callable[[Remote, StoredValue], None]
+    ) -> dict[str, SharedEntry]:
+        if self._is_closed or not wanted:
+            return {}
         try:
-            shared = decode(raw, SharedEntry)
-            entry = shared.entry
-            if entry.key != key or keys.key(entry.components) != key:
-                why = "its key is not that of what it says it was made from"
-            elif not _is_sound(entry.outputs):
-                why = "the digests in it contradict each other"
-            else:
-                leaves = {leaf.digest for leaf in _leaves(entry.outputs)}
-                remote.pull(self._blobs, sorted(leaves))
-                remote.pull(self._blobs, sorted(set(filing.blobs_of(self._blobs, entry.outputs))))
-                return shared
-        except msgspec.MsgspecError as error:
-            why = f"it is no result ({error})"
+            remote = self._remote = self._remote or self._open()
+            raw = remote.get_records(KIND, [_name_of(key) for key in wanted])
         except TrueupError as error:
-            why = error.message.rstrip(".")
-        self._tell(f"the result {digests.short(key)} in remote '{self.name}' is refused: {why}")
-        return None
+            self._is_closed = True
+            if error.code != "remote-empty":
+                why = error.message.rstrip(".")
+                self._tell(f"remote '{self.name}' is left out of this run: {why}")
+            return {}
+        found = {}
+        for key in wanted:
+            if _name_of(key) not in raw:
+                continue
+            try:
+                shared = _sound(key, raw[_name_of(key)])
+                take(remote, shared.entry.outputs)
+                found[key] = shared
+            except (TrueupError, _Refused) as error:
+                why = str(error).rstrip(".")
+                short = digests.short(key)
+                self._tell(f"the result {short} in remote '{self.name}' is refused: {why}")
+        return found
+
+    def _pull(self, remote: Remote, outputs: StoredValue) -> None:
+        leaves = {leaf.digest for leaf in _leaves(outputs)}
+        remote.pull(self._blobs, sorted(leaves))
+        remote.pull(self._blobs, sorted(set(filing.blobs_of(self._blobs, outputs))))
+
+    def _check(self, remote: Remote, outputs: StoredValue) -> None:
+        needed = set(filing.blobs_of(unwritten.over(self._blobs, self.read), outputs))
+        elsewhere = self._blobs.missing(needed)
+        if lacking := elsewhere - remote.has(elsewhere):
+            raise _Refused(f"the remote lacks {digests.short(min(lacking))}")
+
+
+class _Refused(Exception):
+    """Why a result of others is not taken."""
+
+
+def _sound(key: str, raw: bytes) -> SharedEntry:
+    """A result whose key and digests are those of what it says.
+
+    Raises:
+        _Refused: They are not.
+    """
+    try:
+        shared = decode(raw, SharedEntry)
+    except msgspec.MsgspecError as error:
+        raise _Refused(f"it is no result ({error})") from error
+    entry = shared.entry
+    if entry.key != key or keys.key(entry.components) != key:
+        raise _Refused("its key is not that of what it says it was made from")
+    if not _is_sound(entry.outputs):
+        raise _Refused("the digests in it contradict each other")
+    return shared
 
 
 def _name_of(key: str) -> str:
