@@ -10,7 +10,7 @@ from trueup.app import sharing
 from trueup.app.precheck import checked
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import ConflictError, TrueupError, UsageError
+from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline import capturing, discovery, source
 from trueup.lifecycle.pipeline.records import Source
@@ -92,9 +92,10 @@ def train(
         )
         if shared is not None:
             sharing.send(workspace, actor, run, shared, progress)
-    except (KeyboardInterrupt, ConflictError):
+    except (KeyboardInterrupt, TrueupError):
         from trueup.lifecycle.pipeline import builds
 
+        # Cancelled, or failed: a build whose step ran into its timeout is still under way.
         with suppress(TrueupError):  # the run has ended as it should; Jenkins is somebody else's
             builds.stop(workspace.root, noted.run, drawn.nodes)
         raise

@@ -9,7 +9,8 @@ import pytest
 
 from trueup import build, choose, pipeline, step
 from trueup.foundation.errors import UsageError, UserCodeError
-from trueup.lifecycle.pipeline import builds, connecting
+from trueup.lifecycle.pipeline import builds, connecting, handing
+from trueup.lifecycle.runs import scheduling
 from trueup.testing.jenkins import Buildable, FakeJenkins
 
 
@@ -99,10 +100,38 @@ def test_a_stopped_run_stops_its_builds(bench: Any, server: FakeJenkins) -> None
     assert builds.stop(bench.root, "", nodes) == []
 
 
-def test_a_build_is_not_tried_again_from_here() -> None:
+def test_each_attempt_is_a_build_of_its_own_and_ends_the_one_before(
+    bench: Any, server: FakeJenkins
+) -> None:
     @pipeline
     def nightly() -> None:
-        build("Team/train", retries=2)
+        build("slow", retries=2)
 
-    with pytest.raises(UsageError, match="not tried again"):
-        nightly.draw({})
+    def attempt(number: int) -> Any:
+        return handing.perform(
+            node.called,
+            node.name,
+            node.at,
+            node.arguments,
+            blobs=bench.blobs,
+            root=bench.root,
+            hide=bench.hide,
+            run="7k3f9qd2",
+            attempt=number,
+        )
+
+    (node,) = nightly.draw({}).nodes
+    server.jobs["slow"] = Buildable("slow", result="FAILURE")
+    with pytest.raises(UserCodeError, match="build 1 of 'slow' ended as failure") as raised:
+        attempt(1)
+    assert scheduling.may_retry(node.called.options, 1, raised.value)
+    server.jobs["slow"].seconds = 60
+    with connecting.outbound(bench.root) as http:  # the second attempt hung and was killed
+        jenkins = connecting.builds(bench.root, http)
+        hung = jenkins.start("slow", {}, builds.key_of("7k3f9qd2", "slow", 2))
+    server.jobs["slow"] = Buildable("slow", builds=server.jobs["slow"].builds)
+    assert bench.load(attempt(3))["result"] == "success"
+    with connecting.outbound(bench.root) as http:
+        assert connecting.builds(bench.root, http).look(hung).result in ("aborted", "not-built")
+    keys = [build.given["TRUEUP_RUN_ID"] for build in server.jobs["slow"].builds]
+    assert keys[0] == "7k3f9qd2-slow" and keys[-1] == "7k3f9qd2-slow#3"

@@ -1,7 +1,7 @@
 """`build("Team/train", parameters=…)`: a build on Jenkins as a step of a pipeline.
 
-It is started once, whatever dies meanwhile: its identifier is made of the run and the call. Its log
-is the step's log; when the run is stopped, `stop` stops the build.
+An attempt starts it once, whatever dies meanwhile: its identifier is made of the run, the call and
+the number of the attempt. Its log is the step's log; a run that is stopped stops its builds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trueup.lifecycle.pipeline import connecting, following, handing, options, o
 from trueup.lifecycle.pipeline.decorators import Step
 from trueup.lifecycle.pipeline.graph import Node
 from trueup.lifecycle.pipeline.shell import Call, as_text, outside
-from trueup.ports.builds import BuildResult
+from trueup.ports.builds import BuildResult, Builds
 
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 GOOD: Final[tuple[BuildResult, ...]] = ("success",)
@@ -64,10 +64,6 @@ def build(
         outside(at, "build")
     plain = call.parameters(parameters or {}, _PARAMETER)
     read = options.read({"cache": False} | asked, "build(…)", at)
-    if read.retries:  # a second start of the same call finds the first build
-        call.refuse(
-            "a build is not tried again from here", "in the Jenkinsfile: options { retry(2) }"
-        )
     called = name or job.rstrip("/").rpartition("/")[2]
     made: Step[..., Any] = Step(run_build, name=called, options=read)
     arguments = {"job": job, "parameters": plain, "accept": list(accept)}
@@ -85,7 +81,10 @@ def run_build(job: str, parameters: dict[str, Any], accept: list[str]) -> dict[s
     words = {name: as_text(value) for name, value in parameters.items()}
     with connecting.outbound(around.root) as http:
         server = connecting.builds(around.root, http)
-        ended = following.follow(server, job, words, key_of(around.run, around.name), _tell)
+        for earlier in range(1, around.attempt):  # one that hung or lost its server may still run
+            _end(server, job, key_of(around.run, around.name, earlier))
+        key = key_of(around.run, around.name, around.attempt)
+        ended = following.follow(server, job, words, key, _tell)
     if ended.result not in accept:
         raise UserCodeError(
             "build-failed",
@@ -115,23 +114,32 @@ def stop(root: Path, run: str, nodes: Iterable[Node]) -> list[str]:
     Raises:
         BackendError: Jenkins cannot be reached.
     """
-    jobs = {node.name: job for node in nodes if (job := built_by(node))}
+    jobs = [(node, job) for node in nodes if (job := built_by(node))]
     if not jobs or not run:
         return []
     stopped = []
     with connecting.outbound(root) as http:
         server = connecting.builds(root, http)
-        for name, job in jobs.items():
-            build = server.find(job, key_of(run, name))
-            if build is not None and server.look(build).state != "ended":
-                server.cancel(build)
+        for node, job in jobs:
+            attempts = range(1, node.called.options.retries + 2)
+            ended = [_end(server, job, key_of(run, node.name, attempt)) for attempt in attempts]
+            if any(ended):
                 stopped.append(job)
     return stopped
 
 
-def key_of(run: str, name: str) -> str:
-    """The identifier of the build of one call."""
-    return f"{run}-{name}"
+def key_of(run: str, name: str, attempt: int = 1) -> str:
+    """The identifier of the build of one attempt at a call; no job and no step has a `#`."""
+    return f"{run}-{name}" + (f"#{attempt}" if attempt > 1 else "")
+
+
+def _end(server: Builds, job: str, key: str) -> bool:
+    """Stop the build with this key, if there is one that has not ended."""
+    build = server.find(job, key)
+    if build is None or server.look(build).state == "ended":
+        return False
+    server.cancel(build)
+    return True
 
 
 def built_by(node: Node) -> str:

@@ -40,6 +40,7 @@ class Surroundings:
         name: The name of the call.
         at: Where the step is called.
         secrets: The secrets that the step was given, by name.
+        attempt: Which try this is, from 1.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Surroundings:
     name: str
     at: Place
     secrets: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 1
     _folder: Path | None = None
 
     def folder(self) -> Path:
@@ -83,6 +85,7 @@ def perform(
     root: Path,
     hide: Callable[[Iterable[str]], None],
     run: str = "",
+    attempt: int = 1,
 ) -> StoredValue:
     """Call a step and keep what it returns.
 
@@ -96,6 +99,7 @@ def perform(
         root: The project's folder.
         hide: Called with words that the log must not show.
         run: Identifier of the run.
+        attempt: Which try this is, from 1.
 
     Raises:
         UserCodeError: The step raised, or returned what cannot be kept.
@@ -107,7 +111,7 @@ def perform(
     try:
         wanted = {*step.options.secrets, *(s.name for s in secrets.placeholders(arguments))}
         given = {secret: secrets.value_of(secret, home) for secret in sorted(wanted)}
-        with _surrounded(Surroundings(root, run, name, at, given)) as around:
+        with _surrounded(Surroundings(root, run, name, at, given, attempt)) as around:
             hands = _Hands(blobs, around)
             types = step.types
             bound = step.signature.bind_partial()

@@ -114,6 +114,7 @@ def attempt_at(
         values=needed,
         stored={name: items.stored[item] for name, items in lists.items() if items.stored},
         plain={name: items.plain[item] for name, items in lists.items() if items.plain},
+        attempt=call.number,
     )
     return Attempt(
         id=call.id,

@@ -19,7 +19,10 @@ from trueup.lifecycle.pipeline.records import StepOptions
 LONGEST_WAIT: Final = 3600.0
 # Failures that another attempt may not have; all others would only come again.
 PASSING: Final = frozenset(
-    {"step-failed", "step-crashed", "step-timed-out", "step-out-of-memory", "blob-not-written"}
+    {
+        *("step-failed", "step-crashed", "step-timed-out", "step-out-of-memory"),
+        *("blob-not-written", "build-failed", "service-unreachable"),
+    }
 )
 # Sums of shares such as 0.1 are not exact.
 _TINY: Final = 1e-9

@@ -66,6 +66,7 @@ class Call(Record):
         values: The values of other steps that it takes, by `address`.
         stored: Its items that lie in the blob store, by argument.
         plain: Its items that are plain data, by argument.
+        attempt: Which try this is, from 1.
     """
 
     node: int
@@ -75,6 +76,7 @@ class Call(Record):
     values: dict[str, StoredValue] = {}
     stored: dict[str, StoredValue] = {}
     plain: dict[str, Any] = {}
+    attempt: int = 1
 
 
 class Given(Record):
@@ -155,6 +157,7 @@ class _Worker:
                 root=self._root,
                 hide=log.hide,
                 run=self._setup.run,
+                attempt=call.attempt,
             )
             return Given(outputs=outputs, metrics=values.metrics(blobs, outputs))
         except TrueupError as error:
