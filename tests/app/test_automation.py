@@ -12,16 +12,45 @@ import pytest
 import sqlalchemy as sa
 
 from trueup.app.automation import ACTOR, Automation
+from trueup.app.breach_builds import BreachBuilds
 from trueup.app.training import train
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.errors import DeniedError
 from trueup.lifecycle.plan.records import Plan, Project
+from trueup.testing.jenkins import Buildable, FakeJenkins
 
 from .conftest import BREACH, DAY, PLAN, START, Desk, world
 
 SOLO = ('template = "team"', 'template = "solo"')
 WATCH_GONE = ("ranked.watch", "sorted.watch")
 AT_ONCE = ('model = "small"\n', 'model = "small"\nstrategy = "all-at-once"\n')
+
+
+def test_harm_starts_a_build_once_and_waits_for_a_jenkins_that_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeJenkins(Buildable("Team/train")) as server:
+        file = desk.workspace.root / "trueup.toml"
+        plan = file.read_text()
+        monkeypatch.setenv("TRUEUP_SECRET_JENKINS", server.token)
+        login = 'user = "ci"\ntoken = "secret:JENKINS"\n'
+        with desk.workspace.state.write(ACTOR, "monitoring.run") as unit:
+            breach = dict(desk.events("monitor.breached")[0].data)
+            breach["on_breach"] = ["alert", "build:Team/train", "build:nothing"]
+            unit.emit("monitor.breached", "deployment:desk", data=breach)
+        builds = BreachBuilds(desk.workspace, ACTOR, desk.told.append)
+        file.write_text(f'{plan}[connections.jenkins]\nurl = "http://127.0.0.1:1"\n{login}')
+        builds.pump()
+        builds.pump()
+        assert [words for words in desk.told if "cannot be reached" in words] == desk.told[-1:]
+        file.write_text(f'{plan}[connections.jenkins]\nurl = "{server.url}"\n{login}')
+        builds.pump()
+        assert len(server.items) == 1
+        assert "'nothing' was not built" in desk.told[-1]
+        BreachBuilds(desk.workspace, ACTOR, desk.told.append).pump()
+        assert len(server.items) == 1
+    [told] = desk.events("alert.built")
+    assert told.data["job"] == "Team/train"
 
 
 # --- the whole way

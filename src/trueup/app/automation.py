@@ -4,7 +4,7 @@
     release.went-live   ->  the proposal behind it has ended; also when it was rolled back
     approval.approved   ->  the release starts
     approval.rejected   ->  the release ends
-    monitor.breached    ->  a retraining is proposed
+    monitor.breached    ->  a retraining is proposed, a build is started (`breach_builds.py`)
     plan.adopted        ->  what is live is judged by the new plan
     a proposal          ->  a run, a candidate, a verdict, a request for release
     a canary            ->  more traffic, or none, as its evidence says
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from trueup.app.breach_builds import BreachBuilds
 from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
@@ -60,6 +61,7 @@ class Automation:
         self._tell = tell
         self._told = ""
         self._reader = Reader(workspace.state.database, "automation")
+        self._builds = BreachBuilds(workspace, ACTOR, tell)
         self._reactions: dict[str, Callable[[Event, datetime], None]] = {
             "release.requested": self._start_if_allowed,
             "release.went-live": self._end_proposal,
@@ -83,6 +85,7 @@ class Automation:
         """
         moment = at or clock.now()
         handled = self.react(moment)
+        self._builds.pump()
         # Canaries first: harm must not wait until a training is done.
         for release in self._workspace.releases.serving(ACTOR):
             if release.state == "canary":

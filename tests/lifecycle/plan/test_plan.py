@@ -123,13 +123,21 @@ def test_an_unknown_key_has_its_line_and_the_near_name(
         ("at_least = 0.64", 'at_least = "high"', "Expected `float"),
         ("due = 2027-01-15", "due = 2027", "Expected `date"),
         ('sam = ["scientist"]', 'sam = ["boss"]', "Invalid enum value 'boss'"),
-        ('"alert", "retrain"', '"alert", "pray"', "Invalid enum value 'pray'"),
+        ('"alert", "retrain"', '"alert", "pray"', "matching regex '^(alert|retrain|build:"),
     ],
 )
 def test_a_wrong_value_is_named(old: str, new: str, said: str) -> None:
     error = refusal(old, new)
     assert error.code == "config-wrong-value"
     assert said in error.message
+
+
+@pytest.mark.parametrize("job", ["build:", "build:/", "build: ", "building"])
+def test_a_breach_may_start_a_build(tmp_path: Path, job: str) -> None:
+    text = TEXT.replace('"alert", "retrain"', '"alert", "build:Team/train"')
+    (tmp_path / "trueup.toml").write_text(text)
+    assert read(tmp_path).goals[0].on_breach == ("alert", "build:Team/train")
+    assert refusal('"alert", "retrain"', f'"alert", "{job}"').code == "config-wrong-value"
 
 
 @pytest.mark.parametrize("key", ["watch", "gate", "claim", "metric"])

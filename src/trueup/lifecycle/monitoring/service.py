@@ -36,6 +36,7 @@ from trueup.lifecycle.plan.rules import limit as limits
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import table as releases
 from trueup.lifecycle.serving.records import AnyRecord
+from trueup.ports.builds import Build
 from trueup.state.unit import State, Unit
 
 _LOOK_BACK = 60  # earlier evaluations that first-bad and track record may use
@@ -188,6 +189,18 @@ class Monitors:
             )
             table.put_alert(unit.connection, alert)
             unit.emit("alert.acknowledged", alert.ref, why=reason)
+            return alert
+
+    def built(self, actor: Actor, alert_id: str, build: Build) -> Alert:
+        """Record that a build was started elsewhere because of an alert.
+
+        Raises:
+            NotFoundError: There is no such alert.
+        """
+        with self._state.write(actor, "monitoring.run") as unit:
+            alert = _found(unit.connection, alert_id)
+            data = {"job": build.job, "key": build.key, "url": build.url}
+            unit.emit("alert.built", alert.ref, why=f"started '{build.job}' on Jenkins", data=data)
             return alert
 
     def alerts(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 from trueup.foundation.records import Record
 from trueup.people.records import Role
 
-Reaction = Literal["alert", "retrain"]
+# `alert`, `retrain`, or a build on Jenkins: `build:Team/train`.
+Reaction = Annotated[str, msgspec.Meta(pattern="^(alert|retrain|build:.*[^/ ])$")]
+BUILD: Final = "build:"
 Strategy = Literal["canary", "all-at-once"]
 
 
@@ -68,7 +72,7 @@ class Goal(Record):
         metric: Name of the metric that gate and watch both use.
         gate: Before release.
         watch: After release.
-        on_breach: What follows when the watch finds harm.
+        on_breach: What follows when the watch finds harm: `alert`, `retrain`, `build:JOB`.
     """
 
     id: str
