@@ -122,6 +122,21 @@ def test_a_dirty_run_comes_out_the_same_although_everything_has_changed_since(
 
 
 @pytest.mark.slow
+def test_data_that_was_added_and_is_not_in_the_plan_is_written_back(home: Home) -> None:
+    home.write("extra/more.csv", "a\n5\n")
+    home.workspace.datasets.add(home.owner, "extra", home.root, "more")
+    text = WORK.replace("NOISE", "0").replace(
+        "by: int):\n    return", "by: int, more):\n    return"
+    )
+    text = text.replace('data("rows"), by', 'data("rows"), by, data("more")')
+    home.write("pipelines/work.py", text)
+    run = home.run()
+    home.write("extra/more.csv", "a\n6\n")
+    made = home.again(run)
+    assert (made.outcome, made.missing, made.differences) == ("identical", (), ())
+
+
+@pytest.mark.slow
 def test_chance_is_found_and_named_by_step(home: Home) -> None:
     home.write("pipelines/work.py", WORK.replace("NOISE", "1e-12 * random.random()"))
     run = home.run()

@@ -169,7 +169,7 @@ class _Making:
             writing.write(self._blobs, root, version)
         python = self._python(captured, imports)
         self._tell("running")
-        answer = self._rerun(python, root, imports)
+        answer = self._rerun(python, root, imports, versions)
         return self._comparison(answer, root)
 
     def _versions(self) -> list[DatasetVersion]:
@@ -225,12 +225,15 @@ class _Making:
         (imports / "trueup").symlink_to(Path(trueup.__file__).parent)
         return python
 
-    def _rerun(self, python: str, root: Path, imports: Path) -> Answer:
+    def _rerun(
+        self, python: str, root: Path, imports: Path, versions: list[DatasetVersion]
+    ) -> Answer:
         order = Order(
             pipeline=self._run.pipeline,
             parameters=self._run.parameters,
             partition=self._run.partition,
             reason=f"{self._run.ref} made again",
+            data={version.name: version.path for version in versions},
         )
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("TRUEUP_", "GIT_"))}
         if self._environment == "install":

@@ -27,12 +27,14 @@ class Order(Record):
         parameters: All parameter values.
         partition: The part of the data that it covers.
         reason: What the run is made for.
+        data: The path of every dataset that it reads, by name.
     """
 
     pipeline: str
     parameters: dict[str, Any]
     partition: str = ""
     reason: str = ""
+    data: dict[str, str] = {}
 
 
 class Answer(Record):
@@ -47,9 +49,12 @@ def perform(order: Order, start: Path) -> Answer:
     with open_workspace(start) as workspace:
         actor = workspace.owner
         commit = source.commit(workspace.root)
-        workspace.plans.adopt(actor, plans.read(workspace.root), commit)
+        plan = plans.read(workspace.root)
+        workspace.plans.adopt(actor, plan, commit)
         cause = Cause(reason=order.reason, partition=order.partition)
         try:
+            for name in order.data.keys() - plan.datasets.keys():  # added by hand, then
+                workspace.datasets.add(actor, order.data[name], workspace.root, name)
             done = train(
                 workspace,
                 actor,
