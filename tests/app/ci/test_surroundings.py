@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueup.app.ci.surroundings import Built, read
+from trueup.app.ci.surroundings import Built, cause, read
 
 
 def test_outside_of_a_build_there_is_nothing() -> None:
@@ -21,6 +21,16 @@ def test_jenkins() -> None:
     assert read(told) == Built("jenkins", "Team/train", "7", told["BUILD_URL"], "abc", "better", 0)
     review = read(told | {"CHANGE_ID": "12", "CHANGE_BRANCH": "fix", "BRANCH_NAME": "PR-12"})
     assert (review.review, review.branch) == (12, "fix")
+
+
+def test_a_run_in_a_build_names_the_build() -> None:
+    told = {"JENKINS_URL": "https://ci/", "JOB_NAME": "Team/train", "BUILD_NUMBER": "7"}
+    made = cause(told | {"BUILD_URL": "https://ci/job/Team/job/train/7/"})
+    assert made.by == "jenkins:Team/train#7"
+    assert made.reason.endswith(
+        "build 7 of Team/train on jenkins (https://ci/job/Team/job/train/7/)"
+    )
+    assert cause({"PATH": "/bin"}).by == ""
 
 
 def test_github() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from trueup.foundation.records import Record
+from trueup.lifecycle.runs.records import BY_HAND, Cause
 
 
 class Built(Record):
@@ -28,6 +29,11 @@ class Built(Record):
     commit: str = ""
     branch: str = ""
     review: int = 0
+
+    @property
+    def ref(self) -> str:
+        """Short words for it, such as `jenkins:Team/train#7`; empty outside of a build."""
+        return f"{self.server}:{self.name}#{self.number}" if self.server else ""
 
 
 _NAMES: Final[dict[str, dict[str, str]]] = {
@@ -55,6 +61,20 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
     },
 }
 _SIGNS: Final = {"JENKINS_URL": "jenkins", "GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab"}
+
+
+def cause(environment: Mapping[str, str]) -> Cause:
+    """What a run is made for that a build starts; in no build that is nothing but a person.
+
+    Example:
+        >>> cause({"JENKINS_URL": "https://ci/", "JOB_NAME": "train", "BUILD_NUMBER": "7"}).by
+        'jenkins:train#7'
+    """
+    built = read(environment)
+    if not built.server:
+        return BY_HAND
+    words = f"build {built.number} of {built.name} on {built.server}"
+    return Cause(by=built.ref[:200], reason=f"{words} ({built.url})" if built.url else words)
 
 
 def read(environment: Mapping[str, str]) -> Built:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 from rich.text import Text
 
+from trueup.app.ci import surroundings
 from trueup.app.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.doors.cli import output, plan, run_preview, series_options
@@ -138,6 +141,7 @@ def command(
                 actor,
                 found.name,
                 parameters,
+                cause=surroundings.cause(os.environ),
                 options=options,
                 allow_dirty=allow_dirty,
                 progress=told.tell,
