@@ -11,7 +11,7 @@ about to
 Fatal Python error: Segmentation fault
 
 Current thread 0x00007f75654b0b80 (most recent call first):
-  File "/home/me/pipelines/flights.py", line 15 in measure
+  File "/project/pipelines/flights.py", line 15 in measure
   File "/lib/trueup/lifecycle/pipeline/handing.py", line 121 in perform
   File "/lib/trueup/backends/engines/_server.py", line 319 in main
   File "<string>", line 1 in <module>
@@ -24,4 +24,4 @@ def test_the_last_thing_said_by_a_crash_is_the_line_of_the_user(tmp_path: Path) 
     (tmp_path / "log").write_text(DUMPED)
     said = logs.tail(tmp_path / "log")
     assert said[0] == "about to"
-    assert said[-1] == '  File "/home/me/pipelines/flights.py", line 15 in measure'
+    assert said[-1] == '  File "/project/pipelines/flights.py", line 15 in measure'
