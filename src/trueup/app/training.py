@@ -15,7 +15,7 @@ from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline import capturing, discovery, source
 from trueup.lifecycle.pipeline.records import Source
 from trueup.lifecycle.runs.execution import execute, nothing
-from trueup.lifecycle.runs.features.collecting import collect
+from trueup.lifecycle.runs.features.collecting import collect, defines
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
 
 if TYPE_CHECKING:  # it would bring NumPy into a run that reuses everything
@@ -102,9 +102,10 @@ def train(
     finally:
         if shared is not None:
             shared.close()
-    steps = workspace.runs.show(actor, run.id).steps
-    if defined := collect(workspace.state.blobs, drawn, steps, workspace.root):
-        workspace.features.define(actor, run.id, defined)
+    if defines(drawn):
+        steps = workspace.runs.show(actor, run.id).steps
+        if defined := collect(workspace.state.blobs, drawn, steps, workspace.root):
+            workspace.features.define(actor, run.id, defined)
     version = workspace.models.register(actor, run.id) if run.candidate and register else None
     return Trained(run, version)
 

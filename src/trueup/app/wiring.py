@@ -1,6 +1,7 @@
 """Wiring: one `Workspace` holds every stage's verbs over one project's state.
 
-Stages are made when first used, so that a command pays only for what it touches.
+The state and the stages are imported and made when first used, so that a command pays only for
+what it touches: SQLAlchemy alone is half of the start of most commands.
 """
 
 from __future__ import annotations
@@ -16,13 +17,8 @@ import msgspec
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.configuration import Settings, find_root, make_private, settings_for
-from trueup.people.access import guard
-from trueup.people.service import People
 from trueup.ports.loading import load
-from trueup.state.database import Database
-from trueup.state.unit import State
 
-# A stage is imported when its verbs are first asked for: together they take half a second.
 if TYPE_CHECKING:
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
@@ -47,6 +43,9 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
     from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
+    from trueup.people.service import People
+    from trueup.ports.blobs import Blobs
+    from trueup.state.unit import State
 
 
 class Workspace:
@@ -56,10 +55,31 @@ class Workspace:
         make_private(settings.home)
         self.settings = settings
         self.root = settings.root
-        blobs = load("blobs", urlsplit(settings.blobs).scheme)(settings.blobs)
-        keys = load("keys", urlsplit(settings.key).scheme)(settings.key)
-        self.state = State(Database(settings.database), blobs, keys, guard)
-        self.people = People(self.state)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """The blob store."""
+        url = self.settings.blobs
+        store: Blobs = load("blobs", urlsplit(url).scheme)(url)
+        return store
+
+    @cached_property
+    def state(self) -> State:
+        """Everything that is kept, behind its guard."""
+        from trueup.people.access import guard
+        from trueup.state.database import Database
+        from trueup.state.unit import State
+
+        url = self.settings.key
+        keys = load("keys", urlsplit(url).scheme)(url)
+        return State(Database(self.settings.database), self.blobs, keys, guard)
+
+    @cached_property
+    def people(self) -> People:
+        """Verbs of people and approvals."""
+        from trueup.people.service import People
+
+        return People(self.state)
 
     @cached_property
     def owner(self) -> Actor:
@@ -240,8 +260,9 @@ class Workspace:
         return self.plain_files.uri if self.plain_files is not None else "mlflow-artifacts:"
 
     def close(self) -> None:
-        """Close the database."""
-        self.state.close()
+        """Close the database, if anything was asked of it."""
+        if "state" in self.__dict__:
+            self.state.close()
 
     def __enter__(self) -> Self:
         return self
@@ -272,7 +293,7 @@ def open_workspace(start: Path, *, artifacts: str = "") -> Workspace:
 
     Raises:
         NotFoundError: There is no project.
-        BackendError: Its state cannot be used.
+        BackendError: Its state folder cannot be used.
     """
     settings = settings_for(find_root(start))
     return Workspace(msgspec.structs.replace(settings, artifacts=artifacts))

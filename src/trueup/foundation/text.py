@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 # One sign for one sign, so that columns and styles stay where they are; lines and tabs stay.
@@ -17,6 +16,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         >>> nearest("metrik", ["metric", "goal"])
         'metric'
     """
+    import difflib  # here: only a mistake needs it, and every command imports this module
+
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
 
 

@@ -1,13 +1,12 @@
 """Finding a back end: the URL scheme or kind is the file name in `trueup/backends/<port>/`.
 
-A package outside Trueup offers one through the entry point group `trueup.<port>`.
+A package outside Trueup offers one through the entry point group `trueup.<port>`; reading those
+brings in half of the library for mail, so that is imported only when somebody asks for one.
 """
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
-from importlib import metadata
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +16,9 @@ from trueup.foundation.text import did_you_mean
 
 def names(port: str) -> list[str]:
     """The names of all back ends of a port, Trueup's own and installed ones."""
+    import pkgutil
+    from importlib import metadata
+
     package = importlib.import_module(f"trueup.backends.{port}")
     modules = pkgutil.iter_modules(package.__path__)
     own = {module.name for module in modules if not module.name.startswith("_")}
@@ -36,6 +38,8 @@ def load(port: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != full_name:
             raise MissingExtraError(error.name or name, name) from error
+        from importlib import metadata
+
         for point in metadata.entry_points(group=f"trueup.{port}", name=name):
             return point.load()
         known = names(port)

@@ -219,6 +219,12 @@ def last_seq(connection: sa.Connection) -> int:
     return connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
 
 
+def last_id(connection: sa.Connection) -> str:
+    """The identifier of the newest event; empty in an empty log."""
+    newest = sa.select(events.c.id).order_by(events.c.seq.desc()).limit(1)
+    return connection.execute(newest).scalar() or ""
+
+
 def _head(connection: sa.Connection) -> tuple[int, list[bytes]]:
     query = "SELECT size, frontier FROM checkpoints ORDER BY size DESC LIMIT 1"
     if connection.dialect.name != "sqlite":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
 
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.data.records import DatasetVersion, Entry
@@ -70,3 +72,28 @@ def desk(state: State, scientist: Actor, tmp_path: Path) -> Desk:
     root = tmp_path / "project"
     (root / "data/images").mkdir(parents=True)
     return Desk(Datasets(state), scientist, root)
+
+
+@pytest.fixture(autouse=True)
+def _every_change_is_an_event() -> Iterator[None]:
+    """What `trueup data status` remembers stands under the newest event: see `state/recall.py`."""
+    silent: list[str] = []
+    written: dict[sa.Connection, list[str]] = {}
+
+    def note(connection: sa.Connection, _cursor: object, statement: str, *_rest: object) -> None:
+        words = statement.split(maxsplit=3)
+        if words[0] in ("INSERT", "UPDATE", "DELETE"):
+            table = words[1] if words[0] == "UPDATE" else words[2]
+            written.setdefault(connection, []).append(table)
+
+    def look(connection: sa.Connection) -> None:
+        tables = written.pop(connection, [])
+        if "events" not in tables:
+            silent.extend(set(tables) & {"dataset_versions", "dataset_branches", "plans", "people"})
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    event.listen(sa.Engine, "commit", look)
+    yield
+    event.remove(sa.Engine, "before_cursor_execute", note)
+    event.remove(sa.Engine, "commit", look)
+    assert not silent, "these tables changed without an event"

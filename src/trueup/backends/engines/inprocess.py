@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from trueup.backends.engines._log import BoundedLog
+from trueup.foundation import collector
 from trueup.ports.engine import Attempt, Ending, Outcome, Perform, Program
 
 
@@ -64,6 +65,7 @@ class Backend:
     def _prepared(self) -> Perform:
         if self._perform is None:
             assert self._program is not None, "open() comes first"
+            collector.as_usual()
             module, _, name = self._program.entry.partition(":")
             prepare = getattr(importlib.import_module(module), name)
             self._perform = prepare(self._program.setup)

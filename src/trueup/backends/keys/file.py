@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from trueup.foundation import digests
 from trueup.foundation.configuration import make_private
 from trueup.foundation.errors import BackendError
+
+# Most commands sign nothing: the library of keys is imported where one is used.
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 class Backend:
@@ -27,6 +28,8 @@ class Backend:
 
     @cached_property
     def _private(self) -> Ed25519PrivateKey:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         make_private(self.path.parent)
         if not self.path.exists():
             self._create()
@@ -46,7 +49,7 @@ class Backend:
 
     def public_key(self) -> bytes:
         """The 32 raw bytes of the public key."""
-        return self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return self._private.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of a message."""
@@ -54,6 +57,8 @@ class Backend:
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether this key signed exactly this message."""
+        from cryptography.exceptions import InvalidSignature
+
         try:
             self._private.public_key().verify(signature, message)
         except InvalidSignature:
@@ -61,6 +66,8 @@ class Backend:
         return True
 
     def _create(self) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         aside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:

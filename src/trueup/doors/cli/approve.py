@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from trueup.app.automation import Automation
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Command
-from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, nearest
-from trueup.people.records import Approval
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.foundation.actor import Actor
+    from trueup.people.records import Approval
 
 
 @click.command(cls=Command, example="trueup approve 7k3f9qd2 --as rita")
@@ -30,6 +33,8 @@ def command(
     Without ID it answers the only open question. Nobody may answer their own: use --as to speak
     for a colleague of the plan's team. An approved release starts at once.
     """
+    from trueup.app.automation import Automation
+
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
         questions = workspace.people.open_approvals(actor)

@@ -8,7 +8,6 @@ from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.errors import BackendError
 from trueup.foundation.text import plural
-from trueup.state import eventlog
 
 
 @click.group(cls=Group)
@@ -28,6 +27,8 @@ def command() -> None:
 @output.json_option
 def log(about: str, limit: int, as_json: bool) -> None:
     """Show the newest events: who did what, when, and why."""
+    from trueup.state import eventlog
+
     with output.here() as workspace, workspace.state.read(workspace.owner) as connection:
         if about:
             events = eventlog.about(connection, about)[::-1][:limit]

@@ -9,14 +9,13 @@ import click
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Command
-from trueup.foundation.actor import Actor
 from trueup.foundation.errors import GateFailedError
 from trueup.foundation.text import plural, seconds
-from trueup.lifecycle.gates.records import CheckResult, Verdict
-from trueup.lifecycle.gates.service import failing
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
+    from trueup.foundation.actor import Actor
+    from trueup.lifecycle.gates.records import CheckResult, Verdict
 
 
 @click.command(cls=Command, example="trueup check lumps@1")
@@ -31,6 +30,8 @@ def command(reference: str, junit: str, html: str, speaker: str, as_json: bool) 
     MODEL alone means its newest version. The exit code is 0 when every check passed and 6 when
     one did not. The same evidence gives the verdict there is.
     """
+    from trueup.lifecycle.gates.service import failing
+
     wanted = of_kind(reference, "model")
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)

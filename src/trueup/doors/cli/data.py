@@ -6,7 +6,15 @@ from itertools import islice
 
 import click
 
-from trueup.doors.cli import data_diff, data_exchange, data_import, data_keep, data_versions, output
+from trueup.doors.cli import (
+    data_diff,
+    data_exchange,
+    data_import,
+    data_keep,
+    data_status,
+    data_versions,
+    output,
+)
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -87,7 +95,7 @@ command.add_command(data_diff.command, "diff")
 command.add_command(data_import.command, "import")
 command.add_command(data_keep.add, "add")
 command.add_command(data_keep.snapshot, "snapshot")
-command.add_command(data_keep.status, "status")
+command.add_command(data_status.command, "status")
 command.add_command(data_keep.checkout, "checkout")
 command.add_command(data_versions.log, "log")
 command.add_command(data_versions.branch, "branch")

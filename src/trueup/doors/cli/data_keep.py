@@ -1,4 +1,4 @@
-"""`trueup data add`, `snapshot`, `status` and `checkout`: work files to versions and back."""
+"""`trueup data add`, `snapshot` and `checkout`: work files to versions and back."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.progress import Counting
 from trueup.foundation.digests import short
 from trueup.foundation.errors import UsageError
-from trueup.foundation.text import listing, plural, size
-from trueup.lifecycle.data.comparing import Status
-from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.data.taking import How
-from trueup.lifecycle.data.tree import Links
-from trueup.lifecycle.plan import service as plans
-from trueup.ports.blobs import Link
+from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
+    from trueup.lifecycle.data.records import DatasetVersion
+    from trueup.lifecycle.data.tree import Links
+    from trueup.ports.blobs import Link
 
 _MOST_SHOWN = 20
 
@@ -80,6 +77,8 @@ def add(
             f"--name names one dataset, but {plural(len(paths), 'path')} are given.",
             hint=f"trueup data add {paths[0]} --name {name}",
         )
+    from trueup.lifecycle.data.taking import How
+
     with output.here() as workspace, Counting("looked at") as counting:
         actor = workspace.speaking_as(speaker)
         how = How(links, allow_clashes, message, dry_run, read_all, counting.tell)
@@ -104,6 +103,8 @@ def snapshot(
     as_json: bool,
 ) -> None:
     """Keep a dataset as it is now; unchanged content gives the version there is."""
+    from trueup.lifecycle.data.taking import How
+
     wanted = of_kind(name, "data")
     with output.here() as workspace, Counting("looked at") as counting:
         actor = workspace.speaking_as(speaker)
@@ -111,39 +112,6 @@ def snapshot(
         known = {version.ref for version in workspace.datasets.newest(actor)}
         taken = [workspace.datasets.snapshot(actor, wanted.name, workspace.root, how)]
     _report(taken, known, dry_run=dry_run, as_json=as_json)
-
-
-@click.command(cls=Command, example="trueup data status images")
-@click.argument("name", required=False, default="")
-@output.json_option
-def status(name: str, as_json: bool) -> None:
-    """Show what was added, changed and removed since the version that lies here."""
-    with output.here() as workspace, Counting("looked at") as counting:
-        actor = workspace.owner
-        names = [of_kind(name, "data").name] if name else workspace.datasets.names(actor)
-        found = [
-            workspace.datasets.status(actor, each, workspace.root, counting.tell) for each in names
-        ]
-    if as_json:
-        output.emit_json(found)
-        return
-    if not found:
-        if declared := plans.read(workspace.root).datasets:
-            output.say("No plan is in force yet; trueup.toml declares {}.", listing(declared))
-            output.next_step("trueup plan adopt")
-            return
-        output.say("There is no dataset yet.")
-        output.next_step("trueup data add PATH")
-        return
-    for each in found:
-        _show(each)
-    differing = next((each for each in found if not each.is_clean), None)
-    if differing is None:
-        output.next_step(f"trueup data log {found[0].dataset}")
-    elif differing.unfinished or (differing.version and not differing.files):
-        output.next_step(f"trueup data checkout {differing.dataset}")
-    else:
-        output.next_step(f"trueup data add {differing.path}")
 
 
 @click.command(cls=Command, example="trueup data checkout images@3")
@@ -210,26 +178,6 @@ def _report(
         output.next_step(f"trueup data add {taken[0].path}")
     else:
         output.next_step(f"trueup data show {taken[0].ref}", "trueup run")
-
-
-def _show(found: Status) -> None:
-    at = f"data:{found.dataset}@{found.version}" if found.version else "kept in no version"
-    behind = f", newest {found.newest}" if found.newest != found.version else ""
-    if found.is_clean:
-        output.heading(found.dataset, f"{plural(found.files, 'file')} as {at}{behind}")
-        return
-    output.heading(found.dataset, f"differs from {at} on branch {found.branch}{behind}")
-    if found.unfinished:
-        output.say("A checkout was interrupted; run it again.")
-    for word, paths in (
-        ("added", found.added),
-        ("changed", found.changed),
-        ("removed", found.removed),
-    ):
-        for path in paths[:_MOST_SHOWN]:
-            output.show(f"  {word:<8} {output.cell(path).plain}")
-        if len(paths) > _MOST_SHOWN:
-            output.show(f"  {word:<8} and {plural(len(paths) - _MOST_SHOWN, 'more file')}")
 
 
 def held(version: DatasetVersion) -> str:

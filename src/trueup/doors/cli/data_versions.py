@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from trueup.app.collecting import collect
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.data_exchange import collect_remote, verify_remote
@@ -17,7 +17,9 @@ from trueup.foundation.clock import parse_duration
 from trueup.foundation.errors import BackendError, ConflictError, UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import plural, size
-from trueup.lifecycle.data.collecting import Collected
+
+if TYPE_CHECKING:
+    from trueup.lifecycle.data.collecting import Collected
 
 _MOST_SHOWN = 50
 
@@ -186,6 +188,8 @@ def gc(dry_run: bool, yes: bool, older_than: str, remote: str, speaker: str, as_
     Without --yes it only shows them; on a terminal it asks. In a remote they are marked first,
     and removed by a later call, when they have been marked for the time of --older-than.
     """
+    from trueup.app.collecting import collect
+
     try:
         grace = parse_duration(older_than)
     except ValueError as error:

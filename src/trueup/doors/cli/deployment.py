@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
@@ -12,8 +13,11 @@ from trueup.doors.cli.release import show_started
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean, nearest
-from trueup.lifecycle.plan.records import Deployment
-from trueup.lifecycle.releases.records import Release
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.lifecycle.plan.records import Deployment
+    from trueup.lifecycle.releases.records import Release
 
 
 @click.group(cls=Group)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
-from trueup.app import previewing
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.parameters import pairs
 from trueup.foundation.digests import short
 from trueup.lifecycle.pipeline import discovery, keys
-from trueup.lifecycle.pipeline.records import Components
-from trueup.lifecycle.runs.foresight import KeyNow
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from trueup.lifecycle.pipeline.records import Components
+    from trueup.lifecycle.runs.foresight import KeyNow
 
 
 @click.command(cls=Command, example="trueup explain-cache prepare")
@@ -35,6 +37,8 @@ def command(step: str, pipeline: str, given: tuple[str, ...], as_json: bool) -> 
     Shows the code, packages, parameters, inputs and declared files and variables that count now,
     the newest result that is kept, and every difference between the two.
     """
+    from trueup.app import previewing
+
     with output.here() as workspace:
         found = discovery.find(workspace.root, pipeline)
         parameters = found.parse(pairs(given))

@@ -14,6 +14,7 @@ import click
 
 from trueup import __version__
 from trueup.doors.cli.grammar import Group
+from trueup.foundation import collector
 
 # Command name -> (file in this folder, one line of help). The order is the order of a life.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -97,6 +98,7 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of the `trueup` script."""
+    collector.seldom()
     # Waiting OpenMP threads that spin starve each other where cores are shared: a fit of
     # scikit-learn's boosted trees took 7 to 25 s instead of 2. Read when its library is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -9,7 +9,6 @@ from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
 from trueup.rendering import words
-from trueup.state import eventlog
 
 
 @click.group(cls=Group)
@@ -97,6 +96,8 @@ def show(reference: str, as_json: bool) -> None:
 @output.json_option
 def history(reference: str, as_json: bool) -> None:
     """Show all versions of a model, or everything that happened to one version."""
+    from trueup.state import eventlog
+
     wanted = of_kind(reference, "model")
     with output.here() as workspace:
         actor = workspace.owner

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from trueup.app.automation import Automation
-from trueup.app.watching import watch
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.doors.cli.prediction import parse_moment
 from trueup.foundation.text import plural
-from trueup.lifecycle.monitoring.records import Evaluation, Finding
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.lifecycle.monitoring.records import Evaluation, Finding
 
 
 @click.group(cls=Group)
@@ -32,6 +34,9 @@ def run(deployment: str, at: str, speaker: str, as_json: bool) -> None:
     Without DEPLOYMENT it looks at all of them. An evaluation cannot be made for a moment before
     the last one.
     """
+    from trueup.app.automation import Automation
+    from trueup.app.watching import watch
+
     moment = parse_moment("--at", at)
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from trueup.foundation.text import visible
 from trueup.rendering import words as words_of
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
     from trueup.app.wiring import Workspace
 
 # A pipe has no width: a table in a file or in another program's input is never folded.
@@ -116,6 +116,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: in
     The first column names the thing: it stays whole, so that it can be pasted. `whole` says how
     many columns do; the others are folded where the terminal is narrow.
     """
+    from rich.table import Table
+
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     listed = [[cell(value) for value in row] for row in rows]
     for index, name in enumerate(columns):
@@ -129,6 +131,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: in
 
 def facts(pairs: Mapping[str, object]) -> None:
     """Name and value, one pair a line; pairs without a value are left out."""
+    from rich.padding import Padding
+    from rich.table import Table
+
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -140,6 +145,9 @@ def facts(pairs: Mapping[str, object]) -> None:
 
 def findings(pairs: Iterable[tuple[str, str]]) -> None:
     """State and sentence, one pair a line; long sentences hang beside their mark."""
+    from rich.padding import Padding
+    from rich.table import Table
+
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Group
 from trueup.foundation import configuration
-from trueup.foundation.actor import Actor
 from trueup.foundation.digests import short
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline import source
-from trueup.lifecycle.plan import service
-from trueup.lifecycle.plan.records import AdoptedPlan, Plan
 from trueup.lifecycle.plan.rules import limit
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.foundation.actor import Actor
+    from trueup.lifecycle.plan.records import AdoptedPlan, Plan
 
 
 @click.group(cls=Group)
@@ -50,6 +52,8 @@ def show(as_json: bool) -> None:
 @output.json_option
 def check(as_json: bool) -> None:
     """Say whether trueup.toml is sound; changes nothing."""
+    from trueup.lifecycle.plan import service
+
     root = configuration.find_root(Path.cwd())
     plan = service.read(root)
     digest, _ = service.address(plan)
@@ -83,6 +87,8 @@ def adopt(speaker: str, as_json: bool) -> None:
 
 def adopt_file(workspace: Workspace, actor: Actor) -> AdoptedPlan:
     """Put the project's trueup.toml in force, with its commit if it is committed."""
+    from trueup.lifecycle.plan import service
+
     plan = service.read(workspace.root)
     return workspace.plans.adopt(actor, plan, _commit(workspace.root))
 
@@ -97,6 +103,8 @@ def in_force(workspace: Workspace, actor: Actor) -> AdoptedPlan | None:
 
 def difference(workspace: Workspace, adopted: AdoptedPlan) -> str:
     """What keeps trueup.toml, as it stands, from being the plan in force; empty when it is."""
+    from trueup.lifecycle.plan import service
+
     try:
         plan = service.read(workspace.root)
     except UsageError:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.serving.journal import Journal
 from trueup.lifecycle.serving.records import Labels, Prediction
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
 
 
 @click.group(cls=Group)
@@ -122,6 +124,8 @@ def parse_moment(option: str, text: str) -> datetime:
 
 
 def _record(workspace: Workspace, found: Prediction, value: float, at: datetime) -> None:
+    from trueup.lifecycle.serving.journal import Journal
+
     journal = Journal(workspace.settings.journal)
     try:
         record = Labels(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from trueup.app.automation import ACTOR
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Command
 from trueup.foundation import clock
-from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, UsageError
-from trueup.foundation.references import Reference
-from trueup.lifecycle.releases.records import Release
 from trueup.people.rules import permitted
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.foundation.actor import Actor
+    from trueup.foundation.references import Reference
+    from trueup.lifecycle.releases.records import Release
 
 
 @click.command(cls=Command, example='trueup release lumps@1 --to clinic --why "First release"')
@@ -36,6 +39,8 @@ def command(
     It needs a passed verdict under the plan in force. Where the process demands a second person,
     the release starts once somebody else has approved it; otherwise it starts at once.
     """
+    from trueup.app.automation import ACTOR
+
     wanted = of_kind(reference, "model")
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
 from trueup.app.ci import surroundings
-from trueup.app.training import Trained, train
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output, plan, run_preview, series_options
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.parameters import a_share, pairs
 from trueup.doors.cli.run_progress import Steps
-from trueup.doors.cli.series_options import Many
-from trueup.foundation.actor import Actor
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.pipeline import discovery
-from trueup.lifecycle.plan import service as plans
-from trueup.lifecycle.runs.records import Metric, RunOptions
+from trueup.lifecycle.runs.records import RunOptions
+
+if TYPE_CHECKING:
+    from trueup.app.training import Trained
+    from trueup.app.wiring import Workspace
+    from trueup.doors.cli.series_options import Many
+    from trueup.foundation.actor import Actor
+    from trueup.lifecycle.runs.records import Metric
 
 
 @click.command(cls=Command, example="trueup run example -p strength=0.1")
@@ -131,6 +134,8 @@ def command(
             )
             run_preview.show(would, as_json)
             return
+        from trueup.app.training import train
+
         actor = workspace.speaking_as(speaker)
         _require_plan(workspace, actor)
         for lost in workspace.runs.mark_lost(actor):
@@ -159,6 +164,8 @@ def _require_plan(workspace: Workspace, actor: Actor) -> None:
         adopted = plan.adopt_file(workspace, actor)
         output.say("Plan {} is in force from now on.", adopted.version)
     elif different := plan.difference(workspace, adopted):
+        from trueup.lifecycle.plan import service as plans
+
         plans.read(workspace.root)  # a file with an error must not pass as a mere difference
         output.say("[yellow]note:[/] {}: {}", different, "trueup plan adopt")
 

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from trueup.doors.cli import output
 from trueup.foundation.text import plural, seconds
-from trueup.lifecycle.pipeline.decorators import Pipeline
-from trueup.lifecycle.runs.foresight import Decision, RunPlan, StepPlan
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
+    from trueup.lifecycle.pipeline.decorators import Pipeline
+    from trueup.lifecycle.runs.foresight import Decision, RunPlan, StepPlan
 
 _SHOWN: Final[dict[Decision, tuple[str, str]]] = {
     "run": ("run", "cyan"),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from trueup.doors.cli import output
@@ -73,6 +72,8 @@ class Steps:
 
     def __enter__(self) -> Steps:
         if self._live:
+            from rich.live import Live
+
             shown = Live(
                 get_renderable=self._renderable,
                 console=output.words,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
-from trueup.app import run_logs
 from trueup.doors.cli import comparing, output, reproduce, run_steps
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
 from trueup.foundation.records import encode
 from trueup.foundation.text import seconds
-from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.plan.service import surroundings
 from trueup.lifecycle.runs import logs as logs_of
 from trueup.lifecycle.runs import rules
-from trueup.lifecycle.runs.records import Run, RunDetail, StepAttempt
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from trueup.lifecycle.plan.records import Costs
+    from trueup.lifecycle.runs.records import Run, RunDetail, StepAttempt
 
 _ENDS_WITHIN_S = 10.0
 
@@ -72,6 +73,8 @@ def list_(pipeline: str, state: str | None, limit: int, after: str, as_json: boo
 @output.json_option
 def show(reference: str, as_json: bool) -> None:
     """Show one run: its steps, its metrics, what it was made from, and why it ended."""
+    from trueup.lifecycle.plan.service import surroundings
+
     wanted = of_kind(reference, "run")
     with output.here() as workspace:
         actor = workspace.owner
@@ -97,6 +100,8 @@ def logs(reference: str, step: str, follow: bool, as_json: bool) -> None:
 
     STEP is the name of a step, or of one item of a step over a list, such as 'train[3]'.
     """
+    from trueup.app import run_logs
+
     wanted = of_kind(reference, "run")
     said = False
     with output.here() as workspace:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trueup.app import backfill, series, sweeping, training
 from trueup.app.series import How, Outcome, Part
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import comparing, output
-from trueup.doors.cli.series_options import Many
 from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.foundation.records import encode
 from trueup.foundation.text import plural
 from trueup.lifecycle.pipeline import rules as pipeline_rules
-from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.runs.series import rules
-from trueup.lifecycle.runs.series.records import Objective
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.doors.cli.series_options import Many
+    from trueup.lifecycle.pipeline.decorators import Pipeline
+    from trueup.lifecycle.runs.series.records import Objective
 
 
 def perform(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from trueup.app.answering import open_answering
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Command
-from trueup.lifecycle.models.records import ModelVersion
-from trueup.lifecycle.models.service import read_rows
-from trueup.lifecycle.serving import server
+
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
+    from trueup.lifecycle.models.records import ModelVersion
 
 _DATATYPES = {"number": "FP64", "integer": "INT64", "text": "BYTES", "boolean": "BOOL"}
 DEFAULT_PORT = 8080
@@ -40,6 +40,9 @@ def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
     finishes what is under way. Where stdout is no terminal it prints one line of JSON with the
     address.
     """
+    from trueup.app.answering import open_answering
+    from trueup.lifecycle.serving import server
+
     with output.here() as workspace:
         answering = open_answering(workspace, on_failure=told_failure)
 
@@ -88,6 +91,8 @@ def show_places(workspace: Workspace, url: str) -> None:
 
 def _curl(workspace: Workspace, url: str, version: ModelVersion) -> str:
     """A request with one of the rows that were set aside."""
+    from trueup.lifecycle.models.service import read_rows
+
     row = read_rows(workspace.state.blobs, version.manifest.holdout).row(0, named=True)
     tensors = [
         {

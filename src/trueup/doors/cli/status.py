@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 from rich.text import Text
 
-from trueup.app.status import GoalStatus, Overview, overview
 from trueup.doors.cli import output, plan
 from trueup.doors.cli.grammar import Command
 from trueup.foundation import clock
 from trueup.foundation.text import plural
-from trueup.lifecycle.plan.records import MilestoneStatus
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from trueup.app.status import GoalStatus, Overview
+    from trueup.lifecycle.plan.records import MilestoneStatus
 
 
 @click.command(cls=Command, example="trueup status")
 @output.json_option
 def command(as_json: bool) -> None:
     """Show what is live, what is true, and what needs you; computed from evidence each time."""
+    from trueup.app.status import overview
+
     with output.here() as workspace:
         actor = workspace.owner
         adopted = plan.in_force(workspace, actor)

@@ -4,51 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Any
 
 import click
 
-from trueup.app.answering import open_answering
-from trueup.app.scheduler import Scheduler
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.serve import DEFAULT_PORT, show_places, told_failure
-from trueup.doors.mlflow import application as mlflow
-from trueup.doors.web import application as web
-from trueup.lifecycle.serving import server
-from trueup.lifecycle.serving.application import Application
-
-
-class Combined:
-    """Each request to the door that its path belongs to; the rest are pages and the API."""
-
-    def __init__(self, predictions: Application, tracking: Any, pages: Any) -> None:
-        self._predictions = predictions
-        self._tracking = tracking
-        self._pages = pages
-
-    @property
-    def draining(self) -> bool:
-        """Whether it is about to stop."""
-        return self._predictions.draining
-
-    @draining.setter
-    def draining(self, is_draining: bool) -> None:
-        self._predictions.draining = is_draining
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
-        path = scope.get("path", "")
-        if path in ("/v2", "/metrics") or path.startswith("/v2/"):
-            await self._predictions(scope, receive, send)
-        elif mlflow.is_ours(path):
-            await self._tracking(scope, receive, send)
-        else:
-            await self._pages(scope, receive, send)
-
-    def close(self) -> None:
-        """Seal the journal."""
-        self._predictions.close()
 
 
 @click.command(cls=Command, example="trueup up --port 8080")
@@ -87,6 +48,13 @@ def command(
     The scheduler evaluates monitors when they are due, runs scheduled pipelines, and reacts to
     approvals and breaches. Ctrl-C finishes what is under way.
     """
+    from trueup.app.answering import open_answering
+    from trueup.app.scheduler import Scheduler
+    from trueup.doors.combined import Combined
+    from trueup.doors.mlflow import application as mlflow
+    from trueup.doors.web import application as web
+    from trueup.lifecycle.serving import server
+
     with output.here(artifacts=artifacts) as workspace:
         answering = open_answering(workspace, on_failure=told_failure)
         tracking = mlflow.guarded(workspace, hosts)

@@ -17,7 +17,6 @@ from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.data import (
     checkout,
     collecting,
-    comparing,
     live,
     locking,
     manifest,
@@ -25,6 +24,7 @@ from trueup.lifecycle.data import (
     places,
     repairing,
     rules,
+    standing,
     table,
     tables,
     taking,
@@ -37,10 +37,12 @@ from trueup.lifecycle.data.comparing import Status
 from trueup.lifecycle.data.keeping import Hasher, Progress, nothing
 from trueup.lifecycle.data.merging import Prefer
 from trueup.lifecycle.data.records import MAIN, Branch, DatasetVersion, Entry
-from trueup.lifecycle.data.taking import How, Known
+from trueup.lifecycle.data.standing import AllKnown, Known
+from trueup.lifecycle.data.taking import How
 from trueup.lifecycle.data.verifying import Verified
 from trueup.lifecycle.data.worktree import Position
 from trueup.ports.blobs import Link
+from trueup.state import eventlog
 from trueup.state.unit import State
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Datasets:
         with self._state.read(actor) as connection:
             found = taking.known(connection, name, root)
         blobs = self._state.blobs
-        source = taking.source_of(blobs, root, found)
+        source = standing.source_of(blobs, root, found)
         return taking.read(source, found, _AS_USUAL, blobs, Hasher()).digest
 
     def status(self, actor: Actor, name: str, root: Path, progress: Progress = nothing) -> Status:
@@ -116,30 +118,18 @@ class Datasets:
         """
         with self._state.read(actor) as connection:
             found = taking.known(connection, name, root)
-        blobs = self._state.blobs
-        source = taking.source_of(blobs, root, found)
-        base = found.based_on
-        cache = taking.cache_of(source)
-        differing = comparing.compare(
-            source,
-            cache.recall(taking.walked(source)),
-            manifest.entries(blobs, base.digest) if base else (),
-            cache,
-            progress,
-        )
-        cache.save()
-        return Status(
-            dataset=name,
-            path=found.path,
-            branch=found.position.branch,
-            version=base.version if base else 0,
-            newest=found.head,
-            files=differing.files,
-            added=tuple(differing.added),
-            changed=tuple(differing.changed),
-            removed=tuple(differing.removed),
-            unfinished=bool(found.position.becoming),
-        )
+        return standing.status(self._state.blobs, root, found, progress)
+
+    def all_known(self, actor: Actor, root: Path) -> AllKnown:
+        """What `standing.status` needs to know of all datasets, and when it was so."""
+        with self._state.read(actor) as connection:
+            return AllKnown(
+                eventlog.last_id(connection),
+                [
+                    taking.known(connection, name, root)
+                    for name in sorted(place.name for place in places.known(connection))
+                ],
+            )
 
     def checkout(
         self,
@@ -176,13 +166,13 @@ class Datasets:
             here = taking.here(connection, self._state.blobs, name)
             position = taking.position_at(connection, found, version, selector)
         blobs = self._state.blobs
-        source = taking.source_of(blobs, root, found)
+        source = standing.source_of(blobs, root, found)
         base = found.based_on
         checkout.check_kind(source, version)
-        cache = taking.cache_of(source)
+        cache = standing.cache_of(source)
         plan = checkout.prepare(
             source,
-            cache.recall(taking.walked(source)),
+            cache.recall(standing.walked(source)),
             manifest.entries(blobs, base.digest) if base and base.digest in here else (),
             manifest.entries(blobs, version.digest),
             lambda wanted: manifest.held(blobs, here, wanted),
@@ -423,7 +413,7 @@ class Datasets:
 
     def _take(self, actor: Actor, found: Known, root: Path, how: How) -> DatasetVersion:
         blobs = self._state.blobs
-        source = taking.source_of(blobs, root, found)
+        source = standing.source_of(blobs, root, found)
         taking.check_finished(found)
         is_file = source.place.is_file()
         if how.dry_run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -11,15 +11,24 @@ import sqlalchemy as sa
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
-from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.data import keeping, manifest, places, rules, table, tables, tree, worktree
+from trueup.lifecycle.data import (
+    keeping,
+    manifest,
+    places,
+    rules,
+    standing,
+    table,
+    tables,
+    tree,
+    worktree,
+)
 from trueup.lifecycle.data.keeping import Progress, nothing
 from trueup.lifecycle.data.reading import Source, Takes
 from trueup.lifecycle.data.records import Change, DatasetVersion, Entry
-from trueup.lifecycle.data.statcache import StatCache
+from trueup.lifecycle.data.standing import Known
 from trueup.lifecycle.data.tables import Table
-from trueup.lifecycle.data.tree import Found, Links
+from trueup.lifecycle.data.tree import Links
 from trueup.lifecycle.data.worktree import Position
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import Unit
@@ -43,28 +52,6 @@ class How(NamedTuple):
     dry_run: bool = False
     read_all: bool = False
     progress: Progress = nothing
-
-
-class Known(NamedTuple):
-    """What is known of a dataset before its files are looked at.
-
-    Attributes:
-        name: Its name.
-        path: Where it lies in the project.
-        position: The branch and the version at which the files stand.
-        based_on: The version that the files are, apart from changes since.
-        head: The newest version of the branch; 0 if there is none.
-        newest: The newest version on any branch; 0 if there is none.
-        is_declared: Whether the plan declares it.
-    """
-
-    name: str
-    path: str
-    position: Position
-    based_on: DatasetVersion | None
-    head: int
-    newest: int
-    is_declared: bool
 
 
 class Seen(NamedTuple):
@@ -221,30 +208,6 @@ def check_here(connection: sa.Connection, blobs: Blobs, version: DatasetVersion)
         )
 
 
-def source_of(blobs: Blobs, root: Path, found: Known) -> Source:
-    """The dataset's place in the work tree.
-
-    Raises:
-        UsageError: It leads out of the project.
-    """
-    place = tree.inside(root, found.path, found.name)
-    return Source(place, found.path, root.resolve() / HOME, blobs.local_path)
-
-
-def cache_of(source: Source) -> StatCache:
-    """The stat cache for one walk over a dataset's place."""
-    place = source.place
-    relative = place.relative_to(source.home.parent)
-    shown = relative.as_posix() if place.is_dir() else relative.parent.as_posix()
-    return StatCache(source.home / "cache", shown)
-
-
-def walked(source: Source) -> Iterator[Found]:
-    """The files that lie there, whatever they are; none where there is no place."""
-    if source.place.exists():
-        yield from tree.walk(source.place, source.shown, links="keep")
-
-
 def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> Seen:
     """Read the files that may have changed, keep them, and build the manifest of all.
 
@@ -258,7 +221,7 @@ def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> S
     kept: Iterable[Entry] = ()
     if found.based_on is not None and not how.read_all and blobs.has(found.based_on.digest):
         kept = manifest.entries(blobs, found.based_on.digest)
-    cache = cache_of(source)
+    cache = standing.cache_of(source)
     # The reader refuses links: it knows those that stand for a file of the store.
     files = tree.walk(source.place, source.shown, links="keep", clashes=how.clashes)
     told = [(0, 0)]

@@ -9,7 +9,6 @@ import datetime as dt
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from trueup.foundation.errors import UsageError
 from trueup.foundation.references import check_name
@@ -207,7 +206,11 @@ def _from(of: Partitions, begin: dt.datetime) -> Iterator[dt.datetime]:
 
 def _zone(of: Partitions) -> dt.tzinfo:
     """Hours are those of UTC, where none comes twice or is missing."""
-    return dt.UTC if of.kind == "hourly" else ZoneInfo(of.timezone)
+    if of.kind == "hourly":
+        return dt.UTC
+    from zoneinfo import ZoneInfo  # here: few pipelines have partitions
+
+    return ZoneInfo(of.timezone)
 
 
 def _next(of: Partitions, begin: dt.datetime) -> dt.datetime:

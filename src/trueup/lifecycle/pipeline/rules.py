@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from cronsim import CronSim, CronSimError
 
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import did_you_mean, listing
@@ -154,6 +153,8 @@ def check_schedule(schedule: str, at: Place) -> None:
     Raises:
         UsageError: Saying what is wrong with it.
     """
+    from cronsim import CronSim, CronSimError  # here: few pipelines have a schedule
+
     reason = ""
     if len(schedule.split()) != 5:
         reason = f"it has {len(schedule.split())} fields instead of 5"

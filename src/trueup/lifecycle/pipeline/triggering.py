@@ -6,7 +6,6 @@ Only read and checked here, where `@pipeline` stands; the scheduler acts on it.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
@@ -49,6 +48,10 @@ def timezone(name: str, at: Place) -> str:
     Raises:
         UsageError: There is no such zone.
     """
+    if name == "UTC":
+        return name
+    import zoneinfo  # here: few pipelines name a zone
+
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError):

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import uvicorn
 
+from trueup.foundation import collector
 from trueup.foundation.errors import BackendError, UsageError
 
 _DRAIN_S = 10
@@ -67,6 +68,7 @@ def serve(
     Raises:
         UsageError: The port is in use, or the address is not one of this machine.
     """
+    collector.as_usual()
     listener = _listen(host, port)
     try:
         with _loop() as runner:

@@ -16,6 +16,11 @@ from trueup.lifecycle.runs.records import StepRun
 from trueup.ports.blobs import Blobs
 
 
+def defines(drawn: Graph) -> bool:
+    """Whether any step of a pipeline defines features."""
+    return any(node.step is not None and node.step.options.features for node in drawn.nodes)
+
+
 def collect(
     blobs: Blobs, drawn: Graph, steps: Iterable[StepRun], root: Path
 ) -> list[FeatureDefinition]:
