@@ -20,6 +20,7 @@ from trueup.app.watching import has_news, watch
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError, TrueupError
+from trueup.foundation.text import plural
 from trueup.lifecycle.pipeline import connecting
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.runs.requests.records import RunRequest
@@ -103,6 +104,8 @@ class Scheduler:
 
     def tick(self, now: datetime) -> None:
         """Do everything that is due at `now`; what fails is told, and the rest is done."""
+        if lost := self._workspace.tracking.mark_lost(ACTOR):
+            self._tell(f"{plural(lost, 'tracked run')} fell silent for longer than their lease")
         try:
             plan = self._workspace.plans.current(ACTOR).plan
         except NotFoundError:

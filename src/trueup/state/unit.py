@@ -127,9 +127,11 @@ class State:
                 one, comes out of the future, and its own writes alone are undone.
         """
 
+        at = clock.now()
+
         def perform(connection: sa.Connection) -> _T:
             self._guard(connection, actor, permission)
-            unit = Unit(connection, actor, clock.now())
+            unit = Unit(connection, actor, at)
             result = work(unit)
             if unit.drafts:
                 self.log.append(connection, actor, unit.at, unit.drafts)

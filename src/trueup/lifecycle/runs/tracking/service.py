@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -92,10 +93,11 @@ class Tracking:
         user: str = "",
         started_at: int | None = None,
         tags: Mapping[str, str] = {},
+        lease: int = rules.LEASE_MS,
     ) -> TrackedRun:
         """Start a run; returns when it is written. See `start_soon`."""
         return self.start_soon(
-            actor, experiment, name=name, user=user, started_at=started_at, tags=tags
+            actor, experiment, name=name, user=user, started_at=started_at, tags=tags, lease=lease
         ).result()
 
     def start_soon(
@@ -107,6 +109,7 @@ class Tracking:
         user: str = "",
         started_at: int | None = None,
         tags: Mapping[str, str] = {},
+        lease: int = rules.LEASE_MS,
     ) -> Future[TrackedRun]:
         """Start a run; the future is done once it is written.
 
@@ -117,6 +120,7 @@ class Tracking:
             user: Who runs it, by their own word.
             started_at: When it began; now when left out.
             tags: Words about it.
+            lease: Milliseconds of silence after which it counts as lost.
 
         Raises:
             NotFoundError: There is no such experiment.
@@ -129,7 +133,7 @@ class Tracking:
         def write(unit: Unit) -> TrackedRun:
             group = active_experiment(unit, experiment, self._artifacts)
             chosen = name or tags.get(NAME_TAG, "") or rules.name_of(run_id)
-            at = _now()
+            at = milliseconds(unit.at)
             run = TrackedRun(
                 id=run_id,
                 experiment=experiment,
@@ -143,7 +147,7 @@ class Tracking:
                 artifacts=f"{group.artifacts.rstrip('/')}/{run_id}/artifacts",
                 tags={**tags, NAME_TAG: chosen},
             )
-            table.add_run(unit.connection, run, at)
+            table.add_run(unit.connection, run, at, lease)
             unit.emit("tracked-run.started", run.ref, data={"experiment": experiment})
             return run
 
@@ -190,9 +194,11 @@ class Tracking:
 
         def write(unit: Unit) -> TrackedRun:
             number, before = _head(unit.connection, run_id)
-            values: dict[str, Any] = {"beat_at": _now()}
+            values: dict[str, Any] = {"beat_at": milliseconds(unit.at)}
             if state is not None:
                 values["state"] = state
+            elif before == "lost":
+                _revive(unit, run_id, number)
             if ended_at is not None:
                 values["ended_at"] = ended_at
             if name:
@@ -237,7 +243,9 @@ class Tracking:
         _check_all(metrics, params, tags)
 
         def write(unit: Unit) -> None:
-            number, _ = _head(unit.connection, run_id)
+            number, before = _head(unit.connection, run_id)
+            if before == "lost":
+                _revive(unit, run_id, number)
             if params:
                 known = table.words_of(unit.connection, table.run_params, number)
                 rules.check_params(run_id, known, params)
@@ -249,9 +257,27 @@ class Tracking:
                     table.change_run(unit.connection, number, name=tags[NAME_TAG])
             if metrics:
                 points.add(unit.connection, number, metrics)
-            table.beat(unit.connection, number, _now())
+            table.beat(unit.connection, number, milliseconds(unit.at))
 
         return self._state.submit(actor, "runs.write", write)
+
+    def mark_lost(self, actor: Actor, limit: int = 1000) -> int:
+        """Say of running runs that nothing was heard of for too long that they are lost.
+
+        The next word of such a run revives it.
+
+        Returns:
+            How many there were, at most `limit`.
+        """
+        with self._state.read(actor) as connection:
+            if not table.silent(connection, milliseconds(clock.now()), 1):
+                return 0
+        with self._state.write(actor, "runs.write") as unit:
+            silent = table.silent(unit.connection, milliseconds(unit.at), limit)
+            for number, run_id, beat_at in silent:
+                table.change_run(unit.connection, number, state="lost", ended_at=beat_at)
+                unit.emit("tracked-run.lost", f"run:{run_id}", before="running", after="lost")
+            return len(silent)
 
     def history(
         self, actor: Actor, run_id: str, key: str, limit: int, after: Point | None = None
@@ -300,7 +326,7 @@ def _create(
 ) -> Experiment:
     last = unit.execute(sa.select(sa.func.max(table.experiments.c.number))).scalar()
     number = DEFAULT_EXPERIMENT if last is None else last + 1
-    at = _now()
+    at = milliseconds(unit.at)
     made = Experiment(
         number=number,
         name=name,
@@ -365,6 +391,12 @@ def _head(connection: sa.Connection, run_id: str) -> tuple[int, State]:
     return number, state
 
 
+def _revive(unit: Unit, run_id: str, number: int) -> None:
+    """A lost run spoke: its code was only silent, or cut off for a while."""
+    table.change_run(unit.connection, number, state="running", ended_at=None)
+    unit.emit("tracked-run.revived", f"run:{run_id}", before="lost", after="running")
+
+
 def _check_all(
     metrics: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
@@ -401,5 +433,6 @@ def _no_run(run_id: str) -> NotFoundError:
     )
 
 
-def _now() -> int:
-    return round(clock.now().timestamp() * 1000)
+def milliseconds(moment: datetime) -> int:
+    """A moment as tracking keeps it."""
+    return round(moment.timestamp() * 1000)

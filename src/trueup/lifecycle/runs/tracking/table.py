@@ -48,6 +48,7 @@ tracked_runs = sa.Table(
     sa.Column("deleted_at", sa.BigInteger),
     sa.Column("artifacts", sa.Text, nullable=False),
     sa.Column("beat_at", sa.BigInteger, nullable=False),
+    sa.Column("lease", sa.BigInteger, nullable=False),
     sa.Index("ix_tracked_runs_newest", "experiment", "started_at", "id"),
     sa.Index("ix_tracked_runs_beat", "state", "beat_at"),
 )
@@ -198,10 +199,10 @@ def head(connection: sa.Connection, run_id: str) -> tuple[int, Life, State] | No
     return (found[0][0], found[0][1], found[0][2]) if found else None
 
 
-def add_run(connection: sa.Connection, run: TrackedRun, at: int) -> int:
+def add_run(connection: sa.Connection, run: TrackedRun, at: int, lease: int) -> int:
     """Write a new run with its tags; its number."""
-    columns, marks = f"{_RUN_COLUMNS}, beat_at", driver.marks(len(_RUN) + 1)
-    values = (*(getattr(run, name) for name in _RUN), at)
+    columns, marks = f"{_RUN_COLUMNS}, beat_at, lease", driver.marks(len(_RUN) + 2)
+    values = (*(getattr(run, name) for name in _RUN), at, lease)
     driver.execute(connection, f"INSERT INTO tracked_runs ({columns}) VALUES ({marks})", values)
     found = head(connection, run.id)
     assert found is not None  # it was just written
@@ -216,6 +217,15 @@ def beat(connection: sa.Connection, number: int, at: int) -> None:
         "UPDATE tracked_runs SET beat_at = ? WHERE number = ? AND beat_at < ?",
         (at, number, at - _BEAT_MS),
     )
+
+
+def silent(connection: sa.Connection, at: int, limit: int) -> list[tuple[int, str, int]]:
+    """Running runs that were not heard of for longer than their lease: number, id, last beat."""
+    query = (
+        "SELECT number, id, beat_at FROM tracked_runs "
+        "WHERE state = 'running' AND beat_at + lease < ? ORDER BY beat_at LIMIT ?"
+    )
+    return [(row[0], row[1], row[2]) for row in driver.execute(connection, query, (at, limit))]
 
 
 def set_words(

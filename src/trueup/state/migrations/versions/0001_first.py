@@ -663,6 +663,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("artifacts", sa.Text(), nullable=False),
         sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.Column("lease", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_tracked_runs")),
         sa.UniqueConstraint("id", name=op.f("uq_tracked_runs_id")),
     )
