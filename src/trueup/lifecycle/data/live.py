@@ -30,6 +30,12 @@ NO_REFERENCES: Final = {
     ("run_outlines", "steps"): "names of steps, and values in words",
     ("step_runs", "key"): "the address of a call, not of bytes",
     ("step_runs", "why"): "words",
+    ("points", "*"): "numbers",
+    ("latest_points", "*"): "numbers",
+    # Millions of rows, and words of clients: what they say keeps no bytes of ours.
+    ("metric_names", "*"): "words of clients",
+    ("run_params", "*"): "words of clients",
+    ("run_tags", "*"): "words of clients",
 }
 """Columns whose digests keep nothing alive, and why."""
 
