@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -71,6 +72,28 @@ class Outbound:
             except httpx.HTTPError as error:
                 raise self._failed(url, error) from error
         raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def lines(
+        self, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> Iterator[Iterator[str]]:
+        """The lines of an answer that goes on for as long as it likes, as they come.
+
+        Raises:
+            BackendError: The service cannot be reached, refuses, or says nothing for too long.
+            UsageError: The address may not be asked.
+        """
+        names = {name.lower() for name in headers or ()}
+        self._check(url, has_secret=bool(names & _SECRET_HEADERS))
+        import httpx
+
+        with httpx.Client(timeout=3 * self._seconds, trust_env=False) as client:
+            try:
+                with client.stream("GET", url, headers=dict(headers or {})) as answer:
+                    answer.raise_for_status()
+                    yield answer.iter_lines()
+            except httpx.HTTPError as error:
+                raise self._failed(url, error) from error
 
     def __enter__(self) -> Self:
         return self

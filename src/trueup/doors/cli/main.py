@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -105,7 +106,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows '?', never a trace
             stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(sys.argv[1:]))
+
+
+class _Terminated(KeyboardInterrupt):
+    """Somebody who is not at the keyboard wants an end: a server that aborts its build."""
+
+
+def _terminated(*_signal: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who asks twice does not want to wait
+    raise _Terminated
 
 
 def run(arguments: list[str]) -> int:
@@ -117,9 +128,9 @@ def run(arguments: list[str]) -> int:
         return 0
     except click.exceptions.Exit as done:
         return done.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("\nStopped. Nothing is half-written; run the same command to go on.", err=True)
-        return 130
+        return 143 if isinstance(error, _Terminated) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

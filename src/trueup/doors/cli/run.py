@@ -72,6 +72,13 @@ if TYPE_CHECKING:
     help="Compute this share of the reused results again and compare, such as 5%.",
 )
 @click.option("--share", is_flag=True, help="Share the results through the project's remote.")
+@click.option(
+    "--server",
+    default="",
+    metavar="URL",
+    help="Have it run by a Trueup server, and end as it ends.",
+)
+@click.option("--wait/--no-wait", default=True, help="Wait for the run of a server.")
 @series_options.options
 @output.as_option
 @output.json_option
@@ -88,15 +95,24 @@ def command(
     logs: bool | None,
     verify_cache: str,
     share: bool,
+    server: str,
+    wait: bool,
     speaker: str,
     as_json: bool,
     many: Many,
-) -> None:
+) -> int:
     """Run a pipeline and register what it makes.
 
     PIPELINE may be left out when there is one. Takes snapshots of the data, reuses every step
     whose code and inputs did not change, and registers the candidate as a new model version.
     """
+    if server:
+        from trueup.doors.cli import run_elsewhere
+
+        here_alone = [check, dry_run, from_step, only_step, workers, share, verify_cache != "0"]
+        is_plain = not any(here_alone) and not many._replace(partitions="").is_wanted
+        asked = run_elsewhere.Asked(pipeline, given, many.partitions, is_plain)
+        return run_elsewhere.command(server, asked, wait=wait, as_json=as_json)
     options = RunOptions(
         engine=engine,
         workers=workers,
@@ -116,11 +132,11 @@ def command(
                 _require_plan(workspace, actor)
             how = How(pipeline=found.name, actor=actor, options=options, allow_dirty=allow_dirty)
             series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
-            return
+            return 0
         parameters = found.parse(pairs(given))
         if check:
             run_preview.check(workspace, found, parameters, as_json)
-            return
+            return 0
         if dry_run:
             from trueup.app import previewing
 
@@ -133,7 +149,7 @@ def command(
                 lambda told: output.say("{}", told.notice),
             )
             run_preview.show(would, as_json)
-            return
+            return 0
         from trueup.app.training import train
 
         actor = workspace.speaking_as(speaker)
@@ -154,8 +170,9 @@ def command(
         metrics = workspace.runs.metrics(actor, trained.run.id)
     if as_json:
         output.emit_json({"run": trained.run, "version": trained.version, "metrics": metrics})
-        return
+        return 0
     _report(trained, metrics, told)
+    return 0
 
 
 def _require_plan(workspace: Workspace, actor: Actor) -> None:
