@@ -256,6 +256,13 @@ def test_is_the_same_in_another_folder(fingerprint: Any, tmp_path: Path) -> None
     assert moved.files != here.files
 
 
+def test_a_docstring_that_is_read_is_data(fingerprint: Any) -> None:
+    reading = edited(W, "total = double", "text = helpers.scale.__doc__\n    total = double")
+    before = fingerprint(reading).digest
+    changed = reading | {H: reading[H].replace("Scale it.", "Scale it well.")}
+    assert fingerprint(changed).digest != before
+
+
 def test_names_every_part_it_reaches(fingerprint: Any) -> None:
     parts = set(fingerprint(FILES).parts)
     assert {"pipelines/work.py:work", "helpers.py:shift", "helpers.py:Base"} <= parts

@@ -283,6 +283,8 @@ class _Walk:
         uses: dict[str, Any] = {}
         for chain in sorted(chains):
             used, value = scopes.follow(chain, scope)
+            if chain[-1] == "__doc__":  # no comment any more, but a text that somebody uses
+                uses[".".join(chain)] = self.refer(getattr(value, "__doc__", None))
             if used in uses:
                 continue
             if value is scopes.MISSING:
