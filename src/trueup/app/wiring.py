@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
+    from trueup.lifecycle.runs.tracking.curation.service import Curation
     from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
     from trueup.lifecycle.runs.tracking.files.service import Files
+    from trueup.lifecycle.runs.tracking.inputs.service import Inputs
     from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
+    from trueup.lifecycle.runs.tracking.search.service import Search
     from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
     from trueup.people.service import People
@@ -143,6 +146,27 @@ class Workspace:
         from trueup.lifecycle.runs.tracking.service import Tracking
 
         return Tracking(self.state, self._files_root)
+
+    @cached_property
+    def search(self) -> Search:
+        """Verbs of searching what was tracked."""
+        from trueup.lifecycle.runs.tracking.search.service import Search
+
+        return Search(self.state, self._files_root)
+
+    @cached_property
+    def curation(self) -> Curation:
+        """Verbs that keep experiments and tracked runs in order."""
+        from trueup.lifecycle.runs.tracking.curation.service import Curation
+
+        return Curation(self.state)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Verbs by which tracked runs say what they read and made."""
+        from trueup.lifecycle.runs.tracking.inputs.service import Inputs
+
+        return Inputs(self.state)
 
     @cached_property
     def files(self) -> Files:

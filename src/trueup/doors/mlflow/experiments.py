@@ -41,7 +41,18 @@ def number(call: Call, name: str = "experiment_id") -> int:
     Raises:
         Refusal: It names none, or what can be no number of one.
     """
-    given = call.filled(name) if isinstance(call.given.get(name), str) else str(call.whole(name))
-    if not given.isdecimal() or len(given) > 18:
+    return number_of(
+        name, call.filled(name) if isinstance(call.given.get(name), str) else call.whole(name)
+    )
+
+
+def number_of(name: str, given: object) -> int:
+    """The number that an experiment's identifier stands for.
+
+    Raises:
+        Refusal: It can be none.
+    """
+    text = str(given)
+    if isinstance(given, bool) or not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise invalid(name, given, "not a valid experiment id")
-    return int(given)
+    return int(text)

@@ -104,6 +104,9 @@ _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
             else "."
         )
     ),
+    "filter-malformed": lambda c: c["said"],
+    "page-token-malformed": lambda _: "Invalid page token, it does not belong to this search",
+    "tracked-tag-not-found": lambda c: f"No tag with name: {c['key']} in {c['whose']}",
     "tracked-run-deleted": lambda c: (
         f"The run {c['run']} must be in the 'active' state. Current state is {c['life']}."
     ),

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from trueup.doors.mlflow import artifacts, experiments, logged_models, metrics, runs, server
+from trueup.doors.mlflow import (
+    artifacts,
+    curation,
+    experiments,
+    inputs,
+    logged_models,
+    metrics,
+    runs,
+    searching,
+    server,
+)
 from trueup.foundation.permissions import Permission
 
 Handler = Callable[..., Any]
@@ -43,6 +53,20 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", "/experiments/create", "runs.write", experiments.create),
     Endpoint("GET", "/experiments/get", "read", experiments.get),
     Endpoint("GET", "/experiments/get-by-name", "read", experiments.get_by_name),
+    Endpoint("POST", "/experiments/search", "read", searching.experiments),
+    Endpoint("GET", "/experiments/search", "read", searching.experiments),
+    Endpoint("POST", "/experiments/search-datasets", "read", searching.datasets),
+    Endpoint("POST", "/experiments/update", "runs.write", curation.update_experiment),
+    Endpoint("POST", "/experiments/delete", "runs.write", curation.delete_experiment),
+    Endpoint("POST", "/experiments/restore", "runs.write", curation.restore_experiment),
+    Endpoint("POST", "/experiments/set-experiment-tag", "runs.write", curation.tag_experiment),
+    Endpoint("POST", "/experiments/delete-experiment-tag", "runs.write", curation.untag_experiment),
+    Endpoint("POST", "/runs/search", "read", searching.runs),
+    Endpoint("POST", "/runs/delete", "runs.write", curation.delete_run),
+    Endpoint("POST", "/runs/restore", "runs.write", curation.restore_run),
+    Endpoint("POST", "/runs/delete-tag", "runs.write", curation.untag_run),
+    Endpoint("POST", "/runs/log-inputs", "runs.write", inputs.log_inputs),
+    Endpoint("POST", "/runs/outputs", "runs.write", inputs.log_outputs),
     Endpoint("POST", "/runs/create", "runs.write", runs.create),
     Endpoint("GET", "/runs/get", "read", runs.get),
     Endpoint("POST", "/runs/update", "runs.write", runs.update),
@@ -63,6 +87,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     ),
     Endpoint("GET", "/logged-models/{model_id}/artifacts/files", "read", logged_models.file),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
+    Endpoint("GET", "/metrics/get-history-bulk", "read", searching.points),
+    Endpoint("GET", "/metrics/get-history-bulk-interval", "read", searching.samples),
     Endpoint("GET", "/artifacts", "read", artifacts.list_, _FILES),
     Endpoint("GET", "/artifacts/{path:path}", "read", artifacts.get, _FILES),
     Endpoint("PUT", "/artifacts/{path:path}", "runs.write", artifacts.put, _FILES, streams=True),

@@ -6,7 +6,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from trueup.lifecycle.runs.tracking.records import Experiment, Point, State, TrackedRun
+from trueup.lifecycle.runs.tracking.records import (
+    Experiment,
+    Point,
+    State,
+    TrackedRun,
+    UsedDataset,
+)
 
 STATES: Final[Mapping[State, str]] = {
     "running": "RUNNING",
@@ -51,9 +57,37 @@ def run(found: TrackedRun) -> dict[str, Any]:
                 "tags": words(found.tags),
             }
         ),
-        "inputs": {},
-        "outputs": {},
+        "inputs": lean(
+            {
+                "dataset_inputs": [dataset(used) for used in found.datasets],
+                "model_inputs": [
+                    {"model_id": used.model} for used in found.models if used.way == "input"
+                ],
+            }
+        ),
+        "outputs": lean(
+            {
+                "model_outputs": [
+                    {"model_id": used.model, "step": used.step}
+                    for used in found.models
+                    if used.way == "output"
+                ],
+            }
+        ),
     }
+
+
+def dataset(used: UsedDataset) -> dict[str, Any]:
+    """A dataset as a run used it."""
+    described = {
+        "name": used.name,
+        "digest": used.digest,
+        "source_type": used.source_type,
+        "source": used.source,
+        "schema": used.schema,
+        "profile": used.profile,
+    }
+    return lean({"tags": words(used.tags), "dataset": lean(described)})
 
 
 def run_info(found: TrackedRun) -> dict[str, Any]:

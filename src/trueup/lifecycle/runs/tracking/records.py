@@ -50,6 +50,51 @@ class Point(NamedTuple):
     at: int
 
 
+class UsedDataset(Record):
+    """A dataset as a run describes it; its files are not kept.
+
+    Attributes:
+        name: By the run's own word.
+        digest: Of its content, by the run's own word.
+        source_type: What `source` is.
+        source: Where it came from, usually JSON.
+        schema: Of its columns, as JSON; None when not said.
+        profile: Counts and the like, as JSON; None when not said.
+        tags: Words about its use in this run, such as the context `train`.
+    """
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+    tags: dict[str, str] = {}
+
+
+class UsedModel(Record):
+    """A model that a run read or made.
+
+    Attributes:
+        model: Its identifier.
+        way: Read or made.
+        step: At which step it was made.
+    """
+
+    model: str
+    way: Literal["input", "output"]
+    step: int = 0
+
+
+class DatasetSummary(Record):
+    """A dataset that some run of an experiment used, in some context."""
+
+    experiment: int
+    name: str
+    digest: str
+    context: str | None
+
+
 class TrackedRun(Record):
     """One run that its own code reports.
 
@@ -67,6 +112,8 @@ class TrackedRun(Record):
         params: Never change once set.
         tags: May change.
         metrics: The last point of each metric, by name.
+        datasets: What it read.
+        models: Models that it read or made.
     """
 
     id: str
@@ -82,6 +129,8 @@ class TrackedRun(Record):
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
     metrics: tuple[Point, ...] = ()
+    datasets: tuple[UsedDataset, ...] = ()
+    models: tuple[UsedModel, ...] = ()
 
     @property
     def ref(self) -> str:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.runs.tracking import points, rules, table
+from trueup.lifecycle.runs.tracking import finding, points, reading, rules, table
 from trueup.lifecycle.runs.tracking.records import (
     DEFAULT_EXPERIMENT,
     Experiment,
@@ -52,7 +52,7 @@ class Tracking:
         with self._state.write(actor, "runs.write") as unit:
             known = table.experiment(unit.connection, name=name)
             if known is not None or name == "Default":
-                raise _taken(name, known)
+                raise finding.taken(name, known)
             _found_default(unit, self._artifacts)
             return _create(unit, name, artifacts, tags, self._artifacts)
 
@@ -74,7 +74,7 @@ class Tracking:
         with self._state.read(actor) as connection:
             found = table.experiment(connection, name=name)
         if found is None and name == "Default":
-            return self._default()
+            return finding.default(self._artifacts)
         if found is None:
             raise NotFoundError(
                 "experiment-not-found",
@@ -193,7 +193,7 @@ class Tracking:
         """
 
         def write(unit: Unit) -> TrackedRun:
-            number, before = _head(unit.connection, run_id)
+            number, before = finding.active(unit.connection, run_id)
             values: dict[str, Any] = {"beat_at": milliseconds(unit.at)}
             if state is not None:
                 values["state"] = state
@@ -243,7 +243,7 @@ class Tracking:
         _check_all(metrics, params, tags)
 
         def write(unit: Unit) -> None:
-            number, before = _head(unit.connection, run_id)
+            number, before = finding.active(unit.connection, run_id)
             if before == "lost":
                 _revive(unit, run_id, number)
             if params:
@@ -288,19 +288,8 @@ class Tracking:
             NotFoundError: There is no such run.
         """
         with self._state.read(actor) as connection:
-            number = _number(connection, run_id)
+            number = finding.number(connection, run_id)
             return table.history(connection, number, key, limit, after)
-
-    def _default(self) -> Experiment:
-        """The experiment that is there before anybody wrote one."""
-        return Experiment(
-            number=DEFAULT_EXPERIMENT,
-            name="Default",
-            artifacts=f"{self._artifacts}/{DEFAULT_EXPERIMENT}",
-            life="active",
-            created_at=0,
-            updated_at=0,
-        )
 
 
 def active_experiment(unit: Unit, number: int, root: str) -> Experiment:
@@ -354,41 +343,11 @@ def _experiment(
     found = table.experiment(connection, number=number)
     if found is None and number == DEFAULT_EXPERIMENT and unit is not None:
         return _found_default(unit, root)
-    if found is None:
-        raise NotFoundError(
-            "experiment-not-found",
-            f"There is no experiment {number}.",
-            hint="mlflow experiments search",
-            context={"experiment": number},
-        )
-    return found
+    return finding.experiment(connection, number) if found is None else found
 
 
 def _run(connection: sa.Connection, run_id: str) -> TrackedRun:
-    rules.check_run_id(run_id)
-    found = table.run(connection, run_id)
-    if found is None:
-        raise _no_run(run_id)
-    return found
-
-
-def _number(connection: sa.Connection, run_id: str) -> int:
-    rules.check_run_id(run_id)
-    found = table.numbers(connection, [run_id])
-    if not found:
-        raise _no_run(run_id)
-    return found[run_id]
-
-
-def _head(connection: sa.Connection, run_id: str) -> tuple[int, State]:
-    """Number and state of a run that may be written."""
-    rules.check_run_id(run_id)
-    found = table.head(connection, run_id)
-    if found is None:
-        raise _no_run(run_id)
-    number, life, state = found
-    rules.check_active(run_id, life)
-    return number, state
+    return reading.whole(connection, finding.number(connection, run_id))
 
 
 def _revive(unit: Unit, run_id: str, number: int) -> None:
@@ -412,25 +371,6 @@ def _check_tags(tags: Mapping[str, str], limit: int) -> None:
     for key, value in tags.items():
         rules.check_key(key, "tag")
         rules.check_value(key, value, "tag", limit)
-
-
-def _taken(name: str, known: Experiment | None) -> ConflictError:
-    gone = known is not None and known.life == "deleted"
-    return ConflictError(
-        "experiment-exists",
-        f"There is already an experiment '{name[:300]}'" + (", which is deleted." if gone else "."),
-        hint="choose another name" + (", or restore it" if gone else ""),
-        context={"name": name[:500], "deleted": gone},
-    )
-
-
-def _no_run(run_id: str) -> NotFoundError:
-    return NotFoundError(
-        "tracked-run-not-found",
-        f"There is no run '{run_id}'.",
-        hint="trueup runs list",
-        context={"run": run_id},
-    )
 
 
 def milliseconds(moment: datetime) -> int:

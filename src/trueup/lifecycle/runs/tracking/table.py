@@ -49,7 +49,9 @@ tracked_runs = sa.Table(
     sa.Column("artifacts", sa.Text, nullable=False),
     sa.Column("beat_at", sa.BigInteger, nullable=False),
     sa.Column("lease", sa.BigInteger, nullable=False),
-    sa.Index("ix_tracked_runs_newest", "experiment", "started_at", "id"),
+    # The order of pages: of one experiment, and of all of them together.
+    sa.Index("ix_tracked_runs_newest", "experiment", "started_at", "id", "life"),
+    sa.Index("ix_tracked_runs_all", "started_at", "id", "experiment", "life"),
     sa.Index("ix_tracked_runs_beat", "state", "beat_at"),
 )
 
@@ -100,6 +102,7 @@ latest_points = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("value", sa.Float(53), nullable=False),
     sa.Column("is_nan", sa.SmallInteger, nullable=False),
+    sa.Index("ix_latest_points_value", "metric", "is_nan", "value", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -152,7 +155,7 @@ def runs_of(
         bare: Leave out parameters, tags and last points.
     """
     query = f"SELECT number, {_RUN_COLUMNS} FROM tracked_runs WHERE number IN ({{}})"
-    rows = {row[0]: row[1:] for row in _about(connection, query, wanted)}
+    rows = {row[0]: row[1:] for row in about(connection, query, wanted)}
     found = [dict(zip(_RUN, rows[number], strict=True)) for number in wanted]
     if bare:
         return [TrackedRun(**fields) for fields in found]
@@ -256,6 +259,20 @@ def words_of_many(
     return _words(connection, target.name, target.c[0].name, owners)
 
 
+def metric_numbers(connection: sa.Connection, keys: Collection[str]) -> dict[str, int]:
+    """The numbers of those metrics that somebody logged."""
+    columns = metric_names.c
+    query = sa.select(columns.name, columns.number).where(columns.name.in_(keys))
+    return {row.name: row.number for row in connection.execute(query)} if keys else {}
+
+
+def metrics_numbered(connection: sa.Connection, numbers: Collection[int]) -> dict[int, str]:
+    """The names of metrics of these numbers."""
+    columns = metric_names.c
+    query = sa.select(columns.number, columns.name).where(columns.number.in_(numbers))
+    return {row.number: row.name for row in connection.execute(query)} if numbers else {}
+
+
 def change_experiment(connection: sa.Connection, number: int, **values: Any) -> None:
     """Change columns of an experiment."""
     connection.execute(experiments.update().where(experiments.c.number == number).values(**values))
@@ -282,7 +299,7 @@ def _words(
 ) -> dict[int, dict[str, str]]:
     query = f"SELECT {owner}, key, value FROM {table} WHERE {owner} IN ({{}}) ORDER BY {owner}, key"
     found: dict[int, dict[str, str]] = {number: {} for number in wanted}
-    for number, key, value in _about(connection, query, wanted):
+    for number, key, value in about(connection, query, wanted):
         found[number][key] = value
     return found
 
@@ -293,15 +310,23 @@ def _latest(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, list[
         "JOIN metric_names ON number = metric WHERE run IN ({}) ORDER BY run, name"
     )
     found: dict[int, list[Point]] = {number: [] for number in wanted}
-    for number, key, value, is_nan, step, at in _about(connection, query, wanted):
+    for number, key, value, is_nan, step, at in about(connection, query, wanted):
         found[number].append(Point(key, NAN if is_nan else value, step, at))
     return found
 
 
-def _about(
-    connection: sa.Connection, query: str, wanted: Sequence[int]
+def about(
+    connection: sa.Connection, query: str, wanted: Sequence[int], more: Collection[Any] = ()
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query about these numbers, asked about some at a time."""
+    """The rows of a query about these numbers, asked about some at a time.
+
+    Args:
+        connection: The database.
+        query: With `{}` where the marks of the numbers come, and any further marks behind them.
+        wanted: The numbers.
+        more: Values of the further marks.
+    """
     for start in range(0, len(wanted), _ASKED):
         some = wanted[start : start + _ASKED]
-        yield from driver.execute(connection, query.format(driver.marks(len(some))), some)
+        asked = query.format(driver.marks(len(some)))
+        yield from driver.execute(connection, asked, (*some, *more))

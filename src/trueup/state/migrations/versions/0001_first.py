@@ -121,6 +121,24 @@ def upgrade() -> None:
         op.f("ix_dataset_versions_digest"), "dataset_versions", ["digest"], unique=False
     )
     op.create_table(
+        "described_datasets",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("experiment", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=500), nullable=False),
+        sa.Column("digest", sa.String(length=36), nullable=False),
+        sa.Column("source_type", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("schema", sa.Text(), nullable=True),
+        sa.Column("profile", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_described_datasets")),
+        sa.UniqueConstraint(
+            "experiment",
+            "name",
+            "digest",
+            name=op.f("uq_described_datasets_experiment_name_digest"),
+        ),
+    )
+    op.create_table(
         "evaluations",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("deployment", sa.String(length=100), nullable=False),
@@ -220,6 +238,12 @@ def upgrade() -> None:
         sa.Column("is_nan", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("run", "metric", name=op.f("pk_latest_points")),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_latest_points_value",
+        "latest_points",
+        ["metric", "is_nan", "value", "run"],
+        unique=False,
     )
     op.create_table(
         "leases",
@@ -468,6 +492,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reproductions_run"), "reproductions", ["run"], unique=False)
     op.create_table(
+        "run_datasets",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "dataset",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("context", sa.String(length=500), nullable=True),
+        sa.Column("tags", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "dataset", name=op.f("pk_run_datasets")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_run_datasets_dataset", "run_datasets", ["dataset", "context"], unique=False)
+    op.create_table(
         "run_features",
         sa.Column("run", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -484,6 +528,21 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("run", "step", "name", name=op.f("pk_run_metrics")),
     )
+    op.create_table(
+        "run_models",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("way", sa.String(length=10), nullable=False),
+        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("step", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "way", "model", name=op.f("pk_run_models")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_run_models_model", "run_models", ["model"], unique=False)
     op.create_table(
         "run_outlines",
         sa.Column("run", sa.String(length=20), nullable=False),
@@ -667,9 +726,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_tracked_runs")),
         sa.UniqueConstraint("id", name=op.f("uq_tracked_runs_id")),
     )
+    op.create_index(
+        "ix_tracked_runs_all",
+        "tracked_runs",
+        ["started_at", "id", "experiment", "life"],
+        unique=False,
+    )
     op.create_index("ix_tracked_runs_beat", "tracked_runs", ["state", "beat_at"], unique=False)
     op.create_index(
-        "ix_tracked_runs_newest", "tracked_runs", ["experiment", "started_at", "id"], unique=False
+        "ix_tracked_runs_newest",
+        "tracked_runs",
+        ["experiment", "started_at", "id", "life"],
+        unique=False,
     )
     op.create_table(
         "verdicts",
@@ -715,6 +783,7 @@ def downgrade() -> None:
     op.drop_table("verdicts")
     op.drop_index("ix_tracked_runs_newest", table_name="tracked_runs")
     op.drop_index("ix_tracked_runs_beat", table_name="tracked_runs")
+    op.drop_index("ix_tracked_runs_all", table_name="tracked_runs")
     op.drop_table("tracked_runs")
     op.drop_table("tracked_files")
     op.drop_table("step_runs")
@@ -734,9 +803,13 @@ def downgrade() -> None:
     op.drop_table("run_requests")
     op.drop_table("run_params")
     op.drop_table("run_outlines")
+    op.drop_index("ix_run_models_model", table_name="run_models")
+    op.drop_table("run_models")
     op.drop_table("run_metrics")
     op.drop_index(op.f("ix_run_features_digest"), table_name="run_features")
     op.drop_table("run_features")
+    op.drop_index("ix_run_datasets_dataset", table_name="run_datasets")
+    op.drop_table("run_datasets")
     op.drop_index(op.f("ix_reproductions_run"), table_name="reproductions")
     op.drop_table("reproductions")
     op.drop_index(
@@ -775,6 +848,7 @@ def downgrade() -> None:
     op.drop_table("logged_model_points")
     op.drop_table("logged_model_params")
     op.drop_table("leases")
+    op.drop_index("ix_latest_points_value", table_name="latest_points")
     op.drop_table("latest_points")
     op.drop_table("journal_segments")
     op.drop_index(op.f("ix_feature_versions_digest"), table_name="feature_versions")
@@ -785,6 +859,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_events_subject"), table_name="events")
     op.drop_table("events")
     op.drop_table("evaluations")
+    op.drop_table("described_datasets")
     op.drop_index(op.f("ix_dataset_versions_digest"), table_name="dataset_versions")
     op.drop_table("dataset_versions")
     op.drop_table("dataset_records")

@@ -1,0 +1,1 @@
+"""Keeping experiments and runs in order: renamed, tagged, deleted, restored. Read `service.py`."""
