@@ -7,6 +7,7 @@ with state.write(actor, "models.write") as unit:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -138,6 +139,12 @@ class State:
             return result
 
         return self._writer.submit(perform)
+
+    def with_blobs(self, blobs: Blobs) -> State:
+        """The same state, with another store of blobs before or instead of its own."""
+        other = copy.copy(self)
+        other.blobs = blobs
+        return other
 
     def close(self) -> None:
         """Write what is under way, and close the database."""

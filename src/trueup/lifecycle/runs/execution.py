@@ -22,6 +22,7 @@ from trueup.lifecycle.pipeline import checking, discovery, fingerprint, packages
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph
 from trueup.lifecycle.runs import logs, outline, partial, process, scheduling, table, worker
+from trueup.lifecycle.runs.holding import Holding
 from trueup.lifecycle.runs.lookup import Lookup
 from trueup.lifecycle.runs.recording import Recorder
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
@@ -96,6 +97,10 @@ def execute(
     """
     root = project_root.resolve()
     engine: Engine = load("engines", urlsplit(options.engine).scheme)(options.engine)
+    held = None
+    if not engine.isolates:  # its steps work here, one by one: their small values share a write
+        held = Holding(state.blobs)
+        state = state.with_blobs(held)
     with discovery.on_path(root):
         here = checking.this_machine()
         drawn = drawn or checking.checked(pipeline, parameters, root, data, here)
@@ -132,7 +137,7 @@ def execute(
             share = options.verify_cache
             lookup.verification = Verification(state, actor, run.id, share, tell)
         folder = logs.folder_of(root, run.id)
-        recorder = Recorder(state, actor, run, folder, progress)
+        recorder = Recorder(state, actor, run, folder, progress, held)
 
         def open_engine() -> Engine:
             engine.open(_program(state, root, run, drawn, data, folder))
@@ -155,12 +160,12 @@ def execute(
             is_cancelled=lambda: runs.cancelled_by(actor, run.id),
             wanted=choice.wanted,
         )
-        worker.drawn_here[run.id] = drawn
+        worker.here[run.id] = worker.Here(drawn, held)
         try:
             with process.beating(beat):
                 return _to_the_end(runs, actor, run, scheduler)
         finally:
-            del worker.drawn_here[run.id]
+            del worker.here[run.id]
             scheduler.close()
             recorder.tidy()
 

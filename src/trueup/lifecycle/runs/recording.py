@@ -1,7 +1,8 @@
 """The record of a run as it goes: what has ended is written in one transaction for all of it.
 
-Order matters: logs are sealed, then the rows are written, then people are told, and only then the
-open log files go. A kill between any two of these loses nothing.
+Order matters: logs are sealed and values written that were held back, then the rows are written,
+then people are told, and only then the open log files go. A kill between any two of these loses
+nothing.
 
 What ends quickly is recorded together, for a commit takes as long as several small steps: a result
 waits at most 50 ms, one that took long not at all, and none waits while a step goes on that may
@@ -20,6 +21,7 @@ import msgspec
 
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.runs import logs
+from trueup.lifecycle.runs.holding import Holding
 from trueup.lifecycle.runs.records import Ended, Run, StepAttempt, StepProgress
 from trueup.lifecycle.runs.service import Runs
 from trueup.state.unit import State
@@ -44,8 +46,10 @@ class Recorder:
         run: Run,
         folder: Path,
         progress: Callable[[StepProgress], None],
+        held: Holding | None = None,
     ) -> None:
         self._blobs = state.blobs
+        self._held = held
         self._runs = Runs(state)
         self._actor = actor
         self._run = run
@@ -94,6 +98,8 @@ class Recorder:
             _with_log(each, of_step.get((each.step.position, each.step.item), ""))
             for each in self._ended
         ]
+        if self._held is not None:
+            self._held.write()  # what a record names is there before the record
         if ended or attempts:
             self._runs.end_steps(self._actor, self._run.id, ended, attempts)
         told, self._told = self._told, []

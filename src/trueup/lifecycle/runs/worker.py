@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,8 +29,22 @@ ENTRY = f"{__name__}:prepare"
 # Libraries of models, and the formats that hold what they make.
 _FORMATS: Final = {"sklearn": "skops"}
 _project = ExitStack()
-# Graphs drawn in this process, by run: the engine without processes need not draw them again.
-drawn_here: dict[str, Graph] = {}
+
+
+class Here(NamedTuple):
+    """What an engine without processes need not make again.
+
+    Attributes:
+        drawn: The run's graph.
+        blobs: Its store, when values are held back before they are written.
+    """
+
+    drawn: Graph
+    blobs: Blobs | None
+
+
+# Runs under way in this very process.
+here: dict[str, Here] = {}
 
 
 class Setup(Record):
@@ -106,8 +120,11 @@ def prepare(setup: dict[str, Any]) -> Perform:
     """
     wanted = msgspec.convert(setup, Setup)
     root = Path(wanted.root)
-    drawn = drawn_here.get(wanted.run)
-    if drawn is None:
+    known = here.get(wanted.run)
+    if known is not None:
+        drawn, store = known
+    else:
+        store = None
         _project.close()  # what the run before has imported of its project is forgotten
         _project.enter_context(discovery.on_path(root))  # steps may import more of it later
         pipeline = discovery.find(root, wanted.pipeline)
@@ -115,7 +132,7 @@ def prepare(setup: dict[str, Any]) -> Perform:
         _warm(wanted)
         if wanted.code and fingerprint.of_code(pipeline, root).digest != wanted.code:
             raise _changed(wanted.pipeline)
-    worker = _Worker(wanted, root, drawn)
+    worker = _Worker(wanted, root, drawn, store)
 
     def perform(argument: dict[str, Any], log: Log) -> Any:
         return builtins(worker.perform(msgspec.convert(argument, Call), log))
@@ -136,11 +153,11 @@ def _warm(setup: Setup) -> None:
 
 
 class _Worker:
-    def __init__(self, setup: Setup, root: Path, drawn: Graph) -> None:
+    def __init__(self, setup: Setup, root: Path, drawn: Graph, store: Blobs | None) -> None:
         self._setup = setup
         self._root = root
         self._graph = drawn
-        self._store: tuple[int, Blobs] | None = None
+        self._store = None if store is None else (os.getpid(), store)
 
     def perform(self, call: Call, log: Log) -> Given:
         try:
@@ -168,10 +185,10 @@ class _Worker:
 
     def _blobs(self) -> Blobs:
         """The store, opened in this very process: its connections would not survive a fork."""
-        here = os.getpid()
-        if self._store is None or self._store[0] != here:
+        process = os.getpid()
+        if self._store is None or self._store[0] != process:
             url = self._setup.blobs
-            self._store = here, load("blobs", urlsplit(url).scheme)(url)
+            self._store = process, load("blobs", urlsplit(url).scheme)(url)
         return self._store[1]
 
     def _arguments(self, node: Node, call: Call) -> dict[str, Any]:
