@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from trueup.lifecycle.data.service import Datasets
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
+    from trueup.lifecycle.models.aliases.service import Aliases
     from trueup.lifecycle.models.records import Reference
+    from trueup.lifecycle.models.registry.service import Registry
     from trueup.lifecycle.models.service import Models
+    from trueup.lifecycle.models.versions.service import Versions
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
     from trueup.lifecycle.releases.service import Releases
@@ -243,6 +246,30 @@ class Workspace:
         from trueup.lifecycle.models.service import Models
 
         return Models(self.state)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Verbs of registered names."""
+        from trueup.lifecycle.models.registry.service import Registry
+        from trueup.lifecycle.releases.protection import Protection
+
+        return Registry(self.state, Protection(self.state.keys))
+
+    @cached_property
+    def versions(self) -> Versions:
+        """Verbs of versions as clients of other tools know them."""
+        from trueup.lifecycle.models.versions.service import Versions
+        from trueup.lifecycle.releases.protection import Protection
+
+        return Versions(self.state, Protection(self.state.keys))
+
+    @cached_property
+    def aliases(self) -> Aliases:
+        """Verbs of aliases and stages."""
+        from trueup.lifecycle.models.aliases.service import Aliases
+        from trueup.lifecycle.releases.protection import Protection
+
+        return Aliases(self.state, Protection(self.state.keys))
 
     @cached_property
     def gates(self) -> Gates:

@@ -165,6 +165,11 @@ def ask(unit: Unit, subject: str, content: object, authors: Sequence[str], why: 
     return approval
 
 
+def bound_to(content: object) -> str:
+    """The digest by which an approval names its content."""
+    return digests.of_record(content)
+
+
 def approved(connection: sa.Connection, subject: str, content: object) -> Approval | None:
     """The yes that is bound to exactly this content, if somebody gave it."""
     digest = digests.of_record(content)

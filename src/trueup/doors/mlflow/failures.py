@@ -76,11 +76,31 @@ def _name(error: TrueupError) -> str:
 
 _NAMES: Final = {
     "experiment-exists": "RESOURCE_ALREADY_EXISTS",
+    "model-exists": "RESOURCE_ALREADY_EXISTS",
+    "alias-not-found": "INVALID_PARAMETER_VALUE",
     "sign-in-needed": "UNAUTHENTICATED",
 }
 
+_KINDS: Final = {"model": "Registered Model", "prompt": "Prompt"}
+
 # Code of ours -> the same in the words that clients and their tests look for.
 _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+    "model-not-found": lambda c: (
+        f"Model Version (name={c['name']}, version={c['version']}) not found"
+        if "version" in c
+        else f"Registered Model with name={c['name']} not found"
+    ),
+    "model-exists": lambda c: (
+        f"{_KINDS[c['wanted']]} (name={c['name']}) already exists."
+        if c["is"] == c["wanted"]
+        else f"Tried to create a {_KINDS[c['wanted']].lower()} with name {c['name']!r}, but the "
+        f"name is already taken by a {_KINDS[c['is']].lower()}. MLflow does not allow creating a "
+        "model and a prompt with the same name."
+    ),
+    "alias-not-found": lambda c: f"Registered model alias {c['alias']} not found.",
+    **dict.fromkeys(
+        ("model-name", "model-tag", "model-source", "alias-malformed"), lambda c: str(c["words"])
+    ),
     "logged-model-not-found": lambda c: f"Logged model with ID '{c['model']}' not found.",
     "logged-model-name": lambda c: (
         f"Invalid model name ({c['name']!r}) provided. Model name must be a non-empty string and "

@@ -12,6 +12,8 @@ from trueup.doors.mlflow import (
     inputs,
     logged_models,
     metrics,
+    model_versions,
+    registered_models,
     runs,
     searching,
     server,
@@ -45,6 +47,49 @@ class Endpoint(NamedTuple):
 _ROOT: Final = ("",)
 _FILES: Final = ("/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts")
 _V3: Final = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
+
+
+def _registry() -> tuple[Endpoint, ...]:
+    """Registered models and their versions; GET reads, all else writes models."""
+    names, versions = registered_models, model_versions
+    table: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/registered-models/create", names.create),
+        ("POST", "/registered-models/rename", names.rename),
+        ("PATCH", "/registered-models/update", names.update),
+        ("DELETE", "/registered-models/delete", names.delete),
+        ("GET", "/registered-models/get", names.get),
+        ("GET", "/registered-models/search", names.search),
+        ("GET", "/registered-models/get-latest-versions", names.latest),
+        ("POST", "/registered-models/set-tag", names.set_tag),
+        ("DELETE", "/registered-models/delete-tag", names.delete_tag),
+        ("POST", "/registered-models/alias", names.set_alias),
+        ("DELETE", "/registered-models/alias", names.delete_alias),
+        ("GET", "/registered-models/alias", names.get_alias),
+        ("POST", "/model-versions/create", versions.create),
+        ("PATCH", "/model-versions/update", versions.update),
+        ("DELETE", "/model-versions/delete", versions.delete),
+        ("GET", "/model-versions/get", versions.get),
+        ("GET", "/model-versions/search", versions.search),
+        ("GET", "/model-versions/get-download-uri", versions.download_uri),
+        ("POST", "/model-versions/transition-stage", versions.transition),
+        ("POST", "/model-versions/set-tag", versions.set_tag),
+        ("DELETE", "/model-versions/delete-tag", versions.delete_tag),
+    )
+    return (
+        *(
+            Endpoint(method, path, "read" if method == "GET" else "models.write", handler)
+            for method, path, handler in table
+        ),
+        Endpoint("POST", "/registered-models/get-latest-versions", "read", names.latest),
+        Endpoint(
+            "GET",
+            "/model-versions/get-artifact",
+            "read",
+            versions.file,
+            ("", "/ajax-api/2.0/mlflow"),
+        ),
+    )
+
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/health", "public", server.health, _ROOT),
@@ -86,6 +131,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         "GET", "/logged-models/{model_id}/artifacts/directories", "read", logged_models.folder
     ),
     Endpoint("GET", "/logged-models/{model_id}/artifacts/files", "read", logged_models.file),
+    *_registry(),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
     Endpoint("GET", "/metrics/get-history-bulk", "read", searching.points),
     Endpoint("GET", "/metrics/get-history-bulk-interval", "read", searching.samples),

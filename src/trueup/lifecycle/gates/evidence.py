@@ -93,6 +93,8 @@ def _answers_of(
     if champion is None:
         return None, ""
     manifest = champion.manifest
+    if manifest.foreign is not None:
+        return None, "it was registered by a client and can't be loaded here"
     absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
     if absent:
         return None, f"they lack {listing(absent[:5])}"

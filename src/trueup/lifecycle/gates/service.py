@@ -18,6 +18,7 @@ from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
+from trueup.lifecycle.models.aliases.moving import CHAMPION
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.service import in_force
@@ -42,6 +43,8 @@ class Gates:
         with self._state.read(actor, "gates.run") as connection:
             plan = in_force(connection)
             version = models.find(connection, model, selector)
+            if version.manifest.foreign is not None:
+                raise no_evidence(version)
             rival = _champion(connection, version)
             known = self._same(connection, version, plan.digest, rival)
         if known is not None:
@@ -180,6 +183,23 @@ def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion)
     )
 
 
+def no_evidence(version: ModelVersion) -> GateFailedError:
+    """The refusal to judge a version that came without rows set aside."""
+    return GateFailedError(
+        "version-foreign",
+        f"{version.ref} was registered by a client from "
+        f"{version.manifest.foreign_source[:200]}: it came without rows set aside, so no gate "
+        "can judge it.",
+        hint=f"trueup model show {version.ref}",
+    )
+
+
+def champion_of(connection: sa.Connection, model: str) -> ModelVersion | None:
+    """The version that the alias `champion` of a model points at."""
+    number = model_table.alias(connection, model, CHAMPION)
+    return None if number is None else model_table.version(connection, model, number)
+
+
 def failing(verdict: Verdict) -> list[CheckResult]:
     """The checks that kept a verdict from passing."""
     return [r for r in verdict.statement.results if r.outcome not in ("passed", "not-applicable")]
@@ -204,10 +224,8 @@ def _results(plan: Plan, evidence: Evidence) -> tuple[CheckResult, ...]:
 
 def _champion(connection: sa.Connection, version: ModelVersion) -> ModelVersion | None:
     """The live version to beat; a version is never compared with itself."""
-    number = model_table.alias(connection, version.model, models.CHAMPION)
-    if number is None or number == version.version:
-        return None
-    return model_table.version(connection, version.model, number)
+    champion = champion_of(connection, version.model)
+    return None if champion is None or champion.ref == version.ref else champion
 
 
 def _stands(keys: Keys, verdict: Verdict, version: ModelVersion, plan: str) -> bool:

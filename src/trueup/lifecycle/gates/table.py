@@ -14,7 +14,7 @@ verdicts = sa.Table(
     "verdicts",
     metadata,
     sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("model_ref", sa.String(120), nullable=False, index=True),
+    sa.Column("model_ref", sa.String(300), nullable=False, index=True),
     sa.Column("model", sa.String(80), nullable=False, index=True),
     sa.Column("plan", sa.String(80), nullable=False),
     sa.Column("outcome", sa.String(10), nullable=False),

@@ -56,6 +56,32 @@ class Reference(Record):
     columns: dict[str, ColumnReference]
 
 
+class ForeignFile(Record):
+    """One file of a version that a client of another tool registered."""
+
+    path: str
+    digest: str
+    size: int
+
+
+class Foreign(Record):
+    """Where a version comes from that no pipeline of ours made.
+
+    Attributes:
+        source: The URI that the client registered.
+        location: The URI below which its files were.
+        logged_model: Identifier of the logged model; empty for none.
+        run_link: Address of its run elsewhere; empty for none.
+        files: Its files as they were when it was registered; none where the server can't see them.
+    """
+
+    source: str
+    location: str
+    logged_model: str = ""
+    run_link: str = ""
+    files: tuple[ForeignFile, ...] = ()
+
+
 class Manifest(Record):
     """All that makes a model version; its digest is the version's address.
 
@@ -77,6 +103,7 @@ class Manifest(Record):
         environment: Digest of the environment (Python and packages).
         features: Feature definition name to its digest, for those that its run used.
         source: Digest of the record by which the code can be built again; empty when unknown.
+        foreign: Where it comes from when no pipeline of ours made it; most else is empty then.
     """
 
     model: str
@@ -96,6 +123,12 @@ class Manifest(Record):
     environment: str
     features: dict[str, str] = {}
     source: str = ""
+    foreign: Foreign | None = None
+
+    @property
+    def foreign_source(self) -> str:
+        """The URI that a client registered; empty for a version of a pipeline."""
+        return self.foreign.source if self.foreign else ""
 
 
 class ModelVersion(Record):
@@ -108,6 +141,8 @@ class ModelVersion(Record):
         manifest: What it is made of.
         registered_by: Who.
         registered_at: When.
+        description: Words about it; may change.
+        stage: `Staging`, `Production`, `Archived` or empty: clients of MLflow move it.
     """
 
     model: str
@@ -116,6 +151,8 @@ class ModelVersion(Record):
     manifest: Manifest
     registered_by: str
     registered_at: datetime
+    description: str = ""
+    stage: str = ""
 
     @property
     def ref(self) -> str:

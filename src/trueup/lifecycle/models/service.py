@@ -28,9 +28,7 @@ from trueup.lifecycle.runs.records import Run
 from trueup.ports.blobs import Blobs
 from trueup.ports.format import Predictor, Scores
 from trueup.ports.loading import load as load_backend
-from trueup.state.unit import State, Unit
-
-CHAMPION = "champion"
+from trueup.state.unit import State
 
 
 class Models:
@@ -60,10 +58,9 @@ class Models:
             same = _same_content(table.versions(unit.connection, manifest.model), manifest)
             if same is not None:
                 return same
-            before = table.latest(unit.connection, manifest.model)
             version = ModelVersion(
                 model=manifest.model,
-                version=before.version + 1 if before else 1,
+                version=table.next_number(unit.connection, manifest.model, unit.at),
                 digest=digest,
                 manifest=manifest,
                 registered_by=actor.name,
@@ -78,6 +75,9 @@ class Models:
                     manifest=builtins(manifest),
                     registered_by=actor.name,
                     registered_at=unit.at,
+                    updated_at=unit.at,
+                    source=f"trueup:{version.ref}",
+                    location=f"trueup:{version.ref}",
                 )
             )
             unit.emit(
@@ -214,27 +214,9 @@ def find(connection: sa.Connection, model: str, selector: str = "") -> ModelVers
             f"There is no model version '{wanted}'."
             + (did_you_mean(model, known) if model not in known else ""),
             hint=f"trueup model show {model}" if model in known else "trueup model list",
+            context={"name": model[:300], **({"version": selector} if selector else {})},
         )
     return found
-
-
-def move_alias(unit: Unit, model: str, alias: str, version: int, why: str) -> None:
-    """Point an alias at a version; its history is the events."""
-    before = table.alias(unit.connection, model, alias)
-    if before == version:
-        return
-    where = (table.aliases.c.model == model, table.aliases.c.alias == alias)
-    if before is None:
-        unit.execute(table.aliases.insert().values(model=model, alias=alias, version=version))
-    else:
-        unit.execute(table.aliases.update().where(*where).values(version=version))
-    unit.emit(
-        "alias.moved",
-        f"{model}@{alias}",
-        before=f"{model}@{before}" if before else "",
-        after=f"{model}@{version}",
-        why=why,
-    )
 
 
 def _answers(run: Run, predict: Predictor, holdout: pl.DataFrame, signature: Signature) -> Scores:

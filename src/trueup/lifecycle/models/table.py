@@ -1,71 +1,129 @@
-"""The SQL of model versions and aliases."""
+"""The SQL of model versions and aliases; `registry/table.py` reads the same rows for clients."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
 
-from trueup.lifecycle.models.records import Manifest, ModelVersion
-from trueup.state.schema import Json, Moment, metadata
+from trueup.foundation.errors import ConflictError
+from trueup.state.schema import Json, Moment, metadata, upsert
+
+if TYPE_CHECKING:
+    from trueup.lifecycle.models.records import ModelVersion  # NumPy comes with it
+
+# A name stays known when it is deleted: its numbers are never given again.
+registered_models = sa.Table(
+    "registered_models",
+    metadata,
+    sa.Column("name", sa.String(256), primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("life", sa.String(20), nullable=False),
+    sa.Column("last", sa.Integer, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+)
 
 model_versions = sa.Table(
     "model_versions",
     metadata,
-    sa.Column("model", sa.String(100), primary_key=True),
+    sa.Column("model", sa.String(256), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("digest", sa.String(80), nullable=False, index=True),
-    sa.Column("run", sa.String(20), nullable=False, index=True),
+    sa.Column("run", sa.String(256), nullable=False, index=True),
     sa.Column("manifest", Json, nullable=False),
     sa.Column("registered_by", sa.String(100), nullable=False),
     sa.Column("registered_at", Moment, nullable=False),
+    # The rest is for clients of other tools, and may change but for `source` and what it implies.
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("life", sa.String(20), nullable=False, server_default="active"),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("stage", sa.String(20), nullable=False, server_default=""),
+    sa.Column("source", sa.Text, nullable=False, server_default=""),
+    sa.Column("location", sa.Text, nullable=False, server_default=""),
+    sa.Column("logged_model", sa.String(256), nullable=False, server_default=""),
+    sa.Column("run_link", sa.Text, nullable=False, server_default=""),
 )
 
 aliases = sa.Table(
     "aliases",
     metadata,
-    sa.Column("model", sa.String(100), primary_key=True),
-    sa.Column("alias", sa.String(100), primary_key=True),
+    sa.Column("model", sa.String(256), primary_key=True),
+    sa.Column("alias", sa.String(255), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
 )
 _v = model_versions.c
+_IS_THERE = _v.life == "active"
 
 
 def version(connection: sa.Connection, model: str, number: int) -> ModelVersion | None:
     """One version of a model."""
     return _one(
-        connection, sa.select(model_versions).where(_v.model == model, _v.version == number)
+        connection,
+        sa.select(model_versions).where(_v.model == model, _v.version == number, _IS_THERE),
     )
 
 
 def latest(connection: sa.Connection, model: str) -> ModelVersion | None:
     """The newest version of a model."""
-    query = sa.select(model_versions).where(_v.model == model).order_by(_v.version.desc())
-    return _one(connection, query.limit(1))
+    query = sa.select(model_versions).where(_v.model == model, _IS_THERE)
+    return _one(connection, query.order_by(_v.version.desc()).limit(1))
 
 
 def with_digest(connection: sa.Connection, model: str, digest: str) -> ModelVersion | None:
     """The version of a model with that manifest digest."""
-    return _one(connection, sa.select(model_versions).where(_v.model == model, _v.digest == digest))
+    query = sa.select(model_versions).where(_v.model == model, _v.digest == digest, _IS_THERE)
+    return _one(connection, query)
 
 
 def of_run(connection: sa.Connection, run: str) -> list[ModelVersion]:
     """The versions that a run made."""
-    query = sa.select(model_versions).where(_v.run == run).order_by(_v.version)
+    query = sa.select(model_versions).where(_v.run == run, _IS_THERE).order_by(_v.version)
     return [_record(row) for row in connection.execute(query)]
 
 
 def versions(connection: sa.Connection, model: str) -> list[ModelVersion]:
     """All versions of a model, newest first."""
-    query = sa.select(model_versions).where(_v.model == model).order_by(_v.version.desc())
+    query = sa.select(model_versions).where(_v.model == model, _IS_THERE)
+    query = query.order_by(_v.version.desc())
     return [_record(row) for row in connection.execute(query)]
 
 
 def models(connection: sa.Connection) -> list[str]:
-    """The names of all models."""
-    query = sa.select(_v.model).distinct().order_by(_v.model)
+    """The names of all models that have a version."""
+    names = registered_models.c
+    prompts = sa.select(names.name).where(names.kind != "model")
+    query = sa.select(_v.model).distinct().where(_IS_THERE, _v.model.not_in(prompts))
+    query = query.order_by(_v.model)
     return list(connection.execute(query).scalars())
+
+
+def next_number(connection: sa.Connection, model: str, at: datetime) -> int:
+    """The number of a new version; a name that is not there, or was deleted, is there afterwards.
+
+    Raises:
+        ConflictError: The name is that of a prompt.
+    """
+    row = {
+        **{"name": model, "kind": "model", "life": "active", "last": 0, "description": ""},
+        **{"created_at": at, "updated_at": at},
+    }
+    upsert(connection, registered_models, [row], key=("name",), replace=False)
+    names = registered_models
+    values = {"last": names.c.last + 1, "life": "active", "updated_at": at}
+    change = names.update().where(names.c.name == model, names.c.kind == "model").values(**values)
+    number: int | None = connection.execute(change.returning(names.c.last)).scalar()
+    if number is None:
+        raise ConflictError(
+            "model-exists",
+            f"The name '{model}' is taken by a prompt.",
+            hint="register the model under another name",
+            context={"name": model, "is": "prompt", "wanted": "model"},
+        )
+    return number
 
 
 def alias(connection: sa.Connection, model: str, name: str) -> int | None:
@@ -86,7 +144,8 @@ def _one(connection: sa.Connection, query: sa.Select[Any]) -> ModelVersion | Non
 
 
 def _record(row: sa.Row[Any]) -> ModelVersion:
-    fields = dict(row._mapping)
-    fields.pop("run")
+    from trueup.lifecycle.models.records import Manifest, ModelVersion
+
+    fields = {name: row._mapping[name] for name in ModelVersion.__struct_fields__}
     fields["manifest"] = msgspec.convert(fields["manifest"], Manifest)
     return ModelVersion(**fields)

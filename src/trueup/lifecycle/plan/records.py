@@ -122,9 +122,12 @@ class Process(Record):
 
     Attributes:
         template: `team` demands one approval by a second person; `solo` demands none.
+        protected: Aliases and stages of models that move with a passed verdict and that approval
+            only, whichever door they are moved by.
     """
 
     template: Literal["team", "solo"] = "team"
+    protected: tuple[str, ...] = ("champion", "production")
 
 
 class Dataset(Record):

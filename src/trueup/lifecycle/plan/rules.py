@@ -11,7 +11,14 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.plan.records import Goal, Milestone, MilestoneStatus, Plan, Surroundings
+from trueup.lifecycle.plan.records import (
+    Goal,
+    Milestone,
+    MilestoneStatus,
+    Plan,
+    Process,
+    Surroundings,
+)
 
 if TYPE_CHECKING:
     from trueup.statistics.metrics import Metric
@@ -100,8 +107,15 @@ def limit(goal: Goal, part: str) -> tuple[float | None, float | None]:
 
 
 def drops_approval(before: Plan, after: Plan) -> bool:
-    """Whether releases would no longer need a second person."""
-    return before.process.template == "team" and after.process.template == "solo"
+    """Whether releases would no longer need a second person, or aliases no evidence."""
+    kept = {name.casefold() for name in after.process.protected}
+    dropped = any(name.casefold() not in kept for name in before.process.protected)
+    return dropped or (before.process.template == "team" and after.process.template == "solo")
+
+
+def is_protected(name: str, process: Process) -> bool:
+    """Whether an alias or stage moves with evidence only; capital letters make no difference."""
+    return name.casefold() in {protected.casefold() for protected in process.protected}
 
 
 def milestone_status(milestone: Milestone, holding: Collection[str]) -> MilestoneStatus:

@@ -108,6 +108,12 @@ def approval_content(deployment: str, model_digest: str, verdict: Verdict) -> di
     }
 
 
+def alias_content(name: str, model_digest: str, verdict: Verdict) -> dict[str, str]:
+    """What an approval of a protected alias or stage is bound to; it dies as a release's does."""
+    bound = approval_content("", model_digest, verdict)
+    return {"alias": name.casefold(), **{key: bound[key] for key in bound if key != "deployment"}}
+
+
 def route(name: str, settings: Deployment, serving: Sequence[Release]) -> Route:
     """Where a deployment's traffic goes, given its live and canary releases."""
     live = next((r for r in serving if r.state == "live"), None)

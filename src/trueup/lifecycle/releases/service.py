@@ -7,20 +7,21 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import ConflictError, DeniedError, GateFailedError, NotFoundError
+from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.gates import service as gates
-from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.models import service as models
-from trueup.lifecycle.models import table as model_table
+from trueup.lifecycle.models.aliases.moving import CHAMPION, move_alias
 from trueup.lifecycle.plan.records import Deployment, Process, Strategy
 from trueup.lifecycle.plan.service import in_force
-from trueup.lifecycle.releases import rules, table
+from trueup.lifecycle.releases import protection, rules, table
+from trueup.lifecycle.releases.protection import evidence
 from trueup.lifecycle.releases.records import Release, ReleaseState, Route
 from trueup.lifecycle.runs import table as runs
 from trueup.people import service as people
 from trueup.people import table as people_table
+from trueup.people.records import Approval
 from trueup.state.unit import State, Unit
 
 
@@ -58,8 +59,7 @@ class Releases:
             settings = _settings(plan.deployments, deployment)
             version = models.find(connection, model, selector)
             _same_model(settings, deployment, version.model)
-            verdict = gates.require_passed(connection, self._state.keys, version)
-            _require_current_champion(connection, version.model, version.ref, verdict)
+            verdict = evidence(connection, self._state.keys, version)
             for other in table.in_state(connection, deployment, ("requested", "canary", "live")):
                 if other.version == version.version:
                     return other
@@ -171,7 +171,7 @@ class Releases:
                 )
             _move(unit, live, "rolled-back", at, why)
             back = _move(unit, before, "live", at, f"{live.ref} was rolled back", weight=1.0)
-            models.move_alias(unit, back.model, models.CHAMPION, back.version, why)
+            move_alias(unit, back.model, CHAMPION, back.version, why)
             return back
 
     def hold(self, actor: Actor, deployment: str, why: str) -> Release:
@@ -209,6 +209,19 @@ class Releases:
         with self._state.write(actor, "releases.operate") as unit:
             return _move(unit, _found(unit.connection, deployment, number), "rejected", None, why)
 
+    def ask_for_alias(
+        self, actor: Actor, model: str, alias: str, selector: str = "", why: str = ""
+    ) -> Approval:
+        """Ask a second person whether a version may get a protected alias or stage.
+
+        Raises:
+            NotFoundError: There is no such version, or no plan.
+            GateFailedError: It has no passing verdict.
+            ConflictError: Nobody has to be asked.
+        """
+        with self._state.write(actor, "releases.request") as unit:
+            return protection.ask(unit, self._state.keys, model, alias, selector, why)
+
     def of_deployment(self, actor: Actor, deployment: str) -> list[Release]:
         """All releases of a deployment, newest first."""
         with self._state.read(actor) as connection:
@@ -238,8 +251,7 @@ class Releases:
     def _require_approval(self, unit: Unit, release: Release, process: Process) -> None:
         connection = unit.connection
         version = models.find(connection, release.model, str(release.version))
-        verdict = gates.require_passed(connection, self._state.keys, version)
-        _require_current_champion(connection, version.model, version.ref, verdict)
+        verdict = evidence(connection, self._state.keys, version)
         if process.template == "solo" and not release.approval:
             return
         approval = people_table.approval(connection, release.approval)
@@ -260,7 +272,7 @@ class Releases:
             _move(unit, before, "superseded", at, f"{release.ref} took over")
             _follows(unit, release, before)
         live = _move(unit, release, "live", at, why, weight=1.0)
-        models.move_alias(unit, live.model, models.CHAMPION, live.version, why)
+        move_alias(unit, live.model, CHAMPION, live.version, why)
         return live
 
 
@@ -357,18 +369,3 @@ def _same_model(settings: Deployment, deployment: str, model: str) -> None:
             f"Deployment '{deployment}' serves model '{wanted}', not '{model}'.",
             hint=f"trueup release {wanted} --to {deployment}",
         )
-
-
-def _require_current_champion(
-    connection: sa.Connection, model: str, ref: str, verdict: Verdict
-) -> None:
-    number = model_table.alias(connection, model, models.CHAMPION)
-    champion = model_table.version(connection, model, number) if number else None
-    compared = verdict.statement.champion
-    if champion is None or champion.ref == ref or compared == champion.digest:
-        return
-    raise GateFailedError(
-        "verdict-stale",
-        f"The verdict about {ref} compares it with another champion than {champion.ref}.",
-        hint=f"trueup check {ref}",
-    )

@@ -42,8 +42,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alerts_state"), "alerts", ["state"], unique=False)
     op.create_table(
         "aliases",
-        sa.Column("model", sa.String(length=100), nullable=False),
-        sa.Column("alias", sa.String(length=100), nullable=False),
+        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("alias", sa.String(length=255), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("model", "alias", name=op.f("pk_aliases")),
     )
@@ -156,12 +156,12 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.String(length=80), nullable=False),
-        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("subject", sa.String(length=600), nullable=False),
         sa.Column("actor", sa.String(length=200), nullable=False),
         sa.Column("on_behalf_of", sa.String(length=200), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
-        sa.Column("before", sa.String(length=80), nullable=False),
-        sa.Column("after", sa.String(length=80), nullable=False),
+        sa.Column("before", sa.String(length=300), nullable=False),
+        sa.Column("after", sa.String(length=300), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
@@ -340,14 +340,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_metric_names_name")),
     )
     op.create_table(
+        "model_tags",
+        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "key", name=op.f("pk_model_tags")),
+    )
+    op.create_table(
         "model_versions",
-        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("model", sa.String(length=256), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.String(length=80), nullable=False),
-        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("run", sa.String(length=256), nullable=False),
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.Column("registered_by", sa.String(length=100), nullable=False),
         sa.Column("registered_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("life", sa.String(length=20), server_default="active", nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("stage", sa.String(length=20), server_default="", nullable=False),
+        sa.Column("source", sa.Text(), server_default="", nullable=False),
+        sa.Column("location", sa.Text(), server_default="", nullable=False),
+        sa.Column("logged_model", sa.String(length=256), server_default="", nullable=False),
+        sa.Column("run_link", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("model", "version", name=op.f("pk_model_versions")),
     )
     op.create_index(op.f("ix_model_versions_digest"), "model_versions", ["digest"], unique=False)
@@ -437,6 +452,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("cause", name=op.f("uq_proposals_cause")),
     )
     op.create_index(op.f("ix_proposals_deployment"), "proposals", ["deployment"], unique=False)
+    op.create_table(
+        "registered_models",
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("life", sa.String(length=20), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_registered_models")),
+    )
     op.create_table(
         "releases",
         sa.Column("deployment", sa.String(length=100), nullable=False),
@@ -742,7 +768,7 @@ def upgrade() -> None:
     op.create_table(
         "verdicts",
         sa.Column("id", sa.String(length=20), nullable=False),
-        sa.Column("model_ref", sa.String(length=120), nullable=False),
+        sa.Column("model_ref", sa.String(length=300), nullable=False),
         sa.Column("model", sa.String(length=80), nullable=False),
         sa.Column("plan", sa.String(length=80), nullable=False),
         sa.Column("outcome", sa.String(length=10), nullable=False),
@@ -757,6 +783,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_verdicts_model"), "verdicts", ["model"], unique=False)
     op.create_index(op.f("ix_verdicts_model_ref"), "verdicts", ["model_ref"], unique=False)
+    op.create_table(
+        "version_tags",
+        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "version", "key", name=op.f("pk_version_tags")),
+    )
     op.create_table(
         "waiting_labels",
         sa.Column("prediction", sa.String(length=200), nullable=False),
@@ -778,6 +812,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_waiting_labels_request"), table_name="waiting_labels")
     op.drop_index(op.f("ix_waiting_labels_deployment"), table_name="waiting_labels")
     op.drop_table("waiting_labels")
+    op.drop_table("version_tags")
     op.drop_index(op.f("ix_verdicts_model_ref"), table_name="verdicts")
     op.drop_index(op.f("ix_verdicts_model"), table_name="verdicts")
     op.drop_table("verdicts")
@@ -826,6 +861,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_releases_model"), table_name="releases")
     op.drop_table("releases")
+    op.drop_table("registered_models")
     op.drop_index(op.f("ix_proposals_deployment"), table_name="proposals")
     op.drop_table("proposals")
     op.drop_table("points")
@@ -838,6 +874,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_model_versions_run"), table_name="model_versions")
     op.drop_index(op.f("ix_model_versions_digest"), table_name="model_versions")
     op.drop_table("model_versions")
+    op.drop_table("model_tags")
     op.drop_table("metric_names")
     op.drop_index(op.f("ix_logged_models_run"), table_name="logged_models")
     op.drop_index("ix_logged_models_newest", table_name="logged_models")

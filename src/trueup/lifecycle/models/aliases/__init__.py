@@ -1,0 +1,1 @@
+"""Aliases and stages: names that move from version to version, and where they were when."""

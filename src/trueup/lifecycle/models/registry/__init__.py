@@ -1,0 +1,1 @@
+"""Registered names: what clients of other tools see of models, whoever made their versions."""

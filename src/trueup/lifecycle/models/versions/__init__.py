@@ -1,0 +1,1 @@
+"""Versions that clients of other tools register, and what may change about any version."""
