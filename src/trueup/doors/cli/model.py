@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trueup.doors.cli import output
+from trueup.doors.cli import model_alias, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -14,6 +14,9 @@ from trueup.rendering import words
 @click.group(cls=Group)
 def command() -> None:
     """Registered models and their versions."""
+
+
+command.add_command(model_alias.command, "alias")
 
 
 @command.command("list", example="trueup model list")
@@ -93,14 +96,31 @@ def show(reference: str, as_json: bool) -> None:
 
 @command.command("history", example="trueup model history lumps")
 @click.argument("reference", metavar="MODEL[@VERSION]")
+@click.option(
+    "--as-of",
+    default="",
+    metavar="DAY",
+    help="Where aliases and stages stood then: 2026-05-03 (its end) or a moment, in UTC.",
+)
 @output.json_option
-def history(reference: str, as_json: bool) -> None:
-    """Show all versions of a model, or everything that happened to one version."""
+def history(reference: str, as_of: str, as_json: bool) -> None:
+    """Show all versions of a model and every move of its aliases, or what happened to one version.
+
+    With --as-of it says which version was champion, or in Production, on that day.
+    """
     from trueup.state import eventlog
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:
         actor = workspace.owner
+        moves = workspace.aliases.history(actor, wanted.name, as_of)
+        if as_of:
+            if as_json:
+                output.emit_json(moves)
+            else:
+                model_alias.show_history(moves, asked=True)
+                output.next_step(f"trueup model history {wanted.name}")
+            return
         version = workspace.models.show(actor, wanted.name, wanted.selector)
         versions = workspace.models.versions(actor, wanted.name)
         aliases = workspace.models.aliases(actor, wanted.name)
@@ -118,7 +138,7 @@ def history(reference: str, as_json: bool) -> None:
         (
             v.ref,
             ", ".join(a for a, n in aliases.items() if n == v.version),
-            f"run:{v.manifest.run}",
+            f"run:{v.manifest.run}" if v.manifest.run else v.manifest.foreign_source,
             short(v.digest),
             v.registered_at,
             v.registered_by,
@@ -126,6 +146,7 @@ def history(reference: str, as_json: bool) -> None:
         for v in versions
     ]
     output.table(("version", "aliases", "made by", "digest", "registered at", "by"), listed)
+    model_alias.show_history(moves, asked=False)
     output.next_step(f"trueup model show {versions[0].ref}")
 
 
