@@ -124,7 +124,7 @@ def number(call: Call) -> int:
     return int(text) if len(text) < 10 else 0  # no version has so many digits; 0 never is one
 
 
-def stage(text: str) -> str:
+def canonical(text: str) -> str:
     """The stage that a text means.
 
     Raises:
@@ -132,7 +132,7 @@ def stage(text: str) -> str:
     """
     from trueup.lifecycle.models.aliases import rules
 
-    return rules.stage(text)
+    return rules.canonical(text)
 
 
 def shape(found: RegisteredVersion) -> dict[str, Any]:

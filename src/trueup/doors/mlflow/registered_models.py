@@ -66,7 +66,7 @@ def search(call: Call) -> dict[str, Any]:
 def latest(call: Call) -> dict[str, Any]:
     """The newest version in each stage, or in some."""
     name = call.filled("name")
-    stages = {model_versions.stage(each) for each in call.texts("stages")}
+    stages = {model_versions.canonical(each) for each in call.texts("stages")}
     found = call.workspace.registry.latest(call.actor, name)
     return wire.listed(
         "model_versions",

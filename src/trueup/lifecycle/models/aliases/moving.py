@@ -39,7 +39,7 @@ def remove_alias(unit: Unit, model: str, alias: str, why: str = "") -> None:
     unit.emit("alias.removed", f"{model}@{alias}", before=f"{model}@{before}", why=why)
 
 
-def move_stage(unit: Unit, model: str, version: int, stage: str, why: str = "") -> None:
+def enter(unit: Unit, model: str, version: int, stage: str, why: str = "") -> None:
     """Put a version into a stage, or into none."""
     rows = table.model_versions
     where = (rows.c.model == model, rows.c.version == version)

@@ -51,7 +51,7 @@ def check_alias(alias: str, *, new: bool = True) -> None:
         )
 
 
-def stage(text: str) -> str:
+def canonical(text: str) -> str:
     """The stage that a text means, in any case of letters; `None` is no stage at all.
 
     Raises:

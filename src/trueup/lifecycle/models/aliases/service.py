@@ -92,7 +92,7 @@ class Aliases:
             DeniedError: The stage is protected, and an approval is missing, or it would be empty.
             GateFailedError: It is protected, and there is no passing verdict.
         """
-        to = rules.stage(stage)
+        to = rules.canonical(stage)
         if archive and to not in rules.ACTIVE_STAGES:
             raise UsageError(
                 "stage-unknown",
@@ -103,15 +103,15 @@ class Aliases:
             )
         with self._state.write(actor, "models.write") as unit:
             found = registry.require_version(unit.connection, model, version)
-            others = registry.in_stage(unit.connection, model, to) if archive else []
+            others = registry.standing_in(unit.connection, model, to) if archive else []
             if found.stage != to:
                 if to:
                     self._guard.may_move(unit, to, model, version)
                 check_leaving(unit, self._guard, found)
             for other in others:
                 if other != version:
-                    moving.move_stage(unit, model, other, "Archived", why)
-            moving.move_stage(unit, model, version, to, why)
+                    moving.enter(unit, model, other, "Archived", why)
+            moving.enter(unit, model, version, to, why)
             return registry.require_version(unit.connection, model, version)
 
     def history(self, actor: Actor, model: str, as_of: str = "") -> History:
@@ -135,7 +135,7 @@ def check_leaving(unit: Unit, guard: Guard, version: RegisteredVersion) -> None:
         DeniedError: It is the only one there.
     """
     stage = version.stage
-    if stage and registry.in_stage(unit.connection, version.model, stage) == [version.version]:
+    if stage and registry.standing_in(unit.connection, version.model, stage) == [version.version]:
         guard.may_move(unit, stage, version.model, None)
 
 

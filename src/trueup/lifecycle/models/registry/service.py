@@ -138,7 +138,7 @@ class Registry:
             for alias in sorted(models.aliases_of(unit.connection, name)):
                 moving.remove_alias(unit, name, alias, "the model was deleted")
             for number in table.numbers(unit.connection, name):
-                moving.move_stage(unit, name, number, "", "the model was deleted")
+                moving.enter(unit, name, number, "", "the model was deleted")
                 table.touch(unit.connection, name, unit.at, number, life="deleted")
             for tags in (table.model_tags, table.version_tags):
                 unit.execute(tags.delete().where(tags.c.model == name))

@@ -141,7 +141,7 @@ class Versions:
             self._guard.may_delete(unit, name, version)
             for alias in found.aliases:
                 moving.remove_alias(unit, name, alias, "the version was deleted")
-            moving.move_stage(unit, name, version, "", "the version was deleted")
+            moving.enter(unit, name, version, "", "the version was deleted")
             table.touch(unit.connection, name, unit.at, version, life="deleted")
             unit.emit("model-version.deleted", found.ref, before=found.digest)
 
