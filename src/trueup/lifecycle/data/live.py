@@ -36,6 +36,11 @@ NO_REFERENCES: Final = {
     ("metric_names", "*"): "words of clients",
     ("run_params", "*"): "words of clients",
     ("run_tags", "*"): "words of clients",
+    ("logged_model_points", "*"): "numbers",
+    ("logged_model_params", "*"): "words of clients",
+    ("logged_model_tags", "*"): "words of clients",
+    ("model_tags", "*"): "words of clients",
+    ("version_tags", "*"): "words of clients",
 }
 """Columns whose digests keep nothing alive, and why."""
 
