@@ -17,7 +17,7 @@ from trueup.lifecycle.gates import table
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.gates.service import failing, is_genuine, require_passed
 from trueup.lifecycle.models import table as model_table
-from trueup.lifecycle.models.aliases.moving import move_alias
+from trueup.lifecycle.models.moving import move_alias
 
 from ..conftest import Shop, model_of, sample
 

@@ -26,7 +26,7 @@ from trueup.foundation.errors import (
 )
 from trueup.foundation.records import decode, encode
 from trueup.lifecycle.models import rules, table
-from trueup.lifecycle.models.aliases.moving import move_alias
+from trueup.lifecycle.models.moving import move_alias
 from trueup.lifecycle.models.records import Manifest, Reference, Signature
 from trueup.lifecycle.models.service import (
     load_predictor,

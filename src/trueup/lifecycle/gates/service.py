@@ -18,7 +18,7 @@ from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
-from trueup.lifecycle.models.aliases.moving import CHAMPION
+from trueup.lifecycle.models.moving import CHAMPION
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.service import in_force

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import sqlalchemy as sa
+
+from trueup.lifecycle.models import table
 from trueup.state.unit import Unit
 
 
@@ -30,3 +33,27 @@ class Guard(Protocol):
             ConflictError: Something stands on it.
         """
         ...
+
+
+def check_leaving(unit: Unit, guard: Guard, model: str, version: int, stage: str) -> None:
+    """Refuse that a version leaves a protected stage empty.
+
+    Raises:
+        DeniedError: It is the only one there.
+    """
+    if stage and table.standing_in(unit.connection, model, stage) == [version]:
+        guard.may_move(unit, stage, model, None)
+
+
+def check_aliases(unit: Unit, guard: Guard, model: str, version: int | None = None) -> None:
+    """Refuse that the protected aliases of a model, or of one version, are taken away.
+
+    Raises:
+        DeniedError: There is one.
+    """
+    rows = table.aliases.c
+    query = sa.select(rows.alias).where(rows.model == model)
+    if version is not None:
+        query = query.where(rows.version == version)
+    for alias in sorted(unit.execute(query).scalars()):
+        guard.may_move(unit, alias, model, None)

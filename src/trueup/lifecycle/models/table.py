@@ -138,6 +138,12 @@ def aliases_of(connection: sa.Connection, model: str) -> dict[str, int]:
     return {row.alias: row.version for row in connection.execute(query)}
 
 
+def standing_in(connection: sa.Connection, name: str, stage: str) -> list[int]:
+    """The numbers of the versions in a stage, lowest first."""
+    query = sa.select(_v.version).where(_v.model == name, _v.stage == stage, _IS_THERE)
+    return list(connection.execute(query.order_by(_v.version)).scalars())
+
+
 def _one(connection: sa.Connection, query: sa.Select[Any]) -> ModelVersion | None:
     row = connection.execute(query).first()
     return None if row is None else _record(row)

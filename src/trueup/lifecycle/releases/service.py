@@ -12,7 +12,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.gates import service as gates
 from trueup.lifecycle.models import service as models
-from trueup.lifecycle.models.aliases.moving import CHAMPION, move_alias
+from trueup.lifecycle.models.moving import CHAMPION, move_alias
 from trueup.lifecycle.plan.records import Deployment, Process, Strategy
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import protection, rules, table

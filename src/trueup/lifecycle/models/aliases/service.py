@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, UsageError
-from trueup.lifecycle.models import table
-from trueup.lifecycle.models.aliases import history, moving, rules
+from trueup.lifecycle.models import moving, table
+from trueup.lifecycle.models.aliases import history, rules
 from trueup.lifecycle.models.aliases.records import History
-from trueup.lifecycle.models.protection import Guard
+from trueup.lifecycle.models.protection import Guard, check_leaving
 from trueup.lifecycle.models.registry import table as registry
 from trueup.lifecycle.models.registry.records import RegisteredVersion
-from trueup.state.unit import State, Unit
+from trueup.state.unit import State
 
 
 class Aliases:
@@ -103,11 +101,11 @@ class Aliases:
             )
         with self._state.write(actor, "models.write") as unit:
             found = registry.require_version(unit.connection, model, version)
-            others = registry.standing_in(unit.connection, model, to) if archive else []
+            others = table.standing_in(unit.connection, model, to) if archive else []
             if found.stage != to:
                 if to:
                     self._guard.may_move(unit, to, model, version)
-                check_leaving(unit, self._guard, found)
+                check_leaving(unit, self._guard, found.model, found.version, found.stage)
             for other in others:
                 if other != version:
                     moving.enter(unit, model, other, "Archived", why)
@@ -126,31 +124,6 @@ class Aliases:
             registry.require(connection, model, deleted=True)
             found = history.moves(connection, model, at)
         return History(standing=rules.standing(model, at, found), moves=tuple(found))
-
-
-def check_leaving(unit: Unit, guard: Guard, version: RegisteredVersion) -> None:
-    """Refuse that a version leaves a protected stage empty.
-
-    Raises:
-        DeniedError: It is the only one there.
-    """
-    stage = version.stage
-    if stage and registry.standing_in(unit.connection, version.model, stage) == [version.version]:
-        guard.may_move(unit, stage, version.model, None)
-
-
-def check_aliases(unit: Unit, guard: Guard, model: str, version: int | None = None) -> None:
-    """Refuse that the protected aliases of a model, or of one version, are taken away.
-
-    Raises:
-        DeniedError: There is one.
-    """
-    rows = table.aliases.c
-    query = sa.select(rows.alias).where(rows.model == model)
-    if version is not None:
-        query = query.where(rows.version == version)
-    for alias in sorted(unit.execute(query).scalars()):
-        guard.may_move(unit, alias, model, None)
 
 
 def _no_alias(model: str, alias: str) -> NotFoundError:

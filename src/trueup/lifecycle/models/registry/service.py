@@ -8,10 +8,9 @@ import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError
+from trueup.lifecycle.models import moving
 from trueup.lifecycle.models import table as models
-from trueup.lifecycle.models.aliases import moving
-from trueup.lifecycle.models.aliases.service import check_aliases, check_leaving
-from trueup.lifecycle.models.protection import Guard
+from trueup.lifecycle.models.protection import Guard, check_aliases, check_leaving
 from trueup.lifecycle.models.registry import rules, search, table
 from trueup.lifecycle.models.registry.records import RegisteredModel, RegisteredVersion
 from trueup.state.unit import State, Unit
@@ -204,7 +203,7 @@ class Registry:
         check_aliases(unit, self._guard, name)
         for number in table.numbers(connection, name):
             version = table.require_version(connection, name, number)
-            check_leaving(unit, self._guard, version)
+            check_leaving(unit, self._guard, name, number, version.stage)
             self._guard.may_delete(unit, name, number)
             if renaming and not _is_foreign(connection, name, number):
                 raise ConflictError(

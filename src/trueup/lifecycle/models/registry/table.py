@@ -142,12 +142,6 @@ def numbers(connection: sa.Connection, name: str) -> list[int]:
     return list(connection.execute(query.order_by(_v.version)).scalars())
 
 
-def standing_in(connection: sa.Connection, name: str, stage: str) -> list[int]:
-    """The numbers of the versions in a stage, lowest first."""
-    query = sa.select(_v.version).where(_v.model == name, _v.stage == stage, _v.life == "active")
-    return list(connection.execute(query.order_by(_v.version)).scalars())
-
-
 def set_tags(
     connection: sa.Connection, target: sa.Table, owner: dict[str, Any], tags: dict[str, str]
 ) -> None:

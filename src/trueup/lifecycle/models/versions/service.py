@@ -10,10 +10,9 @@ import msgspec
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import builtins
+from trueup.lifecycle.models import moving
 from trueup.lifecycle.models import table as models
-from trueup.lifecycle.models.aliases import moving
-from trueup.lifecycle.models.aliases.service import check_aliases, check_leaving
-from trueup.lifecycle.models.protection import Guard
+from trueup.lifecycle.models.protection import Guard, check_aliases, check_leaving
 from trueup.lifecycle.models.registry import rules, search, table
 from trueup.lifecycle.models.registry.records import Kind, RegisteredVersion
 from trueup.lifecycle.runs.tracking import table as words
@@ -137,7 +136,7 @@ class Versions:
         with self._state.write(actor, "models.write") as unit:
             found = table.require_version(unit.connection, name, version)
             check_aliases(unit, self._guard, name, version)
-            check_leaving(unit, self._guard, found)
+            check_leaving(unit, self._guard, found.model, found.version, found.stage)
             self._guard.may_delete(unit, name, version)
             for alias in found.aliases:
                 moving.remove_alias(unit, name, alias, "the version was deleted")
