@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 FILES = ("runtime", "demo", "dev")
+CLIENTS = ("mlflow-2", "mlflow-3")  # for environments of their own
 PIN = re.compile(r"^(?P<name>[a-z0-9._-]+)==(?P<version>[^ ;\\]+)", re.MULTILINE)
 
 
@@ -17,15 +18,15 @@ def pins(root: Path, name: str) -> dict[str, str]:
     return {match["name"]: match["version"] for match in PIN.finditer(text)}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FILES + CLIENTS)
 def test_every_package_has_hashes(root: Path, name: str) -> None:
     text = (root / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
-    blocks = re.split(r"\n(?=\S)", re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE).strip())
+    blocks = re.split(r"\n(?=\S)", re.sub(r"^ *#.*(\n|$)", "", text, flags=re.MULTILINE).strip())
     assert len(blocks) == len(pins(root, name))
     assert not [block.split()[0] for block in blocks if "--hash=sha256:" not in block]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FILES + CLIENTS)
 def test_no_address_stands_in_them(root: Path, name: str) -> None:
     text = (root / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     assert not re.findall(r"\S*://\S*|^-.*|@ .*", text, flags=re.MULTILINE)
