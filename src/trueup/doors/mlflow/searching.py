@@ -18,6 +18,7 @@ PAGE: Final = 1000
 LARGEST_PAGE: Final = 50_000
 POINTS: Final = 25_000
 SAMPLES: Final = 2500
+MOST_COLUMNS: Final = 2000
 RUNS_AT_ONCE: Final = 100
 EXPERIMENTS_AT_ONCE: Final = 20
 
@@ -169,7 +170,19 @@ def _view(call: Call, name: str) -> View:
 
 
 def _limit(call: Call) -> int:
-    return call.whole("max_results", PAGE, low=1, high=LARGEST_PAGE)
+    limit = call.whole("max_results", PAGE)
+    if limit < 1:
+        raise _refused("max_results", limit, "It must be a positive integer.")
+    if limit > LARGEST_PAGE:
+        raise _refused("max_results", limit, f"It must be at most {LARGEST_PAGE}.")
+    return limit
+
+
+def _refused(name: str, value: object, because: str) -> Refusal:
+    return Refusal(
+        "INVALID_PARAMETER_VALUE",
+        f"Invalid value {value} for parameter '{name}' supplied. {because}",
+    )
 
 
 def _columns(call: Call) -> Columns:
@@ -178,7 +191,10 @@ def _columns(call: Call) -> Columns:
         return EVERYTHING
     wanted: dict[str, set[str] | None] = {"metric": set(), "parameter": set(), "tag": set()}
     has_inputs = False
-    for text in call.texts("columns"):
+    columns = call.texts("columns")
+    if len(columns) > MOST_COLUMNS:
+        raise invalid("columns", len(columns), f"at most {MOST_COLUMNS} are allowed")
+    for text in columns:
         family = RUNS.prefixes.get(text, text)
         if family == "inputs":
             has_inputs = True

@@ -755,7 +755,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tracked_runs_all",
         "tracked_runs",
-        ["started_at", "id", "experiment", "life"],
+        ["started_at", "id", "experiment", "life", "state", "ended_at", "name"],
         unique=False,
     )
     op.create_index("ix_tracked_runs_beat", "tracked_runs", ["state", "beat_at"], unique=False)
