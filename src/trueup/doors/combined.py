@@ -2,34 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
 
 from trueup.doors.mlflow import application as mlflow
-from trueup.lifecycle.serving.application import Application
+
+
+class App(Protocol):
+    """An ASGI application."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        ...
+
+
+class Draining(App, Protocol):
+    """One that has work under way when it is told to stop."""
+
+    draining: bool
+
+    def close(self) -> None:
+        """Finish."""
+        ...
+
+
+_App = TypeVar("_App", bound=App)
+
+
+class Later(Generic[_App]):
+    """An application that is made when it is first asked for: most servers need not all of them.
+
+    Args:
+        make: Makes it; called once, in a thread.
+    """
+
+    def __init__(self, make: Callable[[], _App]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self.made: _App | None = None
+
+    def open(self) -> _App:
+        """The application, made now if it was not."""
+        with self._lock:
+            if self.made is None:
+                self.made = self._make()
+            return self.made
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        app = self.made
+        if app is None:
+            app = await asyncio.to_thread(self.open)
+        await app(scope, receive, send)
 
 
 class Combined:
     """Each request to the door that its path belongs to; the rest are pages and the API."""
 
-    def __init__(self, predictions: Application, tracking: Any, pages: Any) -> None:
-        self._predictions = predictions
+    def __init__(self, predictions: Later[Draining], tracking: App, pages: App) -> None:
+        self.predictions = predictions
         self._tracking = tracking
         self._pages = pages
+        self._draining = False
 
     @property
     def draining(self) -> bool:
         """Whether it is about to stop."""
-        return self._predictions.draining
+        return self._draining
 
     @draining.setter
     def draining(self, is_draining: bool) -> None:
-        self._predictions.draining = is_draining
+        self._draining = is_draining
+        if self.predictions.made is not None:
+            self.predictions.made.draining = is_draining
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         path = scope.get("path", "")
         if path in ("/v2", "/metrics") or path.startswith("/v2/"):
-            await self._predictions(scope, receive, send)
+            await self.predictions(scope, receive, send)
         elif mlflow.is_ours(path):
             await self._tracking(scope, receive, send)
         else:
@@ -37,4 +90,5 @@ class Combined:
 
     def close(self) -> None:
         """Seal the journal."""
-        self._predictions.close()
+        if self.predictions.made is not None:
+            self.predictions.made.close()

@@ -67,7 +67,10 @@ def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
 
 def told_failure(deployment: str, error: Exception) -> None:
     """Say which deployment could not follow its release; it goes on with what it had."""
-    output.say("[yellow]warning:[/] {} keeps what it serves: {}", deployment, error)
+    if deployment:
+        output.say("[yellow]warning:[/] {} keeps what it serves: {}", deployment, error)
+    else:
+        output.say("[yellow]warning:[/] no release is followed: {}", error)
 
 
 def show_places(workspace: Workspace, url: str) -> None:

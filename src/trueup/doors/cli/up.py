@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.serve import DEFAULT_PORT, show_places, told_failure
+
+if TYPE_CHECKING:
+    from trueup.doors.combined import App, Draining
 
 
 @click.command(cls=Command, example="trueup up --port 8080")
@@ -48,31 +53,50 @@ def command(
     The scheduler evaluates monitors when they are due, runs scheduled pipelines, and reacts to
     approvals and breaches. Ctrl-C finishes what is under way.
     """
-    from trueup.app.answering import open_answering
-    from trueup.app.scheduler import Scheduler
-    from trueup.doors.combined import Combined
+    from trueup.app import standby
+    from trueup.doors.combined import Combined, Later
     from trueup.doors.mlflow import application as mlflow
-    from trueup.doors.web import application as web
     from trueup.lifecycle.serving import server
+    from trueup.state import eventlog
 
-    with output.here(artifacts=artifacts) as workspace:
-        answering = open_answering(workspace, on_failure=told_failure)
-        tracking = mlflow.guarded(workspace, hosts)
-        combined = Combined(answering.application, tracking, web.create(workspace, hosts=hosts))
+    with output.here(artifacts=artifacts) as workspace, ExitStack() as opened:
+
+        def predictions() -> Draining:
+            from trueup.app.answering import open_answering
+
+            answering = open_answering(workspace, on_failure=told_failure)
+            opened.callback(answering.close)
+            return answering.application
+
+        def pages() -> App:
+            from trueup.doors.web import application as web
+
+            return web.create(workspace, hosts=hosts)
+
+        combined = Combined(Later(predictions), mlflow.guarded(workspace, hosts), Later(pages))
+        with workspace.state.read(workspace.owner) as connection:
+            has_releases = bool(eventlog.latest(connection, 1, type_="release.*"))
+        if has_releases:  # it is up when it answers
+            combined.predictions.open()
         stop = threading.Event()
-        scheduler = threading.Thread(
-            target=Scheduler(workspace, lambda text: output.say("{}", text)).run,
-            args=(stop,),
+        opened.callback(stop.set)
+        attending = threading.Thread(
+            target=standby.attend,
+            args=(workspace, lambda text: output.say("{}", text), stop),
             name="trueup-scheduler",
         )
 
         def listening(url: str) -> None:
-            scheduler.start()
+            attending.start()
             if as_json or not sys.stdout.isatty():
                 server.say_listening(url)
             else:
                 output.say("Trueup is up at [bold]{}[/]. Ctrl-C stops.", url)
-                show_places(workspace, url)
+                if has_releases:
+                    show_places(workspace, url)
+                else:
+                    output.say("Nothing is released yet; what is released later is served.")
+                    output.next_step(f"export MLFLOW_TRACKING_URI={url}", "trueup status")
 
         try:
             server.serve(
@@ -82,8 +106,7 @@ def command(
                 on_listening=listening,
             )
         finally:
-            stop.set()
-            answering.close()
-            if scheduler.is_alive():
-                scheduler.join()
+            opened.close()
+            if attending.is_alive():
+                attending.join()
     output.say("Stopped: everything under way was answered and recorded.")
