@@ -2,7 +2,7 @@
 
 A project's pipeline files are written with `step`, `pipeline`, `data` and `candidate`; `each`
 and `choose` serve fan-out and conditions, `sh` and `notebook` run what is no Python function,
-`secret` names what must stay secret.
+`secret` names what must stay secret. Code outside a pipeline reports itself with `run` and `log`.
 The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
 pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
 `trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from trueup.lifecycle.pipeline.notebooks import notebook
     from trueup.lifecycle.pipeline.secrets import secret
     from trueup.lifecycle.pipeline.shell import sh
+    from trueup.lifecycle.runs.logging.ambient import active_run
+    from trueup.lifecycle.runs.logging.starting import log, run
 
 __all__ = [
     "BackendError",
@@ -46,13 +48,16 @@ __all__ = [
     "UsageError",
     "UserCodeError",
     "__version__",
+    "active_run",
     "build",
     "candidate",
     "choose",
     "data",
     "each",
+    "log",
     "notebook",
     "pipeline",
+    "run",
     "secret",
     "sh",
     "step",
@@ -72,13 +77,16 @@ _PUBLIC = {
     "TrueupError": "trueup.foundation.errors",
     "UsageError": "trueup.foundation.errors",
     "UserCodeError": "trueup.foundation.errors",
+    "active_run": "trueup.lifecycle.runs.logging.ambient",
     "build": "trueup.lifecycle.pipeline.builds",
     "candidate": "trueup.lifecycle.pipeline.decorators",
     "choose": "trueup.lifecycle.pipeline.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
     "each": "trueup.lifecycle.pipeline.mapping",
+    "log": "trueup.lifecycle.runs.logging.starting",
     "notebook": "trueup.lifecycle.pipeline.notebooks",
     "pipeline": "trueup.lifecycle.pipeline.decorators",
+    "run": "trueup.lifecycle.runs.logging.starting",
     "secret": "trueup.lifecycle.pipeline.secrets",
     "sh": "trueup.lifecycle.pipeline.shell",
     "step": "trueup.lifecycle.pipeline.decorators",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.files.service import Files
     from trueup.lifecycle.runs.tracking.inputs.service import Inputs
     from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
+    from trueup.lifecycle.runs.tracking.receiving.service import Receiving
     from trueup.lifecycle.runs.tracking.search.service import Search
     from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
@@ -170,6 +171,12 @@ class Workspace:
         from trueup.lifecycle.runs.tracking.inputs.service import Inputs
 
         return Inputs(self.state)
+
+    def receiving(self) -> Receiving:
+        """The verb of batches of our own client."""
+        from trueup.lifecycle.runs.tracking.receiving.service import Receiving
+
+        return Receiving(self.state, self._files_root)
 
     @cached_property
     def files(self) -> Files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar import Router
 
 from trueup.doors.api import (
+    batches,
     data,
     events,
     gates,
@@ -36,6 +37,7 @@ def router() -> Router:
             runs.ask,
             runs.asked,
             runs.show,
+            batches.receive,
             run_logs.items,
             run_logs.logs,
             run_logs.cancel,

@@ -310,6 +310,19 @@ def active_experiment(unit: Unit, number: int, root: str) -> Experiment:
     return group
 
 
+def experiment_called(unit: Unit, name: str, root: str) -> Experiment:
+    """The experiment of a name, made if there is none, inside a transaction of the caller's.
+
+    Raises:
+        ConflictError: It is deleted.
+    """
+    default = _found_default(unit, root)
+    found = default if name == default.name else table.experiment(unit.connection, name=name)
+    if found is None:
+        return _create(unit, name, "", {}, root)
+    return active_experiment(unit, found.number, root)
+
+
 def _create(
     unit: Unit, name: str, artifacts: str, tags: Mapping[str, str], root: str
 ) -> Experiment:
