@@ -172,6 +172,7 @@ class Workspace:
 
         return Inputs(self.state)
 
+    @cached_property
     def receiving(self) -> Receiving:
         """The verb of batches of our own client."""
         from trueup.lifecycle.runs.tracking.receiving.service import Receiving
