@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation import digests
 from trueup.foundation.errors import UsageError
+
+_WHOLE: Final = 2**63
 
 
 class By(NamedTuple):
@@ -49,7 +51,7 @@ def token(question: object, values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(raw).decode()
 
 
-def values_of(given: str, question: object, width: int) -> list[Any]:
+def values_of(given: str, question: object, order: Sequence[By]) -> list[Any]:
     """The place that a token names.
 
     Raises:
@@ -61,9 +63,20 @@ def values_of(given: str, question: object, width: int) -> list[Any]:
         )
     except ValueError as error:  # also binascii.Error and msgspec's
         raise _refused("it is none that this server gave") from error
-    if mark != _mark(question) or len(values) != width:
+    if mark != _mark(question) or len(values) != len(order):
         raise _refused("it belongs to another search")
+    for by, value in zip(order, values, strict=True):
+        if not _fits(value, by.expression.type.python_type):
+            raise _refused("it is none that this server gave")
     return values
+
+
+def _fits(value: int | float | str, wanted: type) -> bool:
+    if wanted is str:
+        return isinstance(value, str)
+    if isinstance(value, int):
+        return abs(value) < _WHOLE
+    return wanted is float and isinstance(value, float)
 
 
 def _mark(question: object) -> str:
@@ -72,7 +85,7 @@ def _mark(question: object) -> str:
 
 def _refused(because: str) -> UsageError:
     return UsageError(
-        "page-token",
+        "page-token-malformed",
         f"The page token can't be used: {because}.",
-        hint="ask without a token for the first page",
+        hint="ask for the first page again",
     )

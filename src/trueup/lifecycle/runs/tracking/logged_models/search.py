@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
-from trueup.foundation.errors import UsageError
 from trueup.lifecycle.runs.tracking.logged_models import table
 from trueup.lifecycle.runs.tracking.logged_models.records import Dataset, Order
 from trueup.lifecycle.runs.tracking.logged_models.table import logged_models
-from trueup.state import clauses, paging
-from trueup.state.clauses import Clause
+from trueup.state import paging
+from trueup.state.conditions import among_words, compared, comparisons, condition
 from trueup.state.paging import By
+from trueup.state.query.fields import OWN, field, refused
+from trueup.state.query.parser import parse
+from trueup.state.query.tree import Comparison
+from trueup.state.query.vocabulary import LIST, NUMBER, PRESENCE, TEXT, Kind, Vocabulary
 
-# What the clients call an attribute -> our column.
-_ATTRIBUTES: Final = {
-    **{"name": "name", "model_name": "name", "model_id": "id", "model_type": "kind"},
-    **{"status": "state", "source_run_id": "run", "experiment_id": "experiment"},
-    **dict.fromkeys(
-        ("creation_timestamp_ms", "creation_timestamp", "creation_time", "created"), "created_at"
-    ),
-    **dict.fromkeys(
-        ("last_updated_timestamp_ms", "last_updated_timestamp", "last_updated_time"), "updated_at"
-    ),
-}
-_NUMBERS: Final = frozenset(("created_at", "updated_at", "experiment"))
-_OF_NUMBERS: Final = frozenset(("=", "!=", ">", ">=", "<", "<="))
-_OF_TEXTS: Final = frozenset(("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"))
-_OF_WORDS: Final = _OF_TEXTS | {"IS NULL", "IS NOT NULL"}
+_TEXT: Final = Kind(holds="text", comparators=(*TEXT, *LIST))
+_WORDS: Final = Kind(holds="text", comparators=(*TEXT, *LIST, *PRESENCE))
+_WHOLE: Final = Kind(holds="whole", comparators=NUMBER)
 _m = logged_models.c
 _p = table.logged_model_points.c
+
+_STATUS: Final = sa.case({"failed": "FAILED"}, value=_m.state, else_=sa.func.upper(_m.state))
+_OWN: Final[dict[str, sa.ColumnElement[Any]]] = {
+    **{"name": _m.name, "model_id": _m.id, "model_type": _m.kind},
+    **{"status": _STATUS, "source_run_id": _m.run},
+    **{"creation_timestamp": _m.created_at, "last_updated_timestamp": _m.updated_at},
+}
+_NAMES: Final = {
+    **dict.fromkeys(("creation_timestamp_ms", "creation_time", "created"), "creation_timestamp"),
+    **dict.fromkeys(("last_updated_timestamp_ms", "last_updated_time"), "last_updated_timestamp"),
+    "model_name": "name",
+}
+VOCABULARY: Final = Vocabulary(
+    own={name: _WHOLE if name.endswith("timestamp") else _TEXT for name in _OWN},
+    families={
+        "metric": Kind(holds="number", comparators=(*NUMBER, *PRESENCE)),
+        "parameter": _WORDS,
+        "tag": _WORDS,
+    },
+    prefixes={
+        **dict.fromkeys(("attributes", "attr"), "attribute"),
+        **dict.fromkeys(("param", "params", "parameters"), "parameter"),
+        **{"metrics": "metric", "tags": "tag"},
+    },
+    names=_NAMES,
+    sorted_by=tuple(_OWN),
+)
 
 
 def page(
@@ -53,49 +73,53 @@ def page(
     query = sa.select(_m.number, *(each.expression for each in by)).where(
         _m.experiment.in_(experiments), _m.life == "active"
     )
-    read = clauses.parse(filter_)
-    query = query.where(*(_condition(connection, clause, datasets) for clause in read))
-    if datasets and not any(clause.kind == "metric" for clause in read):
+    tree = parse(filter_, VOCABULARY)
+    if tree is not None:
+        query = query.where(condition(tree, partial(_condition, connection, datasets)))
+    if datasets and not any(each.field.entity == "metric" for each in comparisons(tree)):
         measured = sa.select(_p.model).where(_on(datasets))
         query = query.where(_m.number.in_(measured))
     if token:
-        query = query.where(paging.after(by, paging.values_of(token, question, len(by))))
+        query = query.where(paging.after(by, paging.values_of(token, question, by)))
     rows = connection.execute(query.order_by(*paging.clauses(by)).limit(limit + 1)).all()
     following = paging.token(question, rows[limit - 1][1:]) if len(rows) > limit else ""
     return [row.number for row in rows[:limit]], following
 
 
 def _condition(
-    connection: sa.Connection, clause: Clause, datasets: Sequence[Dataset]
+    connection: sa.Connection, datasets: Sequence[Dataset], clause: Comparison
 ) -> sa.ColumnElement[bool]:
-    if clause.kind == "metric":
-        clauses.require(clause, _OF_NUMBERS)
-        if not isinstance(clause.value, float):
-            raise clauses.refused(f"metrics.{clause.key} {clause.operator} {clause.value}")
-        measured = sa.select(_p.model).where(
-            _p.key == clause.key,
-            _p.is_nan == 0,
-            clauses.compared(connection, _p.value, clause),
-        )
-        return _m.number.in_(measured.where(_on(datasets)) if datasets else measured)
-    if clause.kind in ("param", "tag"):
-        clauses.require(clause, _OF_WORDS)
-        words = table.logged_model_params if clause.kind == "param" else table.logged_model_tags
-        has = sa.select(words.c.model).where(words.c.key == clause.key)
-        if clause.operator == "IS NULL":
-            return _m.number.not_in(has)
-        if clause.operator == "IS NOT NULL":
-            return _m.number.in_(has)
-        return _m.number.in_(has.where(clauses.compared(connection, words.c.value, clause)))
-    name = _attribute(clause.key)
-    clauses.require(clause, _OF_NUMBERS if name in _NUMBERS else _OF_TEXTS)
-    if name in _NUMBERS:
-        clause = clause._replace(value=_whole(clause))
-    elif isinstance(clause.value, float):
-        raise clauses.refused(f"{clause.key} {clause.operator} {clause.value:g}")
-    elif name == "state" and isinstance(clause.value, str):
-        clause = clause._replace(value=clause.value.lower().removeprefix("logged_model_"))
-    return clauses.compared(connection, _m[name], clause)
+    match clause.field.entity:
+        case "metric":
+            return _measured(connection, datasets, clause)
+        case "parameter":
+            return among_words(connection, table.logged_model_params, _is_owner, clause)
+        case "tag":
+            return among_words(connection, table.logged_model_tags, _is_owner, clause)
+    if clause.field.key == "status" and isinstance(clause.value, str):
+        value = clause.value.upper().removeprefix("LOGGED_MODEL_")
+        value = "FAILED" if value == "UPLOAD_FAILED" else value
+        clause = msgspec.structs.replace(clause, value=value)
+    return compared(connection, _OWN[clause.field.key], clause)
+
+
+def _is_owner(words: sa.Table) -> sa.ColumnElement[bool]:
+    return words.c.model == _m.number
+
+
+def _measured(
+    connection: sa.Connection, datasets: Sequence[Dataset], clause: Comparison
+) -> sa.ColumnElement[bool]:
+    there = sa.select(sa.literal(1)).where(_p.model == _m.number, _p.key == clause.field.key)
+    there = there.where(_on(datasets)) if datasets else there
+    if clause.comparator == "IS NULL":
+        return sa.not_(there.exists())
+    if clause.comparator == "IS NOT NULL":
+        return there.exists()
+    held = compared(connection, _p.value, clause)
+    # NaN is kept as 0 with a mark: it differs from every number and is otherwise nothing.
+    is_so = sa.or_(held, _p.is_nan == 1) if clause.comparator == "!=" else held & (_p.is_nan == 0)
+    return there.where(is_so).exists()
 
 
 def _on(datasets: Sequence[Dataset]) -> sa.ColumnElement[bool]:
@@ -115,13 +139,11 @@ def _order(order: Sequence[Order]) -> list[By]:
     for each in order:
         kind, dot, key = each.field.partition(".")
         if not dot:
-            found.append(By(_m[_attribute(each.field)], each.ascending))
+            found.append(By(_attribute(each.field), each.ascending))
             continue
         if kind not in ("metric", "metrics"):
-            raise UsageError(
-                "filter-unreadable",
-                f"Invalid order by field name: {each.field[:200]}. Only metrics are supported.",
-                hint="trueup explain filter-unreadable",
+            raise refused(
+                f"Invalid order by field name: {each.field[:200]}. Only metrics are supported."
             )
         value, rank = _last_value(key, each.dataset)
         found += [By(rank), By(value, each.ascending)]
@@ -145,20 +167,8 @@ def _last_value(
     return sa.func.coalesce(last(_p.value), 0.0), sa.func.coalesce(last(_p.is_nan), 2)
 
 
-def _attribute(key: str) -> str:
-    if key not in _ATTRIBUTES:
-        raise UsageError(
-            "filter-unreadable",
-            f"Invalid attribute key '{key[:100]}': logged models have {', '.join(_ATTRIBUTES)}.",
-            hint="trueup explain filter-unreadable",
-        )
-    return _ATTRIBUTES[key]
-
-
-def _whole(clause: Clause) -> float:
-    value = clause.value
-    if isinstance(value, str) and value.lstrip("-").isdecimal():
-        return int(value)
-    if isinstance(value, float):
-        return value
-    raise clauses.refused(f"{clause.key} {clause.operator} {value}")
+def _attribute(name: str) -> sa.ColumnElement[Any]:
+    known = field(name, VOCABULARY)
+    if known.entity != OWN:
+        raise refused(f"Invalid order by field name: {name[:200]}. Only metrics are supported.")
+    return _OWN[known.key]
