@@ -71,7 +71,49 @@ MODELS: dict[str, Callable[[], Any]] = {
     "tree": lambda: fitted(DecisionTreeClassifier(max_depth=3)),
     "voting": lambda: fitted(VotingClassifier([("a", LogisticRegression())], voting="soft")),
 }
-SAMPLES: dict[str, Callable[[], Any]] = {"skops": cache(MODELS["boosting"])}
+NUMBERS = ROWS.select("delay", "distance")
+
+
+def of_xgboost() -> Any:
+    xgboost = pytest.importorskip("xgboost")
+    return xgboost.XGBClassifier(n_estimators=3, max_depth=3).fit(NUMBERS.to_numpy(), LABELS)
+
+
+def of_lightgbm() -> Any:
+    lightgbm = pytest.importorskip("lightgbm")
+    parameters = {"objective": "binary", "verbosity": -1, "num_leaves": 5}
+    return lightgbm.train(parameters, lightgbm.Dataset(NUMBERS.to_numpy(), LABELS), 3)
+
+
+def of_onnx() -> Any:
+    """A logistic regression, put together by hand."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    make, number = onnx.helper, onnx.TensorProto.FLOAT
+    graph = make.make_graph(
+        [
+            make.make_node("IsNaN", ["rows"], ["absent"]),
+            make.make_node("Where", ["absent", "zero", "rows"], ["filled"]),
+            make.make_node("MatMul", ["filled", "weights"], ["sum"]),
+            make.make_node("Sigmoid", ["sum"], ["probability"]),
+        ],
+        "logistic",
+        [make.make_tensor_value_info("rows", number, [None, 2])],
+        [make.make_tensor_value_info("probability", number, [None, 1])],
+        [
+            make.make_tensor("weights", number, [2, 1], [0.5, -1.5]),
+            make.make_tensor("zero", number, [1], [0.0]),
+        ],
+    )
+    return make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+
+
+SAMPLES: dict[str, tuple[Callable[[], Any], pl.DataFrame]] = {
+    "lightgbm": (cache(of_lightgbm), NUMBERS),
+    "onnx": (cache(of_onnx), NUMBERS),
+    "skops": (cache(MODELS["boosting"]), ROWS),
+    "xgboost": (cache(of_xgboost), NUMBERS),
+}
 
 
 def test_every_format_is_tried() -> None:
@@ -83,7 +125,18 @@ def test_every_format_is_tried() -> None:
 def test_it_is_a_model_format(
     name: str, prove: Callable[[Format, Any, pl.DataFrame], None]
 ) -> None:
-    prove(loading.load("formats", name)(), SAMPLES[name](), ROWS)
+    make, rows = SAMPLES[name]
+    prove(loading.load("formats", name)(), make(), rows)
+
+
+def test_each_format_leaves_the_models_of_the_others_alone() -> None:
+    for name, (make, _) in SAMPLES.items():
+        try:
+            model = make()
+        except pytest.skip.Exception:
+            continue
+        accepted = [other for other in SAMPLES if loading.load("formats", other)().accepts(model)]
+        assert accepted == [name]
 
 
 @pytest.fixture

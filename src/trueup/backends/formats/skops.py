@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import skops.io
 
+from trueup.backends.formats import _rows
 from trueup.foundation.errors import DeniedError, UsageError
 from trueup.ports.format import Predictor, Scores
 
@@ -43,8 +44,12 @@ class Backend:
     suffix = ".skops"
 
     def accepts(self, model: Any) -> bool:
-        """Whether the object is a scikit-learn estimator."""
-        return hasattr(model, "predict") and hasattr(model, "get_params")
+        """Whether the object is a scikit-learn estimator, and not of a format of its own."""
+        return (
+            hasattr(model, "predict")
+            and hasattr(model, "get_params")
+            and not _rows.is_of(model, "xgboost", "lightgbm")
+        )
 
     def dump(self, model: Any) -> bytes:
         """The model as bytes, refused if it could not be loaded safely."""

@@ -1,0 +1,72 @@
+"""Rows as the matrices that libraries of trees and graphs take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from trueup.foundation.errors import DeniedError, UsageError
+from trueup.ports.format import Scores
+
+
+def matrix(rows: pl.DataFrame, names: Sequence[str] = ()) -> npt.NDArray[np.float64]:
+    """The rows as numbers, one column after the other; what is missing is NaN.
+
+    Args:
+        rows: The rows.
+        names: The model's own names, in its order; columns are taken by place if they are others.
+
+    Raises:
+        UsageError: A column holds text.
+    """
+    chosen = rows.select(names) if names and set(names) <= set(rows.columns) else rows
+    texts = [
+        name
+        for name, kind in chosen.schema.items()
+        if not (kind.is_numeric() or kind == pl.Boolean)
+    ]
+    if texts:
+        raise UsageError(
+            "model-needs-numbers",
+            f"The model takes numbers only; column '{texts[0]}' holds {chosen.schema[texts[0]]}.",
+            hint="turn words into numbers in a step before training, and train on those columns",
+            context={"columns": texts[:50]},
+        )
+    return chosen.select(pl.all().cast(pl.Float64)).to_numpy(order="c").reshape(rows.height, -1)
+
+
+def scores(answers: Any, height: int) -> Scores:
+    """One number a row: the only output, or the probability of the second of two classes.
+
+    Raises:
+        UsageError: The model gives another number of outputs.
+    """
+    found = np.asarray(answers, dtype=np.float64)
+    found = found.reshape(height, -1) if height else np.zeros((0, 1))
+    if found.shape[1] not in (1, 2):
+        raise UsageError(
+            "model-output",
+            f"The model gives {found.shape[1]} numbers a row; a version gives one, or the "
+            "probabilities of two classes.",
+            hint="train a model of two classes, or of one number",
+        )
+    return np.ascontiguousarray(found[:, -1])
+
+
+def refused(format_: str, what: str) -> DeniedError:
+    """A file that was not given to its library, because that might harm this process."""
+    return DeniedError(
+        "model-unsafe",
+        f"The {format_} file {what}.",
+        hint="write the model again with the library that trained it, and register that file",
+        context={"format": format_},
+    )
+
+
+def is_of(model: Any, *libraries: str) -> bool:
+    """Whether a class of the object comes from one of these libraries; nothing is imported."""
+    return any(kind.__module__.partition(".")[0] in libraries for kind in type(model).__mro__)
