@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from trueup.testing.local_server import Handler, LocalServer
 
-class FakeHosting:
+
+class FakeHosting(LocalServer):
     """One repository with commits, one open review, and what was said about them.
 
     Args:
@@ -35,42 +35,13 @@ class FakeHosting:
         self.statuses: dict[str, list[dict[str, Any]]] = {commit: [] for commit in commits}
         self.comments: dict[int, dict[str, Any]] = {}
         self.requests: list[str] = []
-        handler = type("Handler", (_Handler,), {"hosting": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(type("Handler", (_Handler,), {"hosting": self}))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     hosting: FakeHosting
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        self._handle("GET")
-
-    def do_POST(self) -> None:
-        self._handle("POST")
-
-    def do_PATCH(self) -> None:
-        self._handle("PATCH")
-
-    def do_PUT(self) -> None:
-        self._handle("PUT")
-
-    def log_message(self, *_parts: Any) -> None:
-        """Say nothing."""
-
-    def _handle(self, method: str) -> None:
+    def handle_request(self, method: str) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
         body = msgspec.json.decode(raw) if raw else {}

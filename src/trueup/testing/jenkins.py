@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from trueup.foundation.identifiers import short_id
+from trueup.testing.local_server import Handler, LocalServer
 
 VERSION: Final = "2.528.1"
 _CRUMB: Final = "Jenkins-Crumb"
@@ -61,7 +61,7 @@ class Build:
     result: str | None = None
 
 
-class FakeJenkins:
+class FakeJenkins(LocalServer):
     """The server; use it in a `with` block.
 
     Args:
@@ -89,20 +89,7 @@ class FakeJenkins:
         self.requests: list[str] = []
         self.crumbs: dict[str, str] = {}
         self.lock = threading.RLock()
-        handler = type("Handler", (_Handler,), {"jenkins": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(type("Handler", (_Handler,), {"jenkins": self}))
 
     def start(self, job: Buildable, given: dict[str, str]) -> Build:
         """Put a start into the queue; one with equal parameters that waits there already is it."""
@@ -196,22 +183,12 @@ class FakeJenkins:
         return data
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     """Jenkins' addresses."""
 
     jenkins: FakeJenkins
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        self._handle("GET")
-
-    def do_POST(self) -> None:
-        self._handle("POST")
-
-    def log_message(self, *_parts: Any) -> None:
-        """Say nothing."""
-
-    def _handle(self, method: str) -> None:
+    def handle_request(self, method: str) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
         parts = urlsplit(self.path)
