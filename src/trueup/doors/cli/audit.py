@@ -17,13 +17,7 @@ def command() -> None:
 
 @command.command("log", example="trueup audit log --about lumps@1")
 @click.option("--about", default="", metavar="REF", help="Only events about this.")
-@click.option(
-    "--limit",
-    default=30,
-    type=click.IntRange(1, 10_000),
-    show_default=True,
-    help="How many at most.",
-)
+@output.limit_option(30)
 @output.json_option
 def log(about: str, limit: int, as_json: bool) -> None:
     """Show the newest events: who did what, when, and why."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import click
 
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Group
-from trueup.foundation.errors import UsageError
+from trueup.doors.cli.parameters import pairs
 from trueup.foundation.text import seconds
 
 
@@ -76,7 +74,7 @@ def build(name: str, given: tuple[str, ...], key: str, as_json: bool) -> int:
     from trueup.foundation.identifiers import short_id
     from trueup.lifecycle.pipeline import connecting, following
 
-    parameters = _pairs(given)
+    parameters = pairs(given)
     with output.here() as workspace, connecting.outbound(workspace.root) as http:
         server = connecting.builds(workspace.root, http)
         tell = click.echo if not as_json else _unheard
@@ -95,17 +93,3 @@ def build(name: str, given: tuple[str, ...], key: str, as_json: bool) -> int:
 
 def _unheard(_text: str, nl: bool) -> None:
     """Say nothing: data alone goes to stdout."""
-
-
-def _pairs(given: tuple[str, ...]) -> Mapping[str, str]:
-    pairs = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(
-                "parameter-malformed",
-                f"The parameter '{text}' is not written as NAME=VALUE.",
-                hint=f"-p {name or 'NAME'}=VALUE",
-            )
-        pairs[name.strip()] = value
-    return pairs

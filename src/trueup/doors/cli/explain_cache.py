@@ -9,7 +9,7 @@ import click
 
 from trueup.doors.cli import output
 from trueup.doors.cli.grammar import Command
-from trueup.doors.cli.parameters import pairs
+from trueup.doors.cli.parameters import pairs, parameter_option
 from trueup.foundation.digests import short
 from trueup.lifecycle.pipeline import discovery, keys
 from trueup.rendering import words
@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="trueup explain-cache prepare")
 @click.argument("step")
 @click.option("--pipeline", default="", metavar="NAME", help="The pipeline that calls the step.")
-@click.option(
-    "-p",
-    "--parameter",
-    "given",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set a parameter of the pipeline; may be repeated.",
-)
+@parameter_option
 @output.json_option
 def command(step: str, pipeline: str, given: tuple[str, ...], as_json: bool) -> None:
     """Explain whether a step would be reused, and what its key is made of.

@@ -45,6 +45,17 @@ def as_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def limit_option(default: int, most: int = 10_000) -> Callable[..., Any]:
+    """Add `--limit N`: a list grows without end, what is shown of it does not."""
+    return click.option(
+        "--limit",
+        default=default,
+        type=click.IntRange(1, most),
+        show_default=True,
+        help="How many at most.",
+    )
+
+
 def here(*, artifacts: str = "") -> Workspace:
     """The workspace of the current folder; `artifacts` as in its settings."""
     from trueup.app.wiring import open_workspace  # loads every stage: not for `explain`

@@ -1,8 +1,25 @@
-"""Reading the parameters of a pipeline from a command line: `-p NAME=VALUE`, as often as needed."""
+"""Parameters of a pipeline on a command line: `-p NAME=VALUE`, as often as needed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import click
+
 from trueup.foundation.errors import UsageError
+
+
+def parameter_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `-p NAME=VALUE`; the command gets all of them as `given`."""
+    return click.option(
+        "-p",
+        "--parameter",
+        "given",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a parameter of the pipeline; may be repeated.",
+    )(function)
 
 
 def pairs(given: tuple[str, ...]) -> dict[str, str]:

@@ -25,13 +25,7 @@ def command() -> None:
 
 @command.command("list", example="trueup prediction list --deployment clinic")
 @click.option("--deployment", default="", metavar="NAME", help="Only of this deployment.")
-@click.option(
-    "--limit",
-    default=20,
-    type=click.IntRange(1, 10_000),
-    show_default=True,
-    help="How many at most.",
-)
+@output.limit_option(20)
 @output.json_option
 def list_(deployment: str, limit: int, as_json: bool) -> None:
     """List the newest predictions with their labels."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from trueup.app.ci import surroundings
 from trueup.doors.cli import output, plan, run_preview, series_options
 from trueup.doors.cli.grammar import Command
-from trueup.doors.cli.parameters import a_share, pairs
+from trueup.doors.cli.parameters import a_share, pairs, parameter_option
 from trueup.doors.cli.run_progress import Steps
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.pipeline import discovery
@@ -27,14 +27,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, example="trueup run example -p strength=0.1")
 @click.argument("pipeline", required=False, default="")
-@click.option(
-    "-p",
-    "--parameter",
-    "given",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set a parameter of the pipeline; may be repeated.",
-)
+@parameter_option
 @click.option("--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @click.option("--check", is_flag=True, help="Look for all that is wrong; run nothing.")
 @click.option(

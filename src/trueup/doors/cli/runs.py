@@ -41,9 +41,7 @@ command.add_command(shipping.command)
     type=click.Choice(["running", "finished", "failed", "interrupted", "lost"]),
     help="Only runs in this state.",
 )
-@click.option(
-    "--limit", default=20, type=click.IntRange(1, 1000), show_default=True, help="How many at most."
-)
+@output.limit_option(20, most=1000)
 @click.option("--after", default="", metavar="RUN", help="Go on behind this run.")
 @output.json_option
 def list_(pipeline: str, state: str | None, limit: int, after: str, as_json: bool) -> None:

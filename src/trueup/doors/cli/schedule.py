@@ -113,9 +113,7 @@ def resume(pipeline: str, speaker: str, as_json: bool) -> None:
 
 @command.command("queue", example="trueup schedule queue")
 @click.option("--all", "everything", is_flag=True, help="Also what has come to its end.")
-@click.option(
-    "--limit", default=20, type=click.IntRange(1, 1000), show_default=True, help="How many at most."
-)
+@output.limit_option(20, most=1000)
 @output.json_option
 def queue(everything: bool, limit: int, as_json: bool) -> None:
     """Show the runs that were asked for and have not ended, in the order they start."""
