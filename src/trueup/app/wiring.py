@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.curation.service import Curation
     from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
     from trueup.lifecycle.runs.tracking.files.service import Files
+    from trueup.lifecycle.runs.tracking.files.uploads import Uploads
     from trueup.lifecycle.runs.tracking.inputs.service import Inputs
     from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
     from trueup.lifecycle.runs.tracking.receiving.service import Receiving
@@ -185,6 +186,13 @@ class Workspace:
         from trueup.lifecycle.runs.tracking.files.service import Files
 
         return Files(self.state, self.root)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Tracked files that are sent in parts."""
+        from trueup.lifecycle.runs.tracking.files.uploads import Uploads
+
+        return Uploads(self.settings.home / "uploads", self.files)
 
     @cached_property
     def plain_files(self) -> PlainFolder | None:

@@ -33,7 +33,7 @@ async def put(call: Call, body: AsyncIterator[bytes]) -> dict[str, Any]:
 async def upload(call: Call, body: AsyncIterator[bytes]) -> dict[str, Any]:
     """Take a file in for a run, as MLflow's pages send it."""
     root = call.workspace.tracking.show(call.actor, run_id(call)).artifacts
-    await _receive(call, _joined(_proxied(root), call.filled("path")), body)
+    await _receive(call, joined(_proxied(root), call.filled("path")), body)
     return {}
 
 
@@ -77,10 +77,10 @@ def listing(call: Call, root: str, path: str) -> dict[str, Any]:
     plain = call.workspace.plain_files
     below = plain.path_of(root) if plain is not None else None
     if plain is not None and below is not None:
-        found = plain.folder(_joined(below, path))
+        found = plain.folder(joined(below, path))
     else:
-        found = call.workspace.files.folder(call.actor, _joined(_proxied(root), path))
-    files = (_shown(each, _joined(path, each.name)) for each in found)
+        found = call.workspace.files.folder(call.actor, joined(_proxied(root), path))
+    files = (_shown(each, joined(path, each.name)) for each in found)
     return {"root_uri": root, **wire.listed("files", files)}
 
 
@@ -93,9 +93,9 @@ def reading(call: Call, root: str, path: str) -> Stream:
     plain = call.workspace.plain_files
     below = plain.path_of(root) if plain is not None else None
     if plain is not None and below is not None:
-        place = _joined(below, path)
+        place = joined(below, path)
         return _ranged(call, path, plain.size(place), "", lambda *at: plain.pieces(place, *at))
-    place = _joined(_proxied(root), path)
+    place = joined(_proxied(root), path)
     return _stream(call, path, call.workspace.files.content(call.actor, place))
 
 
@@ -166,5 +166,6 @@ def _proxied(uri: str) -> str:
     return urlsplit(uri).path.strip("/")
 
 
-def _joined(*parts: str) -> str:
+def joined(*parts: str) -> str:
+    """Parts of a path as one; empty ones are left out."""
     return "/".join(part for part in parts if part)

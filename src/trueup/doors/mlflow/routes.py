@@ -17,6 +17,7 @@ from trueup.doors.mlflow import (
     runs,
     searching,
     server,
+    uploads,
 )
 from trueup.foundation.permissions import Permission
 
@@ -139,6 +140,12 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/artifacts/{path:path}", "read", artifacts.get, _FILES),
     Endpoint("PUT", "/artifacts/{path:path}", "runs.write", artifacts.put, _FILES, streams=True),
     Endpoint("DELETE", "/artifacts/{path:path}", "runs.write", artifacts.delete, _FILES),
+    Endpoint("POST", "/mpu/create/{path:path}", "runs.write", uploads.create, _FILES),
+    Endpoint("POST", "/mpu/complete/{path:path}", "runs.write", uploads.complete, _FILES),
+    Endpoint("POST", "/mpu/abort/{path:path}", "runs.write", uploads.abort, _FILES),
+    Endpoint("GET", "/parts/{upload}", "runs.write", uploads.arrived, _FILES),
+    # Who sends a part proves by its token that the upload was begun by somebody who may.
+    Endpoint("PUT", "/parts/{upload}/{number}", "public", uploads.part, _FILES, streams=True),
     Endpoint("GET", "/artifacts/list", "read", artifacts.list_of_run),
     Endpoint("GET", "/get-artifact", "read", artifacts.get_of_run, ("", "/ajax-api/2.0/mlflow")),
     Endpoint("POST", "/upload-artifact", "runs.write", artifacts.upload, streams=True),

@@ -25,7 +25,7 @@ def info(_call: Call) -> dict[str, Any]:
     return {
         "store_type": "SqlStore",
         "workspaces_enabled": False,
-        "multipart_uploads_enabled": False,
+        "multipart_uploads_enabled": True,
         "multipart_downloads_enabled": False,
         "presigned_uploads_enabled": False,
         "presigned_downloads_enabled": False,

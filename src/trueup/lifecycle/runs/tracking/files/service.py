@@ -42,8 +42,7 @@ class Files:
             DeniedError: The actor may not write runs; nothing is taken in.
         """
         rules.checked(path)
-        with self._state.read(actor, "runs.write"):
-            pass  # before the first byte is taken in
+        self.require_writer(actor)  # before the first byte is taken in
         with locking.keeping(self._root):
             with self._state.blobs.batch() as batch:
                 aside = batch.aside()
@@ -54,6 +53,15 @@ class Files:
             with self._state.write(actor, "runs.write") as unit:
                 _check_place(unit.connection, path)
                 table.put(unit.connection, path, digest, size, unit.at)
+
+    def require_writer(self, actor: Actor) -> None:
+        """Let pass who may write runs.
+
+        Raises:
+            DeniedError: The actor may not.
+        """
+        with self._state.read(actor, "runs.write"):
+            pass
 
     def show(self, actor: Actor, path: str) -> Listed:
         """What has this path: a file or a folder.
