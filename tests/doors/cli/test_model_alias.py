@@ -99,3 +99,14 @@ def test_what_cannot_be_done_with_it_is_said(
 ) -> None:
     code, out = asked(line, capsys)
     assert code != 70 and "Traceback" not in out, out
+
+
+def test_names_with_spaces_are_shown_and_told(
+    project: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.registry.create(project.owner, "old trees")
+    project.versions.create(project.owner, "old trees", "s3://bucket/old")
+    assert run(["model", "show", "old trees@1"]) == 0
+    assert "s3://bucket/old" in capsys.readouterr().out
+    assert run(["model", "history", "old trees"]) == 0
+    assert "trueup model show 'old trees@1'" in capsys.readouterr().err

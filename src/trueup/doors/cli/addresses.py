@@ -22,12 +22,21 @@ _WORDS = {
 }
 
 
+def _is_odd(text: str) -> bool:
+    """Whether it has a model name with spaces or other signs, which clients may register."""
+    name = text.removeprefix("model:").partition("@")[0]
+    return ":" not in name and (" " in name.strip() or not name.isascii())
+
+
 def of_kind(text: str, kind: str) -> Reference:
     """The reference that `text` means where only things of one kind make sense.
 
     Raises:
         UsageError: It is no reference, or one of another kind.
     """
+    if kind == "model" and _is_odd(text):
+        name, _, selector = text.removeprefix("model:").partition("@")
+        return Reference(kind=kind, name=name, selector=selector)
     reference = parse(text if ":" in text.partition("@")[0] else f"{kind}:{text}")
     if reference.kind != kind:
         raise UsageError(

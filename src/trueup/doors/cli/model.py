@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import TYPE_CHECKING
+
 import click
 
 from trueup.doors.cli import model_alias, output
@@ -9,6 +12,9 @@ from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
 from trueup.rendering import words
+
+if TYPE_CHECKING:
+    from trueup.lifecycle.models.records import Manifest
 
 
 @click.group(cls=Group)
@@ -46,7 +52,7 @@ def list_(as_json: bool) -> None:
         for newest, aliases, count in found
     ]
     output.table(("model", "newest", "aliases", "versions", "registered at"), rows)
-    output.next_step(f"trueup model history {found[0][0].model}")
+    output.next_step(f"trueup model history {shlex.quote(found[0][0].model)}")
 
 
 @command.command("show", example="trueup model show lumps@champion")
@@ -69,7 +75,7 @@ def show(reference: str, as_json: bool) -> None:
         {
             "digest": short(version.digest),
             "format": manifest.format,
-            "made by": f"run:{manifest.run} of pipeline {manifest.pipeline}",
+            **_origin(manifest),
             "parameters": ", ".join(f"{k}={v}" for k, v in manifest.parameters.items()),
             "data": ", ".join(f"{k} {short(v)}" for k, v in manifest.data.items()),
             "commit": manifest.commit[:7],
@@ -89,9 +95,11 @@ def show(reference: str, as_json: bool) -> None:
             for v in verdicts
         ]
         output.table(("verdict", "outcome", "given at", "by"), rows)
-        output.next_step(f"trueup why {version.ref}")
+        output.next_step(f"trueup why {shlex.quote(version.ref)}")
     else:
-        output.next_step(f"trueup check {version.ref}")
+        of_client = f"trueup model history {shlex.quote(version.model)}"
+        check = f"trueup check {shlex.quote(version.ref)}"
+        output.next_step(check if manifest.foreign is None else of_client)
 
 
 @command.command("history", example="trueup model history lumps")
@@ -119,7 +127,7 @@ def history(reference: str, as_of: str, as_json: bool) -> None:
                 output.emit_json(moves)
             else:
                 model_alias.show_history(moves, asked=True)
-                output.next_step(f"trueup model history {wanted.name}")
+                output.next_step(f"trueup model history {shlex.quote(wanted.name)}")
             return
         version = workspace.models.show(actor, wanted.name, wanted.selector)
         versions = workspace.models.versions(actor, wanted.name)
@@ -132,7 +140,7 @@ def history(reference: str, as_of: str, as_json: bool) -> None:
     if wanted.selector:
         rows = [(e.at, e.type, e.actor, e.why) for e in events]
         output.table(("at", "event", "by", "why"), rows)
-        output.next_step(f"trueup why {version.ref}")
+        output.next_step(f"trueup why {shlex.quote(version.ref)}")
         return
     listed = [
         (
@@ -147,7 +155,19 @@ def history(reference: str, as_of: str, as_json: bool) -> None:
     ]
     output.table(("version", "aliases", "made by", "digest", "registered at", "by"), listed)
     model_alias.show_history(moves, asked=False)
-    output.next_step(f"trueup model show {versions[0].ref}")
+    output.next_step(f"trueup model show {shlex.quote(versions[0].ref)}")
+
+
+def _origin(manifest: Manifest) -> dict[str, str]:
+    """Who made a version: a pipeline, or a client that registered files."""
+    if manifest.foreign is None:
+        return {"made by": f"run:{manifest.run} of pipeline {manifest.pipeline}"}
+    size = sum(file.size for file in manifest.foreign.files)
+    return {
+        "from": manifest.foreign_source,
+        "run": manifest.run,
+        "files": f"{len(manifest.foreign.files)} ({size:,} bytes)",
+    }
 
 
 def _named(model: str, aliases: dict[str, int]) -> str:
