@@ -93,3 +93,18 @@ def test_the_log_stays_whole_when_many_write_at_once(state: State) -> None:
     with state.read(SAM) as connection:
         assert state.log.verify(connection).problems == []
     assert len(subjects(state)) == 80
+
+
+def test_what_was_written_is_synced_within_a_second_and_when_it_closes(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = threading.Event()
+    real = state.database.sync
+    monkeypatch.setattr(state.database, "sync", lambda: (real(), synced.set()))
+    state.submit(SAM, "runs.write", emit("a")).result()
+    assert not synced.is_set()
+    assert synced.wait(10)
+    synced.clear()
+    state.submit(SAM, "runs.write", emit("b"))
+    state._writer.close()
+    assert synced.is_set()

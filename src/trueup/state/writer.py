@@ -1,14 +1,16 @@
 """One thread that writes, in one transaction, what came while it was busy with the last one.
 
 For small writes that come in masses: a lone one waits for nobody, a hundred at once share one
-commit. Each succeeds or fails by itself.
+commit. Each succeeds or fails by itself. None waits for the disk, which follows every second.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -20,6 +22,7 @@ from trueup.state.database import Database
 
 _T = TypeVar("_T")
 _TOGETHER: Final = 256
+_SYNC_S: Final = 1.0
 
 Work = Callable[[sa.Connection], _T]
 
@@ -72,17 +75,25 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            jobs, goes_on = self._waiting()
+        goes_on, unsynced_since = True, 0.0
+        while goes_on:
+            left = max(0.0, unsynced_since + _SYNC_S - time.monotonic()) if unsynced_since else None
+            try:
+                jobs, goes_on = self._waiting(left)
+            except Empty:
+                jobs = []
             if jobs:
                 self._write(jobs)
-            if not goes_on:
-                return
+                unsynced_since = unsynced_since or time.monotonic()
+            if unsynced_since and (not goes_on or time.monotonic() - unsynced_since >= _SYNC_S):
+                with suppress(OSError):  # the next commit that waits for the disk will tell
+                    self._database.sync()
+                unsynced_since = 0.0
 
-    def _waiting(self) -> tuple[list[_Job], bool]:
+    def _waiting(self, seconds: float | None) -> tuple[list[_Job], bool]:
         """The next job, waited for, and those that came meanwhile; whether to go on after them."""
         jobs: list[_Job] = []
-        job = self._jobs.get()
+        job = self._jobs.get(timeout=seconds)
         while job is not None:
             jobs.append(job)
             if len(jobs) == _TOGETHER:

@@ -1,7 +1,7 @@
 """The way of points into the database: by the driver itself, for it is the hottest of all writes.
 
-A point is no event. It survives a kill of this process at once, and a loss of power after the next
-event or checkpoint (`relaxed` in `state/database.py`).
+A point is no event. It survives a kill of this process at once, and a loss of power a second later
+(`state/writer.py`).
 """
 
 from __future__ import annotations
