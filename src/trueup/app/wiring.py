@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
     from trueup.lifecycle.models.aliases.service import Aliases
+    from trueup.lifecycle.models.imports.service import NameImports
     from trueup.lifecycle.models.records import Reference
     from trueup.lifecycle.models.registry.service import Registry
     from trueup.lifecycle.models.service import Models
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
     from trueup.lifecycle.runs.tracking.files.service import Files
     from trueup.lifecycle.runs.tracking.files.uploads import Uploads
+    from trueup.lifecycle.runs.tracking.imports.service import Imports
     from trueup.lifecycle.runs.tracking.inputs.service import Inputs
     from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
     from trueup.lifecycle.runs.tracking.receiving.service import Receiving
@@ -286,6 +288,21 @@ class Workspace:
         from trueup.lifecycle.releases.protection import Protection
 
         return Aliases(self.state, Protection(self.state.keys))
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Verbs of taking over what MLflow keeps of runs."""
+        from trueup.lifecycle.runs.tracking.imports.service import Imports
+
+        return Imports(self.state, self.root)
+
+    @cached_property
+    def name_imports(self) -> NameImports:
+        """The verb of taking over registered names."""
+        from trueup.lifecycle.models.imports.service import NameImports
+        from trueup.lifecycle.releases.protection import Protection
+
+        return NameImports(self.state, Protection(self.state.keys))
 
     @cached_property
     def gates(self) -> Gates:

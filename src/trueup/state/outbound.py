@@ -95,6 +95,42 @@ class Outbound:
             except httpx.HTTPError as error:
                 raise self._failed(url, error) from error
 
+    def pieces(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        login: tuple[str, str] | None = None,
+    ) -> Iterator[bytes]:
+        """The body of a GET of any length, piece by piece; only each piece has a longest time.
+
+        Raises:
+            UsageError: The address may not be asked.
+            BackendError: Nobody answers, or not with 200.
+        """
+        names = {name.lower() for name in headers or ()}
+        self._check(url, has_secret=login is not None or bool(names & _SECRET_HEADERS))
+        import httpx
+
+        try:
+            with self._opened().stream(
+                "GET",
+                url,
+                headers=dict(headers or {}),
+                params=dict(query) if query else None,
+                auth=login,
+            ) as answer:
+                if answer.status_code != 200:
+                    raise BackendError(
+                        "service-refused",
+                        f"{shown(url)} answers with {answer.status_code}.",
+                        hint=f"curl -I '{shown(url)}'",
+                    )
+                yield from answer.iter_bytes(1 << 20)
+        except httpx.HTTPError as error:
+            raise self._failed(url, error) from error
+
     def __enter__(self) -> Self:
         return self
 
@@ -107,7 +143,7 @@ class Outbound:
             self._client.close()
             self._client = None
 
-    def _ask(self, method: str, url: str, **parts: Any) -> Response:
+    def _opened(self) -> httpx.Client:
         if self._client is None:
             import httpx
 
@@ -116,8 +152,11 @@ class Outbound:
             self._client = httpx.Client(
                 timeout=self._seconds, follow_redirects=False, trust_env=False
             )
+        return self._client
+
+    def _ask(self, method: str, url: str, **parts: Any) -> Response:
         deadline = time.monotonic() + 3 * self._seconds
-        with self._client.stream(method, url, **parts) as answer:
+        with self._opened().stream(method, url, **parts) as answer:
             body = bytearray()
             for piece in answer.iter_bytes():
                 body += piece

@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("init", "Start a project in this Git repository."),
     "demo": ("demo", "See the whole life of a model on real flights."),
     "up": ("up", "Open the pages, the API, predictions and the scheduler."),
+    "import": ("importing", "Take over what MLflow keeps: runs, files, models."),
     "status": ("status", "What is live, what is true, what needs you."),
     "doctor": ("doctor", "Check this installation and project; each finding has its cure."),
     "why": ("why", "Trace anything to its causes and its effects."),

@@ -74,7 +74,7 @@ class Versions:
                 origin = sources.Origin(source, source, run or "", "")
             else:
                 origin = sources.resolve(connection, source, run, logged_model)
-            manifest = _manifest(unit, name, origin, run_link)
+            manifest = manifest_of(unit, name, origin, run_link)
             number = _next(unit, name, kind)
             digest = digests.of_record(manifest)
             unit.execute(
@@ -192,7 +192,8 @@ class Versions:
             return table.versions_of(connection, rows), following
 
 
-def _manifest(unit: Unit, name: str, origin: Origin, run_link: str) -> Manifest:
+def manifest_of(unit: Unit, name: str, origin: Origin, run_link: str) -> Manifest:
+    """All that makes a version of what a source turned out to be."""
     from trueup.lifecycle.models.records import Foreign, Manifest, Signature
     from trueup.lifecycle.models.versions import sources
 

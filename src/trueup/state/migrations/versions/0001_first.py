@@ -207,6 +207,17 @@ def upgrade() -> None:
         op.f("ix_feature_versions_digest"), "feature_versions", ["digest"], unique=False
     )
     op.create_table(
+        "imported",
+        sa.Column("source", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("id", sa.String(length=300), nullable=False),
+        sa.Column("mark", sa.String(length=80), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "id", name=op.f("pk_imported")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "journal_segments",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("first_at", sa.BigInteger(), nullable=False),
@@ -888,6 +899,7 @@ def downgrade() -> None:
     op.drop_index("ix_latest_points_value", table_name="latest_points")
     op.drop_table("latest_points")
     op.drop_table("journal_segments")
+    op.drop_table("imported")
     op.drop_index(op.f("ix_feature_versions_digest"), table_name="feature_versions")
     op.drop_table("feature_versions")
     op.drop_table("experiments")

@@ -339,9 +339,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     is_at_rest = head[18:20] == _WAL_FORMAT and not Path(f"{path}-wal").exists()
     options = "mode=ro&immutable=1" if is_at_rest else "mode=ro"
     try:
-        return sqlite3.connect(
-            f"file:{quote(str(path))}?{options}", uri=True, isolation_level=None
-        )
+        return sqlite3.connect(f"file:{quote(str(path))}?{options}", uri=True, isolation_level=None)
     except sqlite3.Error as error:
         raise _unreadable(path, error) from error
 

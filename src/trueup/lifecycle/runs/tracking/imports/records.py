@@ -135,14 +135,14 @@ class Parcel(NamedTuple):
         experiment: Number of its experiment here.
         points: Some of its points.
         mark: What the source says of it now; empty while more points of it come.
-        count: How many points it has in all, once known.
+        total: How many points it has in all, once known.
     """
 
     run: SourceRun
     experiment: int
     points: list[Point]
     mark: str = ""
-    count: int = 0
+    total: int = 0
 
 
 class Owner(NamedTuple):

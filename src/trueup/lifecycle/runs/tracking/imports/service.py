@@ -105,7 +105,7 @@ class Imports:
             numbers = table.put_runs(connection, parcels, ROOT, at, rules.LEASE_MS)
             table.put_points(connection, numbers, parcels)
             done = [each for each in parcels if each.mark]
-            rows = [(each.run.id, each.mark, each.experiment, each.count) for each in done]
+            rows = [(each.run.id, each.mark, each.experiment, each.total) for each in done]
             table.note(connection, source, "run", rows)
             for experiment in sorted({each.experiment for each in done}):
                 runs = [each.run.id for each in done if each.experiment == experiment]
@@ -148,8 +148,9 @@ class Imports:
             kept = []
             with self._state.blobs.batch() as batch:
                 for file, bytes_ in given:
-                    place = bytes_
-                    if not isinstance(place, Path):
+                    if isinstance(bytes_, Path):
+                        place = bytes_
+                    else:
                         place = batch.aside()
                         with place.open("wb") as out:
                             out.writelines(bytes_)

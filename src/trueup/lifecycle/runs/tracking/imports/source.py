@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -14,7 +15,7 @@ from trueup.lifecycle.runs.tracking.imports.records import (
     SourceName,
     SourceRun,
 )
-from trueup.lifecycle.runs.tracking.logged_models.records import ModelState
+from trueup.lifecycle.runs.tracking.logged_models.records import ModelPoint, ModelState
 from trueup.lifecycle.runs.tracking.records import Point, State
 
 STATES: Final[dict[str, State]] = {
@@ -27,6 +28,11 @@ NUMBERED: Final[tuple[State, ...]] = (
 )
 MODEL_STATES: Final[tuple[ModelState, ...]] = ("unspecified", "pending", "ready", "failed")
 STAGES: Final = ("Staging", "Production", "Archived")
+
+
+def identity(point: Point | ModelPoint) -> tuple[object, ...]:
+    """What makes a point one: in it NaN equals NaN."""
+    return tuple("nan" if isinstance(part, float) and math.isnan(part) else part for part in point)
 
 
 class Unreachable(Exception):

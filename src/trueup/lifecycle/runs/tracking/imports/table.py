@@ -71,7 +71,9 @@ def put_runs(
 ) -> dict[str, int]:
     """Write runs over what is here of them, with words, datasets and models; their numbers."""
     names = ", ".join(_HELD).replace("user", '"user"')
-    changed = ", ".join(f"{each} = excluded.{each}" for each in ("name", "state", "life", *_RUN[6:]))
+    changed = ", ".join(
+        f"{each} = excluded.{each}" for each in ("name", "state", "life", *_RUN[6:])
+    )
     rows = [
         (
             *(getattr(run, name) if name != "experiment" else experiment for name in _RUN),
@@ -130,9 +132,7 @@ def counts(connection: sa.Connection, source: str, places: Collection[int]) -> d
         return found
 
     files, size = _files(connection, source, places)
-    tags = sa.select(sa.func.count()).where(
-        tracking.experiment_tags.c.experiment.in_(places)
-    )
+    tags = sa.select(sa.func.count()).where(tracking.experiment_tags.c.experiment.in_(places))
     words = logged_models
     return {
         "experiments": len(places),

@@ -1,0 +1,1 @@
+"""Registered names that are taken over from MLflow, with the numbers of their versions."""
