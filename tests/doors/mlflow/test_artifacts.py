@@ -100,6 +100,12 @@ def test_odd_paths_are_refused(client: Client, method: str) -> None:
     assert client.get(FILES) == {}
 
 
+@pytest.mark.parametrize("name", ["f%step%23%timestamp%1795336941088%m1.png", "5% off", "%5c%23"])
+def test_bare_percents_stand_for_themselves(client: Client, name: str) -> None:
+    put(client, f"images/{quote(name)}", b"1")
+    assert [each["path"] for each in client.get(FILES, path="images")["files"]] == [name]
+
+
 @given(st.text(max_size=40), st.integers(0, 4))
 def test_no_accepted_path_reads_as_one_that_leaves_its_folder(path: str, times: int) -> None:
     for _ in range(times):

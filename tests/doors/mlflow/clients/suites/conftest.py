@@ -21,17 +21,6 @@ def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "client_3: what only clients 3.x can do")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Any:
-    # While parts of the door are still being built, what is not there yet is told, not failed.
-    report = yield
-    if report.failed and "ENDPOINT_NOT_FOUND" in report.longreprtext + report.capstderr + str(
-        report.sections
-    ):
-        report.outcome, report.wasxfail = "skipped", "not there yet"
-    return report
-
-
 @pytest.fixture
 def experiment() -> Iterator[str]:
     """An experiment of this test alone, which is the active one; nothing stays switched on."""

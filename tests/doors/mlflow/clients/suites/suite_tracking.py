@@ -253,7 +253,7 @@ def test_datasets_are_noted(experiment: str) -> None:
     assert (noted.dataset.name, noted.dataset.digest) == ("rows", data.digest)
     assert json.loads(noted.dataset.profile)["num_rows"] == 3
     assert {tag.key: tag.value for tag in noted.tags} == {"mlflow.data.context": "training"}
-    assert "example.org" in mlflow.data.get_source(noted.dataset).uri
+    assert mlflow.data.get_source(noted.dataset).url == "https://example.org/rows.csv"
     client.log_inputs(
         run.info.run_id, [DatasetInput(Dataset("other", "d1", "local", "{}"), tags=[])]
     )

@@ -11,6 +11,7 @@ from trueup.foundation.errors import UsageError
 LONGEST: Final = 1000
 _DECODINGS: Final = 8
 _ODD = re.compile(r"[\x00-\x1f\x7f#\\]|^[A-Za-z]:")
+_AWAY = re.compile(r"\x00|^\s*[/\\]|^[A-Za-z]:|(^|[/\\])\s*\.\.?\s*([/\\]|$)")
 
 
 def checked(path: str, *, empty: bool = False) -> str:
@@ -30,9 +31,12 @@ def checked(path: str, *, empty: bool = False) -> str:
     """
     if empty and not path:
         return path
+    if not _is_clean(path):
+        raise _refused(path)
     reading = path
     for _ in range(_DECODINGS):
-        if not _is_clean(reading):
+        # Clients 2.x put bare % into names, so what an escape stands for may be odd, as %17 is.
+        if _AWAY.search(reading):
             raise _refused(path)
         decoded = unquote(reading, errors="replace")
         if decoded == reading:
