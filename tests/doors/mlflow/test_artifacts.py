@@ -102,7 +102,7 @@ def test_odd_paths_are_refused(client: Client, method: str) -> None:
 
 @pytest.mark.parametrize("name", ["f%step%23%timestamp%1795336941088%m1.png", "5% off", "%5c%23"])
 def test_bare_percents_stand_for_themselves(client: Client, name: str) -> None:
-    put(client, f"images/{quote(name)}", b"1")
+    put(client, f"images/{name}", b"1")
     assert [each["path"] for each in client.get(FILES, path="images")["files"]] == [name]
 
 
