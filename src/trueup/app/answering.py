@@ -13,6 +13,7 @@ from trueup.lifecycle.serving.follower import EVERY_S, Follower
 from trueup.lifecycle.serving.journal import Journal
 from trueup.lifecycle.serving.registry import Registry
 from trueup.people.access import guard
+from trueup.people.tokens.entrance import Entrance
 
 
 class Answering(NamedTuple):
@@ -31,24 +32,35 @@ def open_answering(
     *,
     on_failure: Callable[[str, Exception], None],
     every_s: float = EVERY_S,
+    entrance: Entrance | None = None,
 ) -> Answering:
     """The prediction application of a project, already serving what is released.
-
-    In local mode every caller on the loopback interface is the owner.
 
     Args:
         workspace: The project.
         on_failure: Told which deployment could not follow its release, and why.
         every_s: Seconds between two looks at the releases.
+        entrance: Knows who sends a request, where everybody has to sign in. Without it every
+            caller on the loopback interface is the owner.
     """
     owner: Actor = workspace.owner
 
-    def authorize(_scope: Any, permission: Permission) -> None:
+    def allow(actor: Actor, permission: Permission) -> None:
         with workspace.state.database.reading() as connection:
-            guard(connection, owner, permission)
+            guard(connection, actor, permission)
+
+    def of_owner(_scope: Any, permission: Permission) -> None:
+        allow(owner, permission)
+
+    def of_sender(scope: Any, permission: Permission) -> None:
+        assert entrance is not None  # only then this is used
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        peer = (scope.get("client") or ("",))[0]
+        allow(entrance.who(given[0].decode("latin-1") if given else "", peer), permission)
 
     # Rights are read once per permission: the owner's cannot change while this process serves.
-    application = Application(Journal(workspace.settings.journal), authorize=_once(authorize))
+    authorize = _once(of_owner) if entrance is None else of_sender
+    application = Application(Journal(workspace.settings.journal), authorize=authorize)
     follower = Follower(
         Registry(workspace.state), application, on_failure=on_failure, every_s=every_s
     )

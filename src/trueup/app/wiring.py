@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.service import Tracking
     from trueup.lifecycle.serving.service import Predictions
     from trueup.people.service import People
+    from trueup.people.tokens.entrance import Entrance
+    from trueup.people.tokens.service import Tokens
     from trueup.ports.blobs import Blobs
     from trueup.state.unit import State
 
@@ -104,6 +106,19 @@ class Workspace:
         """
         owner = self.owner
         return owner if name in ("", owner.name) else Actor(name=name, on_behalf_of=owner.name)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Verbs of tokens."""
+        from trueup.people.tokens.service import Tokens
+
+        return Tokens(self.state)
+
+    def entrance(self, *, is_required: bool = False) -> Entrance:
+        """Knows who sends a request: in local mode the owner, unless everybody has to sign in."""
+        from trueup.people.tokens.entrance import Entrance
+
+        return Entrance(self.state.database, lambda: self.owner, is_required=is_required)
 
     @cached_property
     def plans(self) -> Plans:

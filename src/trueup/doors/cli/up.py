@@ -44,9 +44,20 @@ if TYPE_CHECKING:
     metavar="URI",
     help="Folder (file://…) that MLflow's clients write files to by themselves.",
 )
+@click.option(
+    "--require-sign-in",
+    "must_sign_in",
+    is_flag=True,
+    help="Answer nobody without a token: trueup people token add NAME.",
+)
 @output.json_option
 def command(
-    port: int, hosts: tuple[str, ...], until_stdin_closes: bool, artifacts: str, as_json: bool
+    port: int,
+    hosts: tuple[str, ...],
+    until_stdin_closes: bool,
+    artifacts: str,
+    must_sign_in: bool,
+    as_json: bool,
 ) -> None:
     """Open the pages, the API, predictions and the scheduler, on this machine (127.0.0.1).
 
@@ -60,20 +71,23 @@ def command(
     from trueup.state import eventlog
 
     with output.here(artifacts=artifacts) as workspace, ExitStack() as opened:
+        entrance = workspace.entrance(is_required=must_sign_in)
 
         def predictions() -> Draining:
             from trueup.app.answering import open_answering
 
-            answering = open_answering(workspace, on_failure=told_failure)
+            asked = entrance if must_sign_in else None
+            answering = open_answering(workspace, on_failure=told_failure, entrance=asked)
             opened.callback(answering.close)
             return answering.application
 
         def pages() -> App:
             from trueup.doors.web import application as web
 
-            return web.create(workspace, hosts=hosts)
+            return web.create(workspace, entrance=entrance, hosts=hosts)
 
-        combined = Combined(Later(predictions), mlflow.guarded(workspace, hosts), Later(pages))
+        tracking = mlflow.guarded(workspace, hosts, entrance)
+        combined = Combined(Later(predictions), tracking, Later(pages))
         with workspace.state.read(workspace.owner) as connection:
             has_releases = bool(eventlog.latest(connection, 1, type_="release.*"))
         if has_releases:  # it is up when it answers

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from trueup.app.wiring import Workspace
-from trueup.doors.mlflow.answers import TEXT, Reply, Stream
+from trueup.doors.mlflow.answers import JSON, TEXT, Reply, Stream
 from trueup.doors.mlflow.asking import Call
 from trueup.doors.mlflow.failures import Refusal, refusal_of
 from trueup.doors.mlflow.routes import ENDPOINTS, Endpoint
@@ -24,9 +24,10 @@ from trueup.doors.web.doorkeeper import LOOPBACK, check_host
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.permissions import Permission
+from trueup.people.tokens.entrance import CHALLENGES, Entrance
 
 Scope = MutableMapping[str, Any]
-Authorise = Callable[[Mapping[str, str], Permission], Actor]
+Authorise = Callable[[Mapping[str, str], Permission, str], Actor]
 
 _ALLOWED_S: Final = 1.0
 BODY_BYTES: Final = 64 << 20
@@ -39,7 +40,8 @@ class Door:
 
     Args:
         workspace: The project.
-        authorise: Given the request's headers and a permission: who asks. Raises `DeniedError`.
+        authorise: Given the request's headers, a permission and the address it comes from: who
+            asks. Raises `DeniedError`.
     """
 
     def __init__(self, workspace: Workspace, authorise: Authorise) -> None:
@@ -79,7 +81,8 @@ class Door:
         }
         actor = _NOBODY
         if endpoint.permission != "public":
-            actor = self._authorise(headers, endpoint.permission)
+            peer = (scope.get("client") or ("",))[0]
+            actor = self._authorise(headers, endpoint.permission, peer)
         if endpoint.streams or scope["method"] == "GET":
             given = _query(scope.get("query_string", b""))
         else:
@@ -107,20 +110,29 @@ class Door:
         raise Refusal("ENDPOINT_NOT_FOUND", f"No endpoint {method} {path[:200]}.")
 
 
-def guarded(workspace: Workspace, hosts: Iterable[str] = ()) -> Door:
-    """The door in local mode: whoever reaches this machine's own address is the owner."""
+def guarded(
+    workspace: Workspace, hosts: Iterable[str] = (), entrance: Entrance | None = None
+) -> Door:
+    """The door with its guard.
 
-    allowed: dict[Permission, float] = {}
+    Args:
+        workspace: The project.
+        hosts: Host names it answers to, besides those of this machine.
+        entrance: Knows who sends a request; in local mode if left out.
+    """
+    known = entrance or workspace.entrance()
+    allowed: dict[tuple[str, Permission], float] = {}
 
-    def authorise(headers: Mapping[str, str], permission: Permission) -> Actor:
+    def authorise(headers: Mapping[str, str], permission: Permission, peer: str) -> Actor:
         check_host(headers.get("host", ""), names)
+        actor = known.who(headers.get("authorization", ""), peer)
         # This is the outer of two locks: the verb asks again, in its own transaction. So here an
         # answer may be a second old, which halves what a logged point costs.
         now = time.monotonic()
-        if allowed.get(permission, 0.0) < now:
-            with workspace.state.read(workspace.owner, permission):
-                allowed[permission] = now + _ALLOWED_S  # entering asked the guard of people
-        return workspace.owner
+        if allowed.get((actor.name, permission), 0.0) < now:
+            with workspace.state.read(actor, permission):  # entering asked the guard of people
+                allowed[actor.name, permission] = now + _ALLOWED_S
+        return actor
 
     _ = workspace.plain_files  # a folder that cannot be used is told before anything is open
     names = LOOPBACK | {name.lower() for name in hosts}
@@ -212,7 +224,9 @@ def _client(headers: Mapping[str, str]) -> tuple[int, int]:
 
 def _refused(refusal: Refusal) -> Reply:
     body = {"error_code": refusal.name, "message": refusal.message}
-    return Reply(refusal.status, msgspec.json.encode(body))
+    more = tuple((b"www-authenticate", each) for each in CHALLENGES)
+    headers = (JSON, *more) if refusal.status == 401 else (JSON,)
+    return Reply(refusal.status, msgspec.json.encode(body), headers)
 
 
 def endpoints() -> Iterable[Endpoint]:

@@ -79,6 +79,7 @@ _NAMES: Final = {
     "model-exists": "RESOURCE_ALREADY_EXISTS",
     "alias-not-found": "INVALID_PARAMETER_VALUE",
     "sign-in-needed": "UNAUTHENTICATED",
+    "sign-in-limited": "RESOURCE_EXHAUSTED",
 }
 
 _KINDS: Final = {"model": "Registered Model", "prompt": "Prompt"}

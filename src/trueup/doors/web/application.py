@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from trueup import __version__
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import DEPENDENCIES, Connection, Who, needs, permitted
+from trueup.doors.api.access import DEPENDENCIES, Connection, needs, permitted
 from trueup.doors.api.router import router
 from trueup.doors.hooks import git
 from trueup.doors.web import failures, static
@@ -21,26 +21,30 @@ from trueup.doors.web.doorkeeper import Doorkeeper
 from trueup.doors.web.sitemap import HANDLERS
 from trueup.doors.web.twins import Twins
 from trueup.foundation.actor import Actor
+from trueup.people.tokens.entrance import Entrance
 
 
 def create(
-    workspace: Workspace, *, who: Who | None = None, hosts: Iterable[str] = ()
+    workspace: Workspace, *, entrance: Entrance | None = None, hosts: Iterable[str] = ()
 ) -> Doorkeeper:
     """The application, ready to serve.
 
     Args:
         workspace: The project it shows.
-        who: Finds the actor of a request; by default the project's owner (local mode).
+        entrance: Knows who sends a request; in local mode if left out.
         hosts: Host names it answers to, besides those of this machine.
     """
-    return Doorkeeper(Twins(litestar(workspace, who)), hosts)
+    return Doorkeeper(Twins(litestar(workspace, entrance)), hosts)
 
 
-def litestar(workspace: Workspace, who: Who | None = None) -> Litestar:
+def litestar(workspace: Workspace, entrance: Entrance | None = None) -> Litestar:
     """The application without its outer layers; tests walk its routes."""
 
-    def local_owner(_: Connection) -> Actor:
-        return workspace.owner
+    known = entrance or workspace.entrance()
+
+    def who(connection: Connection) -> Actor:
+        peer = connection.client.host if connection.client else ""
+        return known.who(connection.headers.get("authorization", ""), peer)
 
     app = Litestar(
         route_handlers=[static.file, git.git, *HANDLERS, router()],
@@ -51,7 +55,7 @@ def litestar(workspace: Workspace, who: Who | None = None) -> Litestar:
         logging_config=None,
     )
     app.state.workspace = workspace
-    app.state.who = who or local_owner
+    app.state.who = who
     return app
 
 

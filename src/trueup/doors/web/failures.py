@@ -17,6 +17,8 @@ from trueup.doors.api.access import Asked
 from trueup.doors.web import shell
 from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, UsageError
 from trueup.foundation.records import Record
+from trueup.people.tokens.entrance import CHALLENGES
+from trueup.people.tokens.entrance import STATUS as SIGN_IN
 
 PROBLEM = "application/problem+json"
 _log = logging.getLogger("trueup.web")
@@ -38,7 +40,8 @@ def handle(request: Asked, error: Exception) -> Response[Any]:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     if shell.wants_json(request):
         body = msgspec.json.encode(known.as_problem(), enc_hook=str)
-        return Response(body, media_type=PROBLEM, status_code=_status(known, error))
+        answer = Response(body, media_type=PROBLEM, status_code=_status(known, error))
+        return _challenged(answer)
     failure = Failure(
         code=known.code, message=known.message, hint=known.hint, status=_status(known, error)
     )
@@ -50,7 +53,7 @@ def handle(request: Asked, error: Exception) -> Response[Any]:
         twin="",
         frame=_frame(request),
     )
-    return Response(html, media_type=shell.HTML, status_code=failure.status)
+    return _challenged(Response(html, media_type=shell.HTML, status_code=failure.status))
 
 
 def translated(request: Asked, error: Exception) -> TrueupError:
@@ -79,7 +82,16 @@ def translated(request: Asked, error: Exception) -> TrueupError:
 
 
 def _status(known: TrueupError, error: Exception) -> int:
-    return error.status_code if isinstance(error, HTTPException) else known.http_status
+    if isinstance(error, HTTPException):
+        return error.status_code
+    return SIGN_IN.get(known.code, known.http_status)
+
+
+def _challenged(answer: Response[Any]) -> Response[Any]:
+    """The answer, which asks who it is when it is 401: browsers then ask for name and token."""
+    if answer.status_code == 401:
+        answer.set_header("www-authenticate", CHALLENGES[0].decode())
+    return answer
 
 
 def _reason(error: HTTPException) -> str:

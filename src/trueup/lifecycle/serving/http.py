@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from trueup.foundation.errors import TrueupError, UsageError
+from trueup.people.tokens.entrance import CHALLENGES
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,6 +29,7 @@ _STATUS: Final = {
     "method-not-allowed": 405,
     "queue-full": 429,
     "sign-in-needed": 401,
+    "sign-in-limited": 429,
 }
 _RETRY_AFTER: Final = {"queue-full": b"1", "model-not-ready": b"1"}
 _KNOWN: Final = frozenset(
@@ -152,6 +154,8 @@ def refusal(error: TrueupError) -> Reply:
     more: tuple[tuple[bytes, bytes], ...] = ()
     if wait := _RETRY_AFTER.get(error.code):
         more = ((b"retry-after", wait),)
+    if error.code == "sign-in-needed":
+        more = tuple((b"www-authenticate", each) for each in CHALLENGES)
     if error.code == "body-too-large":
         more = ((b"connection", b"close"),)  # do not read on what nobody wants
     body = {"error": error.message, "code": error.code}

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from .environments import ROOT, environment
 
+TRUEUP = [sys.executable, "-m", "trueup"]
 PLAN = '[project]\nname = "tracked"\nobjective = "Show what is tracked"\n'
+
+OURS = environment(PYTHONPATH=str(ROOT / "src"))
 
 
 @contextmanager
@@ -23,14 +26,15 @@ def serving(project: Path, *options: str) -> Iterator[str]:
         options: More options of `trueup up`.
     """
     project.mkdir(parents=True, exist_ok=True)
-    (project / "trueup.toml").write_text(PLAN)
+    if not (project / "trueup.toml").exists():
+        (project / "trueup.toml").write_text(PLAN)
     subprocess.run(["git", "init", "--quiet", str(project)], check=True)
-    command = [sys.executable, "-m", "trueup", "up", "--port", "0", "--json"]
+    command = [*TRUEUP, "up", "--port", "0", "--json"]
     with (project / "server.log").open("w") as log:
         server = subprocess.Popen(
             [*command, "--until-stdin-closes", *options],
             cwd=project,
-            env=environment(PYTHONPATH=str(ROOT / "src")),
+            env=OURS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -50,3 +54,12 @@ def serving(project: Path, *options: str) -> Iterator[str]:
             server.kill()
             server.stdout.close()
             server.wait()
+
+
+def say(project: Path, *words: str) -> str:
+    """What a command of ours prints in a project."""
+    done = subprocess.run(
+        [*TRUEUP, *words], cwd=project, env=OURS, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

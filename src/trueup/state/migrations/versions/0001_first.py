@@ -736,6 +736,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "position", "item", name=op.f("pk_step_runs")),
     )
     op.create_table(
+        "tokens",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("person", sa.String(length=100), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("made_by", sa.String(length=100), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+    )
+    op.create_index(op.f("ix_tokens_person"), "tokens", ["person"], unique=False)
+    op.create_table(
         "tracked_files",
         sa.Column("folder", sa.String(length=1000), nullable=False),
         sa.Column("name", sa.String(length=1000), nullable=False),
@@ -832,6 +844,8 @@ def downgrade() -> None:
     op.drop_index("ix_tracked_runs_all", table_name="tracked_runs")
     op.drop_table("tracked_runs")
     op.drop_table("tracked_files")
+    op.drop_index(op.f("ix_tokens_person"), table_name="tokens")
+    op.drop_table("tokens")
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")

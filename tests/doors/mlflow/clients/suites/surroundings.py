@@ -1,4 +1,7 @@
-"""What all suites use. They are run by the interpreter of an MLflow client, not by ours."""
+"""What all suites use: a plug-in, since our own pytest would load a conftest.py as well.
+
+They are run by the interpreter of an MLflow client, not by ours.
+"""
 
 from __future__ import annotations
 

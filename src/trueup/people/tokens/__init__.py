@@ -1,0 +1,1 @@
+"""Tokens: secrets by which programs and browsers say who they act for."""

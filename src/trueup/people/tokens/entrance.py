@@ -1,0 +1,114 @@
+"""Who sends a request: the same answer for every door.
+
+In local mode whoever reaches this machine's own address is the owner, unless a token of ours says
+otherwise. Where signing in is demanded, a token is the only way.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import DeniedError
+from trueup.people.tokens import rules, table
+from trueup.state.database import Database
+
+_REMEMBERED_S: Final = 1.0
+_REMEMBERED: Final = 1000
+_WINDOW_S: Final = 60.0
+_FAILURES: Final = 20
+
+CHALLENGES: Final = (b'Basic realm="Trueup", charset="UTF-8"', b'Bearer realm="Trueup"')
+STATUS: Final = {"sign-in-needed": 401, "sign-in-limited": 429}
+
+
+class Entrance:
+    """Finds who sends a request by its `Authorization` header.
+
+    Args:
+        database: Where tokens are kept.
+        owner: Gives the one who is meant where nobody has to sign in.
+        is_required: Whether everybody has to sign in.
+    """
+
+    def __init__(
+        self, database: Database, owner: Callable[[], Actor], *, is_required: bool = False
+    ) -> None:
+        self._database = database
+        self._owner = owner
+        self.is_required = is_required
+        self._known: dict[str, tuple[float, Actor]] = {}
+        self._failures: dict[str, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    def who(self, authorization: str, peer: str = "") -> Actor:
+        """The actor of a request.
+
+        Args:
+            authorization: The header's value; empty when there is none.
+            peer: The address it comes from: too many failures of one are not looked at.
+
+        Raises:
+            DeniedError: Nobody signed in, or the token is wrong, or there were too many of those.
+        """
+        if not authorization and not self.is_required:
+            return self._owner()
+        # A second old at most: a token that is revoked, or a role, counts that much longer.
+        found = self._known.get(authorization)
+        if found is not None and found[0] > time.monotonic():
+            return found[1]
+        given = rules.given(authorization)
+        if not self.is_required and (given is None or not rules.id_in(given.secret)):
+            return self._owner()  # the password of another server, in an environment variable
+        if not authorization:
+            raise _needed("This server wants to know who you are.")
+        self._check_rate(peer)
+        actor = self._found(given) if given is not None else None
+        if actor is None or given is None:
+            self._note_failure(peer)
+            raise _needed("The token is wrong, expired or revoked, or is somebody else's.")
+        with self._lock:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[authorization] = (time.monotonic() + _REMEMBERED_S, actor)
+        return actor
+
+    def _found(self, given: rules.Given) -> Actor | None:
+        id_ = rules.id_in(given.secret)
+        with self._database.reading() as connection:
+            token = table.token(connection, id_)
+            is_it = rules.matches(given.secret, table.digest(connection, id_))
+        if token is None or not is_it or token.state(clock.now()) != "valid":
+            return None
+        return Actor(name=token.person) if given.name in ("", token.person) else None
+
+    def _check_rate(self, peer: str) -> None:
+        with self._lock:
+            failures = self._failures.get(peer)
+            while failures and failures[0] < time.monotonic() - _WINDOW_S:
+                failures.popleft()
+            if failures and len(failures) >= _FAILURES:
+                raise DeniedError(
+                    "sign-in-limited",
+                    f"{_FAILURES} wrong tokens came from this address within a minute.",
+                    hint="wait a minute, then send the right one",
+                )
+
+    def _note_failure(self, peer: str) -> None:
+        with self._lock:
+            if len(self._failures) >= _REMEMBERED:
+                self._failures.clear()
+            self._failures.setdefault(peer, deque()).append(time.monotonic())
+
+
+def _needed(because: str) -> DeniedError:
+    return DeniedError(
+        "sign-in-needed",
+        because,
+        hint="trueup people token add NAME, then send it as bearer token or as password of NAME",
+    )

@@ -1,0 +1,136 @@
+"""Tokens speak for people: who may make them, what counts, what is kept of them."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trueup.foundation import clock
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError, UsageError
+from trueup.people.tokens import rules
+from trueup.people.tokens.entrance import Entrance
+from trueup.people.tokens.service import Tokens
+from trueup.state import eventlog
+from trueup.state.unit import State
+
+
+@pytest.fixture
+def tokens(state: State) -> Tokens:
+    return Tokens(state)
+
+
+@pytest.fixture
+def entrance(state: State, owner: Actor) -> Entrance:
+    """An entrance where everybody has to sign in."""
+    return Entrance(state.database, lambda: owner, is_required=True)
+
+
+def basic(name: str, secret: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
+
+
+def test_a_token_speaks_for_its_person(
+    tokens: Tokens, entrance: Entrance, scientist: Actor
+) -> None:
+    secret = tokens.add(scientist, "sam", timedelta(days=1)).secret
+    assert entrance.who(f"Bearer {secret}") == scientist
+    assert entrance.who(basic("sam", secret)) == scientist
+    with pytest.raises(DeniedError, match="somebody else's"):
+        entrance.who(basic("olga", secret))
+
+
+def test_a_secret_is_kept_nowhere(tokens: Tokens, state: State, owner: Actor) -> None:
+    made = tokens.add(owner, "rita")
+    tokens.revoke(owner, made.token.id)
+    random = made.secret.rpartition("_")[2]
+    assert random not in "\n".join(
+        str(row)
+        for table in ("tokens", "events")
+        for row in state.database.engine.connect().exec_driver_sql(f"SELECT * FROM {table}")
+    )
+    with state.database.reading() as connection:
+        types = [event.type for event in eventlog.since(connection, 0)]
+    assert types[-2:] == ["token.made", "token.revoked"]
+
+
+def test_only_owners_make_and_take_tokens_of_others(
+    tokens: Tokens, owner: Actor, scientist: Actor, reviewer: Actor
+) -> None:
+    of_rita = tokens.add(owner, "rita").token
+    with pytest.raises(DeniedError):
+        tokens.add(scientist, "rita")
+    for id_ in (of_rita.id, "0000000000"):  # nor do they learn which there are
+        with pytest.raises(DeniedError):
+            tokens.revoke(scientist, id_)
+    of_sam = tokens.add(scientist, "sam").token
+    assert tokens.known(scientist) == [of_sam]
+    assert {each.id for each in tokens.known(owner)} == {of_sam.id, of_rita.id}
+    assert tokens.revoke(reviewer, of_rita.id).revoked_at is not None
+
+
+def test_what_cannot_be_made_or_taken_is_told(tokens: Tokens, owner: Actor) -> None:
+    with pytest.raises(NotFoundError, match="mallory"):
+        tokens.add(owner, "mallory")
+    with pytest.raises(NotFoundError, match="nothing"):
+        tokens.revoke(owner, "nothing")
+    with pytest.raises(UsageError, match="10 years"):
+        tokens.add(owner, "sam", timedelta(days=4000))
+    made = tokens.add(owner, "sam").token
+    tokens.revoke(owner, made.id)
+    with pytest.raises(ConflictError):
+        tokens.revoke(owner, made.id)
+
+
+def test_an_expired_or_revoked_token_counts_for_nothing(
+    tokens: Tokens, entrance: Entrance, owner: Actor
+) -> None:
+    short = tokens.add(owner, "sam", timedelta(hours=1))
+    with (
+        clock.held_at(short.token.made_at + timedelta(hours=1)),
+        pytest.raises(DeniedError) as refused,
+    ):
+        entrance.who(f"Bearer {short.secret}")
+    assert refused.value.code == "sign-in-needed"
+    assert short.secret not in str(refused.value)
+    revoked = tokens.add(owner, "sam")
+    tokens.revoke(owner, revoked.token.id)
+    with pytest.raises(DeniedError):
+        entrance.who(f"Bearer {revoked.secret}")
+
+
+def test_wrong_tokens_are_not_looked_at_for_ever(
+    tokens: Tokens, entrance: Entrance, owner: Actor
+) -> None:
+    secret = tokens.add(owner, "sam").secret
+    codes = []
+    for number in range(25):
+        with pytest.raises(DeniedError) as refused:
+            entrance.who(f"Bearer trueup_0123456789_{number}", "10.0.0.1")
+        codes.append(refused.value.code)
+    assert codes == ["sign-in-needed"] * 20 + ["sign-in-limited"] * 5
+    assert entrance.who(f"Bearer {secret}", "10.0.0.2").name == "sam"
+
+
+def test_local_mode_needs_no_token_and_takes_one(
+    state: State, tokens: Tokens, owner: Actor
+) -> None:
+    local = Entrance(state.database, lambda: owner)
+    secret = tokens.add(owner, "sam").secret
+    assert local.who("") == owner
+    assert local.who("Bearer of-another-server") == owner
+    assert local.who(f"Bearer {secret}").name == "sam"
+    with pytest.raises(DeniedError):
+        local.who(f"Bearer {secret}x")
+
+
+@given(st.one_of(st.text(max_size=60), st.text(max_size=40).map(lambda t: f"Basic {t}")))
+def test_any_header_is_read_without_failing(header: str) -> None:
+    found = rules.given(header)
+    assert found is None or isinstance(found.secret, str)
+    if found is not None:
+        assert not rules.matches(found.secret, rules.new_secret()[2])
