@@ -17,7 +17,7 @@ from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.records import encode
-from trueup.lifecycle.data import live
+from trueup.lifecycle.data.upkeep import live
 from trueup.lifecycle.pipeline import capturing
 from trueup.lifecycle.pipeline.packages import Environment
 from trueup.lifecycle.plan import service as plans

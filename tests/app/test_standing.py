@@ -10,8 +10,8 @@ import pytest
 from trueup.app.standing import statuses
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.errors import DeniedError, NotFoundError
-from trueup.lifecycle.data.comparing import Status
 from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.worktree.comparing import Status
 from trueup.lifecycle.plan import service as plans
 from trueup.people import table
 from trueup.people.service import set_team

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.data.collecting import Collected
+from trueup.lifecycle.data.upkeep.collecting import Collected
 
 SHORTEST: Final = timedelta(hours=1)
 _MOST_RUNS: Final = 1_000

@@ -25,8 +25,9 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
 from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import decode, encode
-from trueup.lifecycle.data import manifest, writing
+from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.worktree import writing
 from trueup.lifecycle.pipeline import capturing, comparing, packages
 from trueup.lifecycle.pipeline.packages import Environment
 from trueup.lifecycle.pipeline.records import Difference

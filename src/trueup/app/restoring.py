@@ -17,8 +17,8 @@ from trueup.foundation.digests import of_file
 from trueup.foundation.errors import ConflictError, TrueupError, UsageError
 from trueup.foundation.records import Record, decode, encode
 from trueup.foundation.text import listing
-from trueup.lifecycle.data import worktree, writing
 from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.worktree import positions, writing
 from trueup.lifecycle.models.records import Manifest, ModelVersion
 from trueup.lifecycle.pipeline import capturing, source
 from trueup.lifecycle.pipeline.capturing import Code
@@ -154,7 +154,7 @@ def _here(
         undo.insert(0, "git stash --include-untracked")
     for each in data:
         workspace.datasets.checkout(actor, each.name, root, str(each.version), dry_run=True)
-        stood = worktree.position(root, each.name)
+        stood = positions.position(root, each.name)
         if stood.version and stood.version != each.version:
             undo.append(f"trueup data checkout data:{each.name}@{stood.version}")
     if not dry_run:

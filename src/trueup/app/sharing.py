@@ -32,7 +32,7 @@ def results_of(
     named = plans.surroundings(workspace.root).cache.remote
     if not named and not options.share:
         return None
-    from trueup.lifecycle.data import remotes
+    from trueup.lifecycle.data.exchange import remotes
     from trueup.lifecycle.runs.sharing import SharedResults
 
     meant = remotes.choose(workspace.root, named)

@@ -9,10 +9,11 @@ from typing import Final
 
 from trueup import __version__
 from trueup.app.wiring import Workspace, account
-from trueup.lifecycle.data import standing, worktree
-from trueup.lifecycle.data.comparing import Status
-from trueup.lifecycle.data.keeping import Progress, nothing
+from trueup.lifecycle.data import standing
 from trueup.lifecycle.data.standing import Known
+from trueup.lifecycle.data.worktree import positions
+from trueup.lifecycle.data.worktree.comparing import Status
+from trueup.lifecycle.data.worktree.keeping import Progress, nothing
 from trueup.state.recall import Recall
 
 _FILE: Final = "datasets.json"
@@ -51,4 +52,4 @@ def _known(workspace: Workspace) -> list[Known]:
 
 def _stands(workspace: Workspace, known: Known) -> bool:
     """Whether the files stand where they stood: that is noted beside them, not in the database."""
-    return worktree.position(workspace.root, known.name) == known.position
+    return positions.position(workspace.root, known.name) == known.position

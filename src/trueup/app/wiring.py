@@ -22,7 +22,7 @@ from trueup.ports.loading import load
 if TYPE_CHECKING:
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
-    from trueup.lifecycle.data.exchange import Exchange
+    from trueup.lifecycle.data.exchange.service import Exchange
     from trueup.lifecycle.data.service import Datasets
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
@@ -151,7 +151,7 @@ class Workspace:
     @cached_property
     def exchange(self) -> Exchange:
         """Verbs between this project and its remotes."""
-        from trueup.lifecycle.data.exchange import Exchange
+        from trueup.lifecycle.data.exchange.service import Exchange
 
         return Exchange(self.state, self.root, self.settings.home)
 

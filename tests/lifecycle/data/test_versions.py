@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError, UsageError
-from trueup.lifecycle.data import keeping, reading, tree, worktree
 from trueup.lifecycle.data.records import EXECUTABLE, PLAIN, Entry
-from trueup.lifecycle.data.statcache import Known, StatCache
 from trueup.lifecycle.data.taking import How
+from trueup.lifecycle.data.worktree import keeping, positions, reading, tree
+from trueup.lifecycle.data.worktree.statcache import Known, StatCache
 from trueup.state import eventlog
 from trueup.state.unit import State
 
@@ -352,7 +352,7 @@ def test_a_dry_run_of_a_checkout_changes_nothing(desk: Desk) -> None:
     moves = desk.datasets.checkout(desk.actor, "images", desk.root, "1", dry_run=True)
     assert (moves.written, moves.removed, moves.same, moves.size) == (("a", "b"), (), 0, 2)
     assert laid(desk.place) == {"a": b"2"}
-    assert worktree.position(desk.root, "images").version == 2
+    assert positions.position(desk.root, "images").version == 2
 
 
 @pytest.mark.parametrize("link", ["hard", "symbolic"])

@@ -19,7 +19,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.foundation.text import plural, seconds, size
-from trueup.lifecycle.data import remotes
+from trueup.lifecycle.data.exchange import remotes
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.runs.records import Cause, Run, RunOptions, StepProgress
 from trueup.lifecycle.runs.reproduction import Reproduction

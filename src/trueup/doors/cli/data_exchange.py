@@ -18,7 +18,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import plural, seconds, size
 
 if TYPE_CHECKING:  # loaded by the verbs: `trueup data status` needs none of it
-    from trueup.lifecycle.data.exchange import Pulled
+    from trueup.lifecycle.data.exchange.service import Pulled
     from trueup.state.remotes.records import Collected, Repaired, Transferred
 
 _MOST_SHOWN = 50

@@ -20,7 +20,7 @@ from trueup.foundation.text import plural, size
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
     from trueup.lifecycle.data.records import DatasetVersion
-    from trueup.lifecycle.data.tree import Links
+    from trueup.lifecycle.data.worktree.tree import Links
     from trueup.ports.blobs import Link
 
 _MOST_SHOWN = 20

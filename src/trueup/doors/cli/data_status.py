@@ -13,7 +13,7 @@ from trueup.doors.cli.progress import Counting
 from trueup.foundation.text import listing, plural
 
 if TYPE_CHECKING:
-    from trueup.lifecycle.data.comparing import Status
+    from trueup.lifecycle.data.worktree.comparing import Status
 
 _MOST_SHOWN = 20
 

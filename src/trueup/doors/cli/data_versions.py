@@ -19,7 +19,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
-    from trueup.lifecycle.data.collecting import Collected
+    from trueup.lifecycle.data.upkeep.collecting import Collected
 
 _MOST_SHOWN = 50
 

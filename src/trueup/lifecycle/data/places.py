@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.foundation.references import check_name
-from trueup.lifecycle.data import table, tree
+from trueup.lifecycle.data import table
+from trueup.lifecycle.data.worktree import tree
 from trueup.lifecycle.plan import table as plan_table
 
 

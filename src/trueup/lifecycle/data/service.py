@@ -14,33 +14,19 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.digests import PREFIX
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.data import (
-    checkout,
-    collecting,
-    live,
-    locking,
-    manifest,
-    merging,
-    places,
-    repairing,
-    rules,
-    standing,
-    table,
-    tables,
-    taking,
-    verifying,
-    worktree,
-)
-from trueup.lifecycle.data.checkout import Moves
-from trueup.lifecycle.data.collecting import Collected
-from trueup.lifecycle.data.comparing import Status
-from trueup.lifecycle.data.keeping import Hasher, Progress, nothing
+from trueup.lifecycle.data import manifest, merging, places, rules, standing, table, tables, taking
 from trueup.lifecycle.data.merging import Prefer
 from trueup.lifecycle.data.records import MAIN, Branch, DatasetVersion, Entry
 from trueup.lifecycle.data.standing import AllKnown, Known
 from trueup.lifecycle.data.taking import How
-from trueup.lifecycle.data.verifying import Verified
-from trueup.lifecycle.data.worktree import Position
+from trueup.lifecycle.data.upkeep import collecting, live, locking, repairing, verifying
+from trueup.lifecycle.data.upkeep.collecting import Collected
+from trueup.lifecycle.data.upkeep.verifying import Verified
+from trueup.lifecycle.data.worktree import checkout, positions
+from trueup.lifecycle.data.worktree.checkout import Moves
+from trueup.lifecycle.data.worktree.comparing import Status
+from trueup.lifecycle.data.worktree.keeping import Hasher, Progress, nothing
+from trueup.lifecycle.data.worktree.positions import Position
 from trueup.ports.blobs import Link
 from trueup.state import eventlog
 from trueup.state.unit import State
@@ -181,11 +167,11 @@ class Datasets:
         checkout.check(plan, version.ref, name, found.path, force=force)
         if not dry_run:
             if plan.write or plan.remove:
-                worktree.stand(root, name, worktree.towards(found.position, version.digest))
+                positions.stand(root, name, positions.towards(found.position, version.digest))
             checkout.perform(
                 blobs, source, plan, cache, is_file=version.is_file, link=link, progress=progress
             )
-            worktree.stand(root, name, position)
+            positions.stand(root, name, position)
         return checkout.told(plan, version, found.path)
 
     def names(self, actor: Actor) -> list[str]:
@@ -282,7 +268,7 @@ class Datasets:
             unit.emit("data.branch-created", f"data:{name}@{branch}", after=start.ref)
         if base is not None and base.version == start.version and not found.position.becoming:
             here = Position(branch=branch, version=start.version, digest=start.digest)
-            worktree.stand(root, name, here)
+            positions.stand(root, name, here)
         return Branch(dataset=name, branch=branch, version=start.version)
 
     def delete_branch(self, actor: Actor, name: str, branch: str, root: Path) -> Branch:
@@ -300,7 +286,7 @@ class Datasets:
                     f"Dataset '{name}' has no branch '{branch}'.{did_you_mean(branch, known)}",
                     hint=f"trueup data branch {name}",
                 )
-            if branch in (MAIN, worktree.position(root, name).branch):
+            if branch in (MAIN, positions.position(root, name).branch):
                 raise ConflictError(
                     "branch-in-use",
                     f"Branch '{branch}' of '{name}' is the one that is worked on.",

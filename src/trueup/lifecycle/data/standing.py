@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trueup.foundation.configuration import HOME
-from trueup.lifecycle.data import comparing, manifest, tree
-from trueup.lifecycle.data.comparing import Status
-from trueup.lifecycle.data.keeping import Progress, nothing
-from trueup.lifecycle.data.reading import Source
+from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.data.statcache import StatCache
-from trueup.lifecycle.data.tree import Found
-from trueup.lifecycle.data.worktree import Position
+from trueup.lifecycle.data.worktree import comparing, tree
+from trueup.lifecycle.data.worktree.comparing import Status
+from trueup.lifecycle.data.worktree.keeping import Progress, nothing
+from trueup.lifecycle.data.worktree.positions import Position
+from trueup.lifecycle.data.worktree.reading import Source
+from trueup.lifecycle.data.worktree.statcache import StatCache
+from trueup.lifecycle.data.worktree.tree import Found
 from trueup.ports.blobs import Blobs
 
 

@@ -12,24 +12,15 @@ import sqlalchemy as sa
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.data import (
-    keeping,
-    manifest,
-    places,
-    rules,
-    standing,
-    table,
-    tables,
-    tree,
-    worktree,
-)
-from trueup.lifecycle.data.keeping import Progress, nothing
-from trueup.lifecycle.data.reading import Source, Takes
+from trueup.lifecycle.data import manifest, places, rules, standing, table, tables
 from trueup.lifecycle.data.records import Change, DatasetVersion, Entry
 from trueup.lifecycle.data.standing import Known
 from trueup.lifecycle.data.tables import Table
-from trueup.lifecycle.data.tree import Links
-from trueup.lifecycle.data.worktree import Position
+from trueup.lifecycle.data.worktree import keeping, positions, tree
+from trueup.lifecycle.data.worktree.keeping import Progress, nothing
+from trueup.lifecycle.data.worktree.positions import Position
+from trueup.lifecycle.data.worktree.reading import Source, Takes
+from trueup.lifecycle.data.worktree.tree import Links
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import Unit
 
@@ -117,7 +108,7 @@ def known(connection: sa.Connection, name: str, root: Path, path: str = "") -> K
     elif not path:
         assert latest is not None
         path = latest.path
-    position = worktree.position(root, name)
+    position = positions.position(root, name)
     head = table.head(connection, name, position.branch)
     based_on = head
     if position.version and (head is None or head.version != position.version):
@@ -150,8 +141,8 @@ def stand_at(root: Path, found: Known, taken: DatasetVersion) -> None:
     version without the note. A note of a version that was never made counts for nothing.
     """
     here = Position(branch=found.position.branch, version=taken.version, digest=taken.digest)
-    if worktree.position(root, found.name) != here:
-        worktree.stand(root, found.name, here)
+    if positions.position(root, found.name) != here:
+        positions.stand(root, found.name, here)
 
 
 def check_head(connection: sa.Connection, found: Known, expected: int) -> None:

@@ -15,8 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
-from trueup.lifecycle.data import manifest, tree
+from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, Entry
+from trueup.lifecycle.data.worktree import tree
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.pipeline.secrets import Guard
 from trueup.ports import loading

@@ -12,7 +12,7 @@ from typing import Final
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, NotFoundError, UsageError
-from trueup.lifecycle.data import manifest, tree
+from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.difference.records import (
     Cost,
     DataDifference,
@@ -23,6 +23,7 @@ from trueup.lifecycle.data.difference.records import (
 )
 from trueup.lifecycle.data.records import LINK, Change, DatasetVersion, Entry
 from trueup.lifecycle.data.service import find
+from trueup.lifecycle.data.worktree import tree
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import State
 

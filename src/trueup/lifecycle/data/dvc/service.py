@@ -10,11 +10,13 @@ from typing import Final, NamedTuple
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError
-from trueup.lifecycle.data import locking, manifest, rules, table, tables, worktree
+from trueup.lifecycle.data import manifest, rules, table, tables
 from trueup.lifecycle.data.dvc.layout import Output
 from trueup.lifecycle.data.dvc.repository import Bytes, Repository
 from trueup.lifecycle.data.records import EXECUTABLE, MAIN, PLAIN, DatasetVersion, Entry
-from trueup.lifecycle.data.worktree import Position
+from trueup.lifecycle.data.upkeep import locking
+from trueup.lifecycle.data.worktree import positions
+from trueup.lifecycle.data.worktree.positions import Position
 from trueup.ports.blobs import Batch
 from trueup.state.unit import State
 
@@ -148,7 +150,7 @@ class DvcOutputs:
             )
         if wanted.is_here:
             stands = Position(branch=MAIN, version=taken.version, digest=digest)
-            worktree.stand(root, wanted.name, stands)
+            positions.stand(root, wanted.name, stands)
         return Taken(taken, is_new=True)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.data import locking
+from trueup.lifecycle.data.upkeep import locking
 from trueup.lifecycle.runs.tracking.files import rules, table
 from trueup.lifecycle.runs.tracking.files.content import Content
 from trueup.lifecycle.runs.tracking.files.table import Listed

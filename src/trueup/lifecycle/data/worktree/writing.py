@@ -6,8 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from trueup.lifecycle.data import manifest, rules, tree
+from trueup.lifecycle.data import manifest, rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, DatasetVersion
+from trueup.lifecycle.data.worktree import tree
 from trueup.ports.blobs import Blobs, Wanted
 
 

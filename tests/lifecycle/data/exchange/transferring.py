@@ -12,7 +12,7 @@ from trueup.backends.blobs.local import Backend as LocalBlobs
 from trueup.backends.keys.file import Backend as FileKey
 from trueup.foundation import packs
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.data.exchange import Exchange
+from trueup.lifecycle.data.exchange.service import Exchange
 from trueup.people.access import guard
 from trueup.state.database import Database
 from trueup.state.remotes import receiving

@@ -26,8 +26,9 @@ from trueup.foundation.errors import (
     TrueupError,
 )
 from trueup.foundation.references import Reference
-from trueup.lifecycle.data import manifest, remotes, sharing, table
-from trueup.lifecycle.data.exchange import Exchange
+from trueup.lifecycle.data import manifest, table
+from trueup.lifecycle.data.exchange import published, remotes
+from trueup.lifecycle.data.exchange.service import Exchange
 from trueup.lifecycle.data.records import DatasetVersion, Entry
 from trueup.lifecycle.data.service import Datasets
 from trueup.state import eventlog
@@ -36,7 +37,7 @@ from trueup.state.remotes.remote import Remote
 from trueup.state.unit import State
 from trueup.testing.s3_server import KEY, S3Server
 
-from ...conftest import open_state
+from ....conftest import open_state
 
 CHILD = Path(__file__).with_name("transferring.py")
 SAM = Actor(name="sam")
@@ -388,7 +389,7 @@ class TestTrust:
         version = mine.keep(a="0")
         mine.push()
         with Remote(f"file://{tmp_path}/remote", tmp_path / "cache") as there:
-            (_, raw), *_ = sharing.records_of([version], {}).values()
+            (_, raw), *_ = published.records_of([version], {}).values()
             record = mine.state.blobs.put(json.dumps(json.loads(raw) | wrong).encode())
             there.push(mine.state.blobs, [record])
             head = there.get_record("refs", "notes/main")

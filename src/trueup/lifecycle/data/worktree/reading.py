@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN, Entry
-from trueup.lifecycle.data.tree import Found, found_at, refused_link
+from trueup.lifecycle.data.worktree.tree import Found, found_at, refused_link
 
 SMALL: Final = 64 << 10
 """Files below this many bytes are read many at a time."""

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.data import merging, sharing, table, walking
+from trueup.lifecycle.data import merging, table
+from trueup.lifecycle.data.exchange import published, walking
+from trueup.lifecycle.data.exchange.published import Head
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.data.sharing import Head
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.remote import Remote
 
@@ -95,7 +96,7 @@ class Errand(NamedTuple):
 def listed(there: Remote) -> dict[str, list[str]]:
     """The datasets and branches of a remote."""
     found: dict[str, list[str]] = {}
-    for name in sorted(there.list_records(sharing.KIND)):
+    for name in sorted(there.list_records(published.KIND)):
         dataset, _, branch = name.partition("/")
         found.setdefault(dataset, []).append(branch)
     return found
@@ -103,10 +104,10 @@ def listed(there: Remote) -> dict[str, list[str]]:
 
 def head_there(there: Remote, dataset: str, branch: str) -> tuple[Head | None, str]:
     """What a branch of the remote points at, and the tag of that; None if there is none."""
-    held = there.get_record(sharing.KIND, f"{dataset}/{branch}")
+    held = there.get_record(published.KIND, f"{dataset}/{branch}")
     if held is None:
         return None, ""
-    return sharing.read_head(held.raw, dataset, branch), held.tag
+    return published.read_head(held.raw, dataset, branch), held.tag
 
 
 def chosen(connection: sa.Connection, names: Iterable[str]) -> list[str]:
@@ -136,7 +137,7 @@ def local_of(connection: sa.Connection, name: str) -> Local:
         versions,
         {each.branch: each.version for each in table.branches(connection, name)},
         known,
-        sharing.records_of(versions.values(), known),
+        published.records_of(versions.values(), known),
     )
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.data import keeping
-from trueup.lifecycle.data.keeping import Hasher, Progress, nothing
-from trueup.lifecycle.data.reading import Source
 from trueup.lifecycle.data.records import LINK, Entry
-from trueup.lifecycle.data.statcache import Known, StatCache
-from trueup.lifecycle.data.tree import Found
+from trueup.lifecycle.data.worktree import keeping
+from trueup.lifecycle.data.worktree.keeping import Hasher, Progress, nothing
+from trueup.lifecycle.data.worktree.reading import Source
+from trueup.lifecycle.data.worktree.statcache import Known, StatCache
+from trueup.lifecycle.data.worktree.tree import Found
 
 
 class Status(Record, kw_only=True):

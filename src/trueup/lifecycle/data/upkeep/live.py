@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from trueup.foundation import digests
 from trueup.foundation.errors import NotFoundError
 from trueup.lifecycle.data import manifest
-from trueup.lifecycle.data.reading import SMALL
 from trueup.lifecycle.data.table import dataset_versions, held_roots
+from trueup.lifecycle.data.worktree.reading import SMALL
 from trueup.ports.blobs import Blobs
 
 _DIGEST: Final = re.compile(r"b3:[0-9a-f]{64}")

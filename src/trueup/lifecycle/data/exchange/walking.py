@@ -12,9 +12,10 @@ from typing import Final
 from trueup.foundation import digests
 from trueup.foundation.errors import ConflictError, TrueupError
 from trueup.foundation.records import Record
-from trueup.lifecycle.data import manifest, rules, sharing
+from trueup.lifecycle.data import manifest, rules
+from trueup.lifecycle.data.exchange import published
+from trueup.lifecycle.data.exchange.published import Head, VersionRecord
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.data.sharing import Head, VersionRecord
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.records import Fault, Progress, Transferred
 from trueup.state.remotes.remote import Remote
@@ -122,7 +123,7 @@ def fetch(
 def needed(there: Remote, heads: Iterable[Head]) -> Iterator[str]:
     """Every blob that branches of a remote need."""
     walked: set[str] = set()
-    for digest, record in sharing.read_records(there, heads).items():
+    for digest, record in published.read_records(there, heads).items():
         yield digest
         if record.digest in walked:
             continue
@@ -144,7 +145,7 @@ def wrong(there: Remote, faults: Iterable[Fault], heads: Iterable[Head]) -> Iter
     records: dict[str, VersionRecord] = {}
     for head in heads:
         try:
-            records |= sharing.read_records(there, [head], records)
+            records |= published.read_records(there, [head], records)
         except TrueupError as error:
             yield Wrong(object=str(error.context.get("object", "refs")), problem=error.message)
     for record in records.values():

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from trueup.foundation import clock, digests
 from trueup.foundation.configuration import make_private
-from trueup.lifecycle.data.tree import Found
+from trueup.lifecycle.data.worktree.tree import Found
 
 # A file touched less than this before it was read may be written again within the same tick of
 # the file system's clock, and `stat` would not tell. Kernels tick every 10 ms or faster; file

@@ -13,9 +13,11 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, TrueupError
 from trueup.foundation.records import Record
 from trueup.foundation.references import check_name
-from trueup.lifecycle.data import merging, rules, sharing, table, tree
+from trueup.lifecycle.data import merging, rules, table
+from trueup.lifecycle.data.exchange import published
+from trueup.lifecycle.data.exchange.published import Head, VersionRecord
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.data.sharing import Head, VersionRecord
+from trueup.lifecycle.data.worktree import tree
 from trueup.state.unit import State, Unit
 
 
@@ -94,10 +96,10 @@ def receive(
         known = table.records(unit.connection, dataset)
         numbers = {
             digest: number
-            for number, (digest, _) in sharing.records_of(versions.values(), known).items()
+            for number, (digest, _) in published.records_of(versions.values(), known).items()
         }
         arrived = []
-        for digest, record in sharing.in_order(records):
+        for digest, record in published.in_order(records):
             if digest in numbers:
                 continue  # another process pulled it meanwhile
             parents = tuple(numbers[parent] for parent in record.parents)
@@ -107,8 +109,8 @@ def receive(
                 table.note_record(unit.connection, dataset, same, digest, is_held=True)
                 known[same] = digest
                 continue
-            number = sharing.number_for(record, parents, set(versions))
-            versions[number] = sharing.version_of(record, number, parents)
+            number = published.number_for(record, parents, set(versions))
+            versions[number] = published.version_of(record, number, parents)
             numbers[digest] = number
             table.insert(unit.connection, versions[number])
             table.note_record(unit.connection, dataset, number, digest, is_held=False)

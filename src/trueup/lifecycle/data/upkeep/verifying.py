@@ -12,10 +12,10 @@ from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import manifest
-from trueup.lifecycle.data.keeping import Progress, nothing
-from trueup.lifecycle.data.reading import SMALL
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.table import Held
+from trueup.lifecycle.data.worktree.keeping import Progress, nothing
+from trueup.lifecycle.data.worktree.reading import SMALL
 from trueup.ports.blobs import Blobs
 
 _AT_ONCE: Final = 1_000

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.foundation.errors import BackendError, TrueupError, UsageError
-from trueup.lifecycle.data import rules, tree
+from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN
+from trueup.lifecycle.data.worktree import tree
 
-from .conftest import Desk, laid, write
+from ..conftest import Desk, laid, write
 
 NAMES = st.sampled_from(["a", "a.b", "a-b", "a b", "b", "0", "z", "é", "日"])
 

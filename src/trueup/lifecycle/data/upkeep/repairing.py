@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
-from trueup.lifecycle.data.reading import Takes
+from trueup.lifecycle.data.worktree.reading import Takes
 from trueup.ports.blobs import Blobs
 
 

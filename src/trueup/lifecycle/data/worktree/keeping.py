@@ -1,6 +1,6 @@
 """Keeping a place: every file is read once, and only if it may have changed.
 
-Read `reading.py` for how a file is read, `manifest.py` for what becomes of the entries.
+Read `reading.py` for how a file is read, `../manifest.py` for what becomes of the entries.
 """
 
 from __future__ import annotations
@@ -15,9 +15,17 @@ from typing import Final
 
 from trueup.foundation import digests
 from trueup.foundation.waiting import waits
-from trueup.lifecycle.data.reading import SMALL, Item, LinkRule, Read, Reader, Source, Takes
 from trueup.lifecycle.data.records import Entry
-from trueup.lifecycle.data.statcache import Known, StatCache
+from trueup.lifecycle.data.worktree.reading import (
+    SMALL,
+    Item,
+    LinkRule,
+    Read,
+    Reader,
+    Source,
+    Takes,
+)
+from trueup.lifecycle.data.worktree.statcache import Known, StatCache
 
 _GROUP: Final = 256
 _GROUP_BYTES: Final = 16 << 20

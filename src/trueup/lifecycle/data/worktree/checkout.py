@@ -16,12 +16,13 @@ from typing import Final, NamedTuple
 
 from trueup.foundation.errors import BackendError, ConflictError
 from trueup.foundation.records import Record
-from trueup.lifecycle.data import comparing, rules
-from trueup.lifecycle.data.keeping import Progress, nothing
-from trueup.lifecycle.data.reading import Source
+from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, DatasetVersion, Entry
-from trueup.lifecycle.data.statcache import Known, StatCache
-from trueup.lifecycle.data.tree import Found, found_at
+from trueup.lifecycle.data.worktree import comparing
+from trueup.lifecycle.data.worktree.keeping import Progress, nothing
+from trueup.lifecycle.data.worktree.reading import Source
+from trueup.lifecycle.data.worktree.statcache import Known, StatCache
+from trueup.lifecycle.data.worktree.tree import Found, found_at
 from trueup.ports.blobs import Blobs, Link, Wanted
 
 _AT_ONCE: Final = 2_000

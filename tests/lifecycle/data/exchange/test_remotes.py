@@ -8,8 +8,8 @@ import pytest
 
 from trueup.backends.objects.file import Backend
 from trueup.foundation.errors import NotFoundError, UsageError
-from trueup.lifecycle.data import remotes
-from trueup.lifecycle.data.remotes import Named
+from trueup.lifecycle.data.exchange import remotes
+from trueup.lifecycle.data.exchange.remotes import Named
 
 PROJECT = '[project]\nname = "p"\nobjective = "o"\n'
 

@@ -1,9 +1,9 @@
-"""Fetching again from a remote what is damaged or missing here. Read `verifying.py` for what is."""
+"""Fetching again from a remote what `../upkeep/verifying.py` found to be damaged or missing."""
 
 from __future__ import annotations
 
-from trueup.lifecycle.data import verifying
 from trueup.lifecycle.data.table import Held
+from trueup.lifecycle.data.upkeep import verifying
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.records import Progress, Transferred
 from trueup.state.remotes.remote import Remote

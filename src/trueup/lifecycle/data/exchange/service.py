@@ -1,7 +1,7 @@
 """Push and pull: versions and branches of data go to a remote and come from one.
 
 What lies below a branch of the remote is there whole, for a collector keeps it; so only shards
-that no such branch holds are walked. Read `sharing.py` for what a remote says of versions.
+that no such branch holds are walked. Read `published.py` for what a remote says of versions.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError
 from trueup.foundation.records import Record, encode
 from trueup.foundation.references import Reference
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.data import locking, refetching, remotes, sharing, table, walking
-from trueup.lifecycle.data.errands import (
+from trueup.lifecycle.data import table
+from trueup.lifecycle.data.exchange import published, refetching, remotes, walking
+from trueup.lifecycle.data.exchange.errands import (
     Errand,
     Local,
     chosen,
@@ -33,9 +34,10 @@ from trueup.lifecycle.data.errands import (
     moves_of,
     wanted_of,
 )
-from trueup.lifecycle.data.receiving import Received, receive
+from trueup.lifecycle.data.exchange.receiving import Received, receive
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.service import find
+from trueup.lifecycle.data.upkeep import locking
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.collection import GRACE
 from trueup.state.remotes.records import Collected, Progress, Repaired, Transferred, nothing
@@ -248,7 +250,7 @@ class Exchange:
                 head
                 for dataset, branches in listed(there).items()
                 for branch in branches
-                if f"{sharing.KIND}/{dataset}/{branch}" not in bad
+                if f"{published.KIND}/{dataset}/{branch}" not in bad
                 and (head := head_there(there, dataset, branch)[0]) is not None
             ]
             return list(walking.wrong(there, faults, heads))
@@ -317,9 +319,12 @@ class Exchange:
         for errand in errands:
             for branch in errand.ahead:
                 lineage = errand.local.lineage(branch.here)
-                head = sharing.head_of(errand.local.records, lineage, actor.name, clock.now())
+                head = published.head_of(errand.local.records, lineage, actor.name, clock.now())
                 path = f"{errand.local.name}/{branch.name}"
-                if there.put_record(sharing.KIND, path, encode(head), expected=branch.tag) is None:
+                if (
+                    there.put_record(published.KIND, path, encode(head), expected=branch.tag)
+                    is None
+                ):
                     return None
         while not there.settled():  # a collector began in this very moment
             moved = moved.plus(there.push(blobs, _all_wanted(there, blobs, errands), progress))
@@ -362,14 +367,16 @@ class Exchange:
         known = [digest for digest, _ in local.records.values()]
         with locking.keeping(self._root):
             with self._state.blobs.batch() as batch:  # so that another remote can have them
-                records = sharing.read_records(there, heads.values(), known, batch.put)
+                records = published.read_records(there, heads.values(), known, batch.put)
             return receive(self._state, actor, self._root, dataset, heads, records)
 
 
 def _known_here(here: list[Local]) -> Callable[[str], bool]:
     """Whether a damaged record may go: a branch that is here, or the result of a step."""
-    branches = {f"{sharing.KIND}/{local.name}/{each}" for local in here for each in local.branches}
-    return lambda path: path in branches or not path.startswith(f"{sharing.KIND}/")
+    branches = {
+        f"{published.KIND}/{local.name}/{each}" for local in here for each in local.branches
+    }
+    return lambda path: path in branches or not path.startswith(f"{published.KIND}/")
 
 
 def _meant(

@@ -19,13 +19,14 @@ import sqlalchemy as sa
 from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, ConflictError, DeniedError, NotFoundError
-from trueup.lifecycle.data import live, locking, manifest, table
-from trueup.lifecycle.data.collecting import UNUSED, YOUNG, Collected
+from trueup.lifecycle.data import manifest, table
 from trueup.lifecycle.data.records import Entry
+from trueup.lifecycle.data.upkeep import live, locking
+from trueup.lifecycle.data.upkeep.collecting import UNUSED, YOUNG, Collected
 from trueup.state import eventlog
 from trueup.state.unit import State
 
-from .conftest import Desk, laid, write
+from ..conftest import Desk, laid, write
 
 HOUR = timedelta(hours=1)
 
@@ -222,7 +223,7 @@ for number in range(10_000):
 
 @pytest.mark.slow
 def test_nothing_is_lost_while_others_keep_and_are_killed(desk: Desk, home: Path) -> None:
-    here = Path(__file__).parents[3]
+    here = Path(__file__).parents[4]
     program = ADDER.format(paths=[str(here / "src"), str(here)])
     for _ in range(2):
         child = subprocess.Popen(
