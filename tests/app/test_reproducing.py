@@ -22,7 +22,7 @@ from trueup.lifecycle.pipeline import capturing
 from trueup.lifecycle.pipeline.packages import Environment
 from trueup.lifecycle.plan import service as plans
 from trueup.lifecycle.runs import table
-from trueup.lifecycle.runs.execution import nothing
+from trueup.lifecycle.runs.execution.executing import nothing
 from trueup.lifecycle.runs.records import RunOptions
 from trueup.state import eventlog
 

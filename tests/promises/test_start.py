@@ -90,5 +90,5 @@ def test_data_status_needs_no_database_when_nothing_was_recorded(project: Path) 
 
 def test_a_run_that_reuses_everything_brings_no_science_and_no_server(project: Path) -> None:
     found = imported(RUN, "run", "counting", cwd=project)
-    assert "trueup.lifecycle.runs.execution" in found
+    assert "trueup.lifecycle.runs.execution.executing" in found
     assert not found & (SCIENCE | SERVERS | RARE | {"alembic", "difflib", "zoneinfo"})

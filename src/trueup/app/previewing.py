@@ -14,9 +14,9 @@ from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph, Node
 from trueup.lifecycle.plan import service as plans
-from trueup.lifecycle.runs import preview
-from trueup.lifecycle.runs.execution import nothing
-from trueup.lifecycle.runs.foresight import KeyNow, RunPlan
+from trueup.lifecycle.runs.execution.executing import nothing
+from trueup.lifecycle.runs.preview import foreseeing
+from trueup.lifecycle.runs.preview.records import KeyNow, RunPlan
 from trueup.lifecycle.runs.records import RunOptions, StepProgress
 
 
@@ -46,7 +46,7 @@ def of_run(
     costs = plans.surroundings(workspace.root).costs
     shared = sharing.results_of(workspace, options, progress)
     try:
-        return preview.of_run(
+        return foreseeing.of_run(
             workspace.state,
             actor,
             workspace.root,
@@ -77,7 +77,7 @@ def of_step(
     drawn = checked(workspace, actor, pipeline, parameters)
     node = _node(drawn, step)
     data = _looked_at(workspace, actor, drawn)
-    return preview.of_step(workspace.state, actor, workspace.root, drawn, data, node)
+    return foreseeing.of_step(workspace.state, actor, workspace.root, drawn, data, node)
 
 
 def _looked_at(workspace: Workspace, actor: Actor, drawn: Graph) -> dict[str, str]:

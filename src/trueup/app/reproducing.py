@@ -32,11 +32,11 @@ from trueup.lifecycle.pipeline import capturing, comparing, packages
 from trueup.lifecycle.pipeline.packages import Environment
 from trueup.lifecycle.pipeline.records import Difference
 from trueup.lifecycle.runs.records import RunDetail, StepRun
-from trueup.lifecycle.runs.reproduction import (
+from trueup.lifecycle.runs.reproductions import rules as reproduction_rules
+from trueup.lifecycle.runs.reproductions.records import (
     EnvironmentMode,
     Reproduction,
     StepDifference,
-    outcome_of,
 )
 from trueup.ports.blobs import Blobs
 
@@ -102,7 +102,7 @@ def reproduce(
     made = Reproduction(
         id=short_id(),
         run=run_id,
-        outcome=outcome_of(found, tolerance, missing),
+        outcome=reproduction_rules.outcome_of(found, tolerance, missing),
         tolerance=tolerance,
         environment=environment,
         packages=tuple(making.packages),

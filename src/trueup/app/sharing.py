@@ -10,11 +10,11 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural
 from trueup.lifecycle.plan import service as plans
-from trueup.lifecycle.runs.execution import notice
+from trueup.lifecycle.runs.execution.executing import notice
 from trueup.lifecycle.runs.records import Run, RunOptions, StepProgress
 
 if TYPE_CHECKING:
-    from trueup.lifecycle.runs.sharing import SharedResults
+    from trueup.lifecycle.runs.execution.sharing import SharedResults
     from trueup.state.remotes.remote import Remote
 
 
@@ -33,7 +33,7 @@ def results_of(
     if not named and not options.share:
         return None
     from trueup.lifecycle.data.exchange import remotes
-    from trueup.lifecycle.runs.sharing import SharedResults
+    from trueup.lifecycle.runs.execution.sharing import SharedResults
 
     meant = remotes.choose(workspace.root, named)
 

@@ -14,7 +14,7 @@ from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline import capturing, discovery, source
 from trueup.lifecycle.pipeline.records import Source
-from trueup.lifecycle.runs.execution import execute, nothing
+from trueup.lifecycle.runs.execution.executing import execute, nothing
 from trueup.lifecycle.runs.features.collecting import collect, defines
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
 

@@ -22,7 +22,7 @@ from trueup.lifecycle.runs.records import (
     StepRun,
     Taken,
 )
-from trueup.lifecycle.runs.reproduction import Reproduction
+from trueup.lifecycle.runs.reproductions.records import Reproduction
 
 Browse = Callable[[Workspace], TestClient[Any]]
 

@@ -10,7 +10,7 @@ import pytest
 from trueup import build, choose, pipeline, step
 from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.lifecycle.pipeline import builds, connecting, handing
-from trueup.lifecycle.runs import scheduling
+from trueup.lifecycle.runs.execution import scheduling
 from trueup.testing.jenkins import Buildable, FakeJenkins
 
 

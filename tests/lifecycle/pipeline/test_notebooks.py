@@ -12,7 +12,7 @@ import pytest
 
 from trueup import notebook, pipeline, step
 from trueup.foundation.errors import MissingExtraError, UsageError, UserCodeError
-from trueup.lifecycle.runs import addressing
+from trueup.lifecycle.runs.execution import addressing
 
 pytest.importorskip("nbclient")
 

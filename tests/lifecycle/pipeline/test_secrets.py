@@ -17,7 +17,7 @@ from trueup.foundation.errors import NotFoundError, UsageError, UserCodeError
 from trueup.lifecycle.pipeline import secrets
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.pipeline.secrets import Guard
-from trueup.lifecycle.runs import addressing
+from trueup.lifecycle.runs.execution import addressing
 
 CANARY = 'canary-4f9a"1c77é2'
 SAFE = "canary-77aa00bb"

@@ -12,7 +12,7 @@ import pytest
 from trueup import data, each, pipeline, sh, step
 from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.lifecycle.pipeline import graph
-from trueup.lifecycle.runs import addressing
+from trueup.lifecycle.runs.execution import addressing
 
 OLD = """
 import sys

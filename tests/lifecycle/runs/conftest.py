@@ -15,7 +15,7 @@ from trueup.foundation.actor import Actor
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import DatasetVersion, Entry
 from trueup.lifecycle.pipeline import discovery
-from trueup.lifecycle.runs.execution import execute
+from trueup.lifecycle.runs.execution.executing import execute
 from trueup.lifecycle.runs.records import Run, RunOptions, StepProgress
 from trueup.state.unit import State
 

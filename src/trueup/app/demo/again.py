@@ -12,7 +12,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline import discovery, source
 from trueup.lifecycle.plan import service as plans
-from trueup.lifecycle.runs.foresight import RunPlan
+from trueup.lifecycle.runs.preview.records import RunPlan
 
 
 class DataLook(Record):

@@ -21,9 +21,9 @@ from trueup.foundation.records import Record
 from trueup.foundation.text import plural, seconds, size
 from trueup.lifecycle.data.exchange import remotes
 from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.runs.execution.sharing import KIND
 from trueup.lifecycle.runs.records import Cause, Run, RunOptions, StepProgress
-from trueup.lifecycle.runs.reproduction import Reproduction
-from trueup.lifecycle.runs.sharing import KIND
+from trueup.lifecycle.runs.reproductions.records import Reproduction
 from trueup.state.remotes.remote import Remote
 
 REMOTE = "backup"

@@ -13,8 +13,8 @@ from trueup.app.demo.again import Looked
 from trueup.app.demo.versions import Again, Copy, DataChange, ModelChange, Store, Versions
 from trueup.foundation import digests
 from trueup.foundation.text import listing, plural, seconds, size
-from trueup.lifecycle.runs.foresight import RunPlan
-from trueup.lifecycle.runs.reproduction import Reproduction
+from trueup.lifecycle.runs.preview.records import RunPlan
+from trueup.lifecycle.runs.reproductions.records import Reproduction
 
 _METRICS = ("brier", "roc_auc")
 

@@ -16,7 +16,7 @@ from trueup.rendering import words
 
 if TYPE_CHECKING:
     from trueup.lifecycle.pipeline.records import Components
-    from trueup.lifecycle.runs.foresight import KeyNow
+    from trueup.lifecycle.runs.preview.records import KeyNow
 
 
 @click.command(cls=Command, example="trueup explain-cache prepare")

@@ -12,7 +12,7 @@ from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Command
 from trueup.foundation.errors import BackendError, GateFailedError
 from trueup.foundation.text import plural, seconds
-from trueup.lifecycle.runs.reproduction import EnvironmentMode, Outcome, Reproduction
+from trueup.lifecycle.runs.reproductions.records import EnvironmentMode, Outcome, Reproduction
 
 _SHOWN: Final[dict[Outcome, str]] = {
     "identical": "identical: every result is equal byte by byte",

@@ -13,7 +13,7 @@ from trueup.foundation.text import plural, seconds
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
     from trueup.lifecycle.pipeline.decorators import Pipeline
-    from trueup.lifecycle.runs.foresight import Decision, RunPlan, StepPlan
+    from trueup.lifecycle.runs.preview.records import Decision, RunPlan, StepPlan
 
 _SHOWN: Final[dict[Decision, tuple[str, str]]] = {
     "run": ("run", "cyan"),

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
-from trueup.lifecycle.runs.reproduction import Reproduction, StepDifference
+from trueup.lifecycle.runs.reproductions.records import Reproduction, StepDifference
 
 RunState = Literal["running", "finished", "failed", "interrupted", "lost"]
 StepState = Literal["finished", "failed", "interrupted", "skipped"]

@@ -1,4 +1,4 @@
-"""The verbs of runs. `execution.execute` uses them to record what it does."""
+"""The verbs of runs. `execution/executing.py` uses them to record what it does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.records import CacheEntry, Difference
-from trueup.lifecycle.runs import process, reproductions, rules, table
+from trueup.lifecycle.runs import process, rules, table
 from trueup.lifecycle.runs.records import (
     BY_HAND,
     Candidate,
@@ -33,7 +33,8 @@ from trueup.lifecycle.runs.records import (
     RunState,
     StepAttempt,
 )
-from trueup.lifecycle.runs.reproduction import Reproduction, StepDifference
+from trueup.lifecycle.runs.reproductions import table as reproduction_table
+from trueup.lifecycle.runs.reproductions.records import Reproduction, StepDifference
 from trueup.lifecycle.runs.requests import service as requests
 from trueup.state import eventlog
 from trueup.state.unit import State, Unit
@@ -216,7 +217,7 @@ class Runs:
                 run=_found(connection, run_id),
                 steps=tuple(table.steps(connection, run_id)),
                 metrics=tuple(table.metrics(connection, run_id)),
-                reproductions=tuple(reproductions.of_run(connection, run_id)),
+                reproductions=tuple(reproduction_table.of_run(connection, run_id)),
                 findings=tuple(_findings(connection, run_id)),
                 failures=tuple(table.failures(connection, run_id)),
                 outline=table.outline(connection, run_id),
@@ -317,7 +318,7 @@ class Runs:
         """
         with self._state.write(actor, "runs.write") as unit:
             run = _found(unit.connection, made.run)
-            reproductions.add(unit.connection, made)
+            reproduction_table.add(unit.connection, made)
             facts = ("outcome", "tolerance", "environment", "steps", "missing", "seconds")
             data = {name: getattr(made, name) for name in facts}
             first = [str(each) for each in made.differences[:10]]

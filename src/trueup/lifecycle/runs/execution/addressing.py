@@ -1,6 +1,6 @@
 """The address of a step call: what its cache key is made of, from content alone.
 
-`execution.py` asks before it runs a step; `preview.py` asks without running anything.
+`lookup.py` asks before a step runs; `../preview/foreseeing.py` asks without running anything.
 """
 
 from __future__ import annotations

@@ -17,9 +17,10 @@ from trueup.lifecycle.pipeline import graph
 from trueup.lifecycle.pipeline.graph import Node, StepLike
 from trueup.lifecycle.pipeline.options import bytes_of, seconds_of
 from trueup.lifecycle.pipeline.records import Components
-from trueup.lifecycle.runs import logs, worker
-from trueup.lifecycle.runs.resolution import Items, Resolution
-from trueup.lifecycle.runs.scheduling import Need
+from trueup.lifecycle.runs import logs
+from trueup.lifecycle.runs.execution import worker
+from trueup.lifecycle.runs.execution.resolution import Items, Resolution
+from trueup.lifecycle.runs.execution.scheduling import Need
 from trueup.ports.engine import Attempt, Outcome
 
 

@@ -17,7 +17,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
 from trueup.lifecycle.pipeline import filing, keys, values
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
-from trueup.lifecycle.runs import unwritten
+from trueup.lifecycle.runs.execution import unwritten
 from trueup.ports.blobs import Blobs
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.runs import preview, table
-from trueup.lifecycle.runs.foresight import KeyNow, RunPlan
+from trueup.lifecycle.runs import table
+from trueup.lifecycle.runs.preview import foreseeing
+from trueup.lifecycle.runs.preview.records import KeyNow, RunPlan
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -20,7 +21,7 @@ def data_of(project: Project) -> dict[str, str]:
 
 
 def look(project: Project, parameters: dict[str, Any] | None = None, **costs: Any) -> RunPlan:
-    return preview.of_run(
+    return foreseeing.of_run(
         project.state,
         project.actor,
         project.root,
@@ -35,7 +36,7 @@ def key_of(project: Project, step: str) -> KeyNow:
     with discovery.on_path(project.root):
         drawn = discovery.find(project.root).draw({}, project.root)
     [node] = [node for node in drawn.nodes if node.name == step]
-    return preview.of_step(
+    return foreseeing.of_step(
         project.state, project.actor, project.root, drawn, data_of(project), node
     )
 

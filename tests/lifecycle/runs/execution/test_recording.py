@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from tests.lifecycle.runs.conftest import Project
 
 from trueup.lifecycle.pipeline import discovery
-from trueup.lifecycle.runs import recording, reports
-from trueup.lifecycle.runs.execution import execute
+from trueup.lifecycle.runs.execution import recording, reports
+from trueup.lifecycle.runs.execution.executing import execute
 from trueup.lifecycle.runs.records import RunOptions, StepProgress
 from trueup.lifecycle.runs.service import Runs
 

@@ -1,6 +1,6 @@
 """Carrying out one call of a step, wherever the engine put it: JSON in, JSON out.
 
-The worker draws the pipeline again, so that no code travels; `execution.py` says what is expected.
+The worker draws the pipeline again, so that no code travels; `executing.py` says what is expected.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import pytest
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.runs import preview
-from trueup.lifecycle.runs.foresight import RunPlan
+from trueup.lifecycle.runs.preview import foreseeing
+from trueup.lifecycle.runs.preview.records import RunPlan
 from trueup.lifecycle.runs.records import RunOptions
 from trueup.lifecycle.runs.service import Runs
 
@@ -66,7 +66,7 @@ HAPPENS = {"run": "finished", "reuse": "reused", "skip": "skipped", "choose": "f
 
 
 def foreseen(project: Project, parameters: dict[str, Any], options: RunOptions) -> RunPlan:
-    return preview.of_run(
+    return foreseeing.of_run(
         project.state,
         project.actor,
         project.root,

@@ -21,7 +21,7 @@ import msgspec
 
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.runs import logs
-from trueup.lifecycle.runs.holding import Holding
+from trueup.lifecycle.runs.execution.holding import Holding
 from trueup.lifecycle.runs.records import Ended, Run, StepAttempt, StepProgress
 from trueup.lifecycle.runs.service import Runs
 from trueup.state.unit import State

@@ -14,7 +14,7 @@ import pytest
 
 from trueup.lifecycle.pipeline import discovery, keys, packages
 from trueup.lifecycle.pipeline.records import Components, StoredValue
-from trueup.lifecycle.runs import addressing
+from trueup.lifecycle.runs.execution import addressing
 
 STEP = """
 import trueup, tools

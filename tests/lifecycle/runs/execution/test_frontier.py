@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from trueup.lifecycle.pipeline.graph import Condition, Graph, Node, Output
 from trueup.lifecycle.pipeline.records import Place
-from trueup.lifecycle.runs import frontier
-from trueup.lifecycle.runs.frontier import Frontier
+from trueup.lifecycle.runs.execution import frontier
+from trueup.lifecycle.runs.execution.frontier import Frontier
 
 AT = Place("pipelines/x.py", 1)
 

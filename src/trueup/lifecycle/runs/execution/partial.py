@@ -9,12 +9,12 @@ from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline import values
 from trueup.lifecycle.pipeline.graph import Graph
-from trueup.lifecycle.runs import frontier
-from trueup.lifecycle.runs.calls import Call, name_of
-from trueup.lifecycle.runs.lookup import Lookup
+from trueup.lifecycle.runs.execution import frontier
+from trueup.lifecycle.runs.execution.calls import Call, name_of
+from trueup.lifecycle.runs.execution.lookup import Lookup
+from trueup.lifecycle.runs.execution.resolution import Resolution
+from trueup.lifecycle.runs.execution.scheduling import Need
 from trueup.lifecycle.runs.records import RunOptions
-from trueup.lifecycle.runs.resolution import Resolution
-from trueup.lifecycle.runs.scheduling import Need
 
 
 class Chosen(NamedTuple):

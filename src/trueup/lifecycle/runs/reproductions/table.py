@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.runs.reproduction import Reproduction
+from trueup.lifecycle.runs.reproductions.records import Reproduction
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 reproductions = sa.Table(

@@ -12,8 +12,8 @@ from trueup.foundation.errors import ConflictError, UserCodeError
 from trueup.lifecycle.pipeline.checking import Machine
 from trueup.lifecycle.pipeline.devices import Devices
 from trueup.lifecycle.pipeline.records import StepOptions
-from trueup.lifecycle.runs import scheduling
-from trueup.lifecycle.runs.scheduling import Occupancy, Room
+from trueup.lifecycle.runs.execution import scheduling
+from trueup.lifecycle.runs.execution.scheduling import Occupancy, Room
 
 GB = 10**9
 shares = st.sampled_from([0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 100.0])

@@ -19,8 +19,10 @@ from trueup.foundation import clock
 from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.pipeline.graph import Node
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
-from trueup.lifecycle.runs.calls import Call, name_of
-from trueup.lifecycle.runs.recording import WAIT, Recorder
+from trueup.lifecycle.runs.execution.calls import Call, name_of
+from trueup.lifecycle.runs.execution.recording import WAIT, Recorder
+from trueup.lifecycle.runs.execution.resolution import Items
+from trueup.lifecycle.runs.execution.worker import Given
 from trueup.lifecycle.runs.records import (
     Ended,
     Run,
@@ -30,8 +32,6 @@ from trueup.lifecycle.runs.records import (
     StepRun,
     StepState,
 )
-from trueup.lifecycle.runs.resolution import Items
-from trueup.lifecycle.runs.worker import Given
 from trueup.ports.engine import Outcome
 
 

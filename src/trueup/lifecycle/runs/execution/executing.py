@@ -21,16 +21,17 @@ from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.pipeline import checking, discovery, fingerprint, packages
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.graph import Graph
-from trueup.lifecycle.runs import logs, outline, partial, process, scheduling, table, worker
-from trueup.lifecycle.runs.holding import Holding
-from trueup.lifecycle.runs.lookup import Lookup
-from trueup.lifecycle.runs.recording import Recorder
+from trueup.lifecycle.runs import logs, outline, process, table
+from trueup.lifecycle.runs.execution import partial, scheduling, worker
+from trueup.lifecycle.runs.execution.holding import Holding
+from trueup.lifecycle.runs.execution.lookup import Lookup
+from trueup.lifecycle.runs.execution.recording import Recorder
+from trueup.lifecycle.runs.execution.resolution import Resolution
+from trueup.lifecycle.runs.execution.scheduler import Cancelled, Scheduler
+from trueup.lifecycle.runs.execution.sharing import SharedResults
+from trueup.lifecycle.runs.execution.verification import Verification
 from trueup.lifecycle.runs.records import BY_HAND, Cause, Run, RunOptions, StepProgress
-from trueup.lifecycle.runs.resolution import Resolution
-from trueup.lifecycle.runs.scheduler import Cancelled, Scheduler
 from trueup.lifecycle.runs.service import Runs
-from trueup.lifecycle.runs.sharing import SharedResults
-from trueup.lifecycle.runs.verification import Verification
 from trueup.ports.engine import Engine, Program
 from trueup.ports.loading import load
 from trueup.state.unit import State

@@ -1,8 +1,7 @@
-"""The nouns and the rule of reproducing a run: it was made again, and this is what came out."""
+"""The nouns of reproducing a run: it was made again, and this is what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -60,22 +59,3 @@ class Reproduction(Record, kw_only=True):
     folder: str = ""
     reproduced_by: str
     reproduced_at: datetime
-
-
-def outcome_of(
-    found: Sequence[StepDifference], tolerance: float, missing: Sequence[str]
-) -> Outcome:
-    """The verdict that follows from what was found.
-
-    Example:
-        >>> number = Difference(where="", what="was 1.0, is 1.1", largest=0.1)
-        >>> apart = StepDifference(step="fit", difference=number)
-        >>> outcome_of([apart], 0.2, []), outcome_of([apart], 0.0, []), outcome_of([], 0.0, [])
-        ('equal-within-tolerance', 'different', 'identical')
-    """
-    if missing:
-        return "impossible"
-    if not found:
-        return "identical"
-    within = all(each.difference.is_within(tolerance) for each in found)
-    return "equal-within-tolerance" if within else "different"

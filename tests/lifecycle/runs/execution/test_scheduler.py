@@ -445,7 +445,7 @@ def test_kill_9_at_any_item_and_the_next_run_goes_on(project: Project, after: in
     script = project.root / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(script), str(project.root), str(Path(__file__).parents[2])]
+    command = [sys.executable, str(script), str(project.root), str(Path(__file__).parents[3])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     told = 0

@@ -9,7 +9,7 @@ import pytest
 
 from trueup.backends.blobs.local import Backend as LocalBlobs
 from trueup.foundation import digests
-from trueup.lifecycle.runs.holding import Holding
+from trueup.lifecycle.runs.execution.holding import Holding
 from trueup.ports.blobs import Blobs
 from trueup.testing import blobs
 

@@ -21,16 +21,16 @@ from trueup.lifecycle.pipeline import graph as graphs
 from trueup.lifecycle.pipeline import values
 from trueup.lifecycle.pipeline.graph import Graph, Node
 from trueup.lifecycle.pipeline.records import StoredValue
-from trueup.lifecycle.runs import scheduling
-from trueup.lifecycle.runs.calls import Call, attempt_at, read
-from trueup.lifecycle.runs.frontier import Frontier
-from trueup.lifecycle.runs.lookup import Found, Lookup
-from trueup.lifecycle.runs.recording import Recorder
+from trueup.lifecycle.runs.execution import scheduling
+from trueup.lifecycle.runs.execution.calls import Call, attempt_at, read
+from trueup.lifecycle.runs.execution.frontier import Frontier
+from trueup.lifecycle.runs.execution.lookup import Found, Lookup
+from trueup.lifecycle.runs.execution.recording import Recorder
+from trueup.lifecycle.runs.execution.reports import Reports, Running, UnderWay
+from trueup.lifecycle.runs.execution.resolution import Resolution
+from trueup.lifecycle.runs.execution.scheduling import Occupancy, Room
+from trueup.lifecycle.runs.execution.worker import Given
 from trueup.lifecycle.runs.records import Candidate, Run, StepState
-from trueup.lifecycle.runs.reports import Reports, Running, UnderWay
-from trueup.lifecycle.runs.resolution import Resolution
-from trueup.lifecycle.runs.scheduling import Occupancy, Room
-from trueup.lifecycle.runs.worker import Given
 from trueup.ports.engine import Engine, Outcome
 
 _ASK_EVERY = 0.5  # seconds between looks whether somebody cancelled the run

@@ -18,13 +18,14 @@ from trueup.lifecycle.pipeline import fingerprint, keys, values
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.graph import Node, StepLike
 from trueup.lifecycle.pipeline.records import CacheEntry, CodeFingerprint, Components, StoredValue
-from trueup.lifecycle.runs import addressing, table
-from trueup.lifecycle.runs.calls import Call
-from trueup.lifecycle.runs.resolution import Items, Resolution, arguments_of
-from trueup.lifecycle.runs.scheduling import Need
+from trueup.lifecycle.runs import table
+from trueup.lifecycle.runs.execution import addressing
+from trueup.lifecycle.runs.execution.calls import Call
+from trueup.lifecycle.runs.execution.resolution import Items, Resolution, arguments_of
+from trueup.lifecycle.runs.execution.scheduling import Need
+from trueup.lifecycle.runs.execution.sharing import SharedEntry, SharedResults
+from trueup.lifecycle.runs.execution.verification import Verification
 from trueup.lifecycle.runs.service import Runs
-from trueup.lifecycle.runs.sharing import SharedEntry, SharedResults
-from trueup.lifecycle.runs.verification import Verification
 from trueup.state.unit import State
 
 

@@ -15,9 +15,9 @@ from trueup.backends.keys.file import Backend as FileKey
 from trueup.foundation.records import decode, encode
 from trueup.lifecycle.pipeline import discovery, keys
 from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.runs import preview
+from trueup.lifecycle.runs.execution.sharing import KIND, SharedEntry, SharedResults
+from trueup.lifecycle.runs.preview import foreseeing
 from trueup.lifecycle.runs.service import Runs
-from trueup.lifecycle.runs.sharing import KIND, SharedEntry, SharedResults
 from trueup.people.access import guard
 from trueup.state.database import Database
 from trueup.state.remotes.remote import Remote
@@ -95,7 +95,7 @@ def test_what_the_other_would_reuse_is_foreseen_without_keeping_it(team: Team) -
     shared = SharedResults(
         lambda: team.remote("b"), "team", team.theirs.state.blobs, team.told.append
     )
-    plan = preview.of_run(
+    plan = foreseeing.of_run(
         team.theirs.state,
         team.theirs.actor,
         team.theirs.root,

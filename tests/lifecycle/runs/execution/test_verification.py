@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trueup.lifecycle.runs.execution.verification import is_chosen
 from trueup.lifecycle.runs.records import RunOptions
 from trueup.lifecycle.runs.service import Runs
-from trueup.lifecycle.runs.verification import is_chosen
 from trueup.state import eventlog
 
 if TYPE_CHECKING:

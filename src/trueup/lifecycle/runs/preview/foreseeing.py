@@ -23,15 +23,16 @@ from trueup.lifecycle.pipeline.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.options import bytes_of
 from trueup.lifecycle.pipeline.records import Components, StoredValue
 from trueup.lifecycle.plan.records import Costs
-from trueup.lifecycle.runs import addressing, partial, table, unwritten
-from trueup.lifecycle.runs.calls import Call, name_of
-from trueup.lifecycle.runs.foresight import Decision, KeyNow, RunPlan, StepPlan
-from trueup.lifecycle.runs.lookup import Found, Lookup
-from trueup.lifecycle.runs.partial import Chosen
+from trueup.lifecycle.runs import table
+from trueup.lifecycle.runs.execution import addressing, partial, unwritten
+from trueup.lifecycle.runs.execution.calls import Call, name_of
+from trueup.lifecycle.runs.execution.lookup import Found, Lookup
+from trueup.lifecycle.runs.execution.partial import Chosen
+from trueup.lifecycle.runs.execution.resolution import Items, Resolution
+from trueup.lifecycle.runs.execution.scheduling import Need
+from trueup.lifecycle.runs.execution.sharing import SharedResults
+from trueup.lifecycle.runs.preview.records import Decision, KeyNow, RunPlan, StepPlan
 from trueup.lifecycle.runs.records import RunOptions
-from trueup.lifecycle.runs.resolution import Items, Resolution
-from trueup.lifecycle.runs.scheduling import Need
-from trueup.lifecycle.runs.sharing import SharedResults
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import State
 

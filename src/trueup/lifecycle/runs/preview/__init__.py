@@ -1,0 +1,1 @@
+"""What a run would do, and why, found out without running anything. Read `records.py` first."""

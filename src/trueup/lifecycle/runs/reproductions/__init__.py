@@ -1,0 +1,1 @@
+"""Reproductions: a run made again from its record alone, and the verdict."""
