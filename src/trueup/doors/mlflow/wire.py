@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from trueup.lifecycle.runs.tracking.records import (
     Experiment,
     Point,
@@ -114,9 +116,16 @@ def metric(point: Point) -> dict[str, Any]:
     return {"key": point.key, "value": value, "timestamp": point.at, "step": point.step}
 
 
-def words(found: Mapping[str, str]) -> list[dict[str, str]]:
+class Word(msgspec.Struct, frozen=True, gc=False):
+    """A tag or a parameter; made by the hundred thousand, and for less than a dict costs."""
+
+    key: str
+    value: str
+
+
+def words(found: Mapping[str, str]) -> list[Word]:
     """Tags or parameters."""
-    return [{"key": key, "value": value} for key, value in found.items()]
+    return [Word(key, value) for key, value in found.items()]
 
 
 def lean(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def made(folder: Path, founded: Path) -> Iterator[Workspace]:
     shutil.copytree(founded, folder / ".trueup")
     (folder / "trueup.toml").write_text(PLAN)
     with open_workspace(folder) as opened:
+        opened.people.found(OLGA.name)  # in case the database is another than the copied one
         yield opened
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trueup.app.wiring import Workspace
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.runs.tracking.reading import Columns
-from trueup.lifecycle.runs.tracking.records import TrackedRun
+from trueup.lifecycle.runs.tracking.records import Point, TrackedRun
 from trueup.lifecycle.runs.tracking.search.vocabulary import RUNS
 from trueup.state.query.tree import All, Any, Comparison, Field, Node, Not, Order
 from trueup.state.query.vocabulary import Kind
@@ -82,6 +82,7 @@ def walked(workspace: Workspace, limit: int, **asked: Anything) -> list[str]:
         if not token:
             return found
         assert len(page.runs) == limit
+        assert len(found) < 100  # fewer runs than that were made
 
 
 @SHARED
@@ -138,6 +139,30 @@ def test_runs_that_come_between_pages_disturb_nothing(
         add_run(workspace, dice, experiment)
     assert len(found) == len(set(found))
     assert [run_id for run_id in found if run_id in before] == [run.id for run in expected]
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ("metrics.m = 0", {"zero"}),
+        ("metrics.m < 1", {"zero"}),
+        ("metrics.m >= 0", {"zero", "two"}),
+        ("metrics.m != 0", {"two", "nan"}),
+        ("NOT metrics.m = 0", {"two", "nan", "none"}),
+        ("metrics.m IS NULL", {"none"}),
+        ("NOT metrics.m IS NULL", {"zero", "two", "nan"}),
+    ],
+)
+def test_nan_is_a_value_that_differs_from_every_number(
+    where: str, names: set[str], workspace: Workspace, size: str
+) -> None:
+    experiment = workspace.tracking.create_experiment(OLGA, f"{where} {size}").number
+    for name, value in (("zero", 0.0), ("two", 2.0), ("nan", float("nan")), ("none", None)):
+        run = workspace.tracking.start(OLGA, experiment, name=name)
+        if value is not None:
+            workspace.tracking.log(OLGA, run.id, metrics=[Point("m", value, 0, 1)])
+    found = workspace.search.runs(OLGA, [experiment], where=where).runs
+    assert {run.name for run in found} == names
 
 
 def test_the_view_chooses_by_life(workspace: Workspace, size: str) -> None:
