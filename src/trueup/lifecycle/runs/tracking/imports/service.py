@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.data import locking
+from trueup.lifecycle.data.upkeep import locking
 from trueup.lifecycle.runs.tracking import rules
 from trueup.lifecycle.runs.tracking import table as tracking
 from trueup.lifecycle.runs.tracking.files import rules as paths
