@@ -17,6 +17,7 @@ from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor, service
 from trueup.foundation.errors import DeniedError
 from trueup.foundation.permissions import PERMISSIONS, Permission
+from trueup.people.tokens.entrance import Entrance
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Who = Callable[[Connection], Actor]
@@ -74,6 +75,16 @@ def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
     actor = _AUTOMATION if handler.opt.get(_SIGNED) else who(connection)
     with workspace.state.read(actor, permission):
         connection.state.actor = actor  # entering asked the guard of people
+
+
+def signed_in(entrance: Entrance) -> Who:
+    """Who sends a request, by its `Authorization` header."""
+
+    def who(connection: Connection) -> Actor:
+        peer = connection.client.host if connection.client else ""
+        return entrance.who(connection.headers.get("authorization", ""), peer)
+
+    return who
 
 
 def workspace_of(request: Asked) -> Workspace:

@@ -82,9 +82,10 @@ def command(
             return answering.application
 
         def pages() -> App:
+            from trueup.doors.api.access import signed_in
             from trueup.doors.web import application as web
 
-            return web.create(workspace, entrance=entrance, hosts=hosts)
+            return web.create(workspace, who=signed_in(entrance), hosts=hosts)
 
         tracking = mlflow.guarded(workspace, hosts, entrance)
         combined = Combined(Later(predictions), tracking, Later(pages))

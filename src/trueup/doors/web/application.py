@@ -13,38 +13,30 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from trueup import __version__
 from trueup.app.wiring import Workspace
-from trueup.doors.api.access import DEPENDENCIES, Connection, needs, permitted
+from trueup.doors.api.access import DEPENDENCIES, Who, needs, permitted, signed_in
 from trueup.doors.api.router import router
 from trueup.doors.hooks import git
 from trueup.doors.web import failures, static
 from trueup.doors.web.doorkeeper import Doorkeeper
 from trueup.doors.web.sitemap import HANDLERS
 from trueup.doors.web.twins import Twins
-from trueup.foundation.actor import Actor
-from trueup.people.tokens.entrance import Entrance
 
 
 def create(
-    workspace: Workspace, *, entrance: Entrance | None = None, hosts: Iterable[str] = ()
+    workspace: Workspace, *, who: Who | None = None, hosts: Iterable[str] = ()
 ) -> Doorkeeper:
     """The application, ready to serve.
 
     Args:
         workspace: The project it shows.
-        entrance: Knows who sends a request; in local mode if left out.
+        who: Finds the actor of a request; as in local mode if left out.
         hosts: Host names it answers to, besides those of this machine.
     """
-    return Doorkeeper(Twins(litestar(workspace, entrance)), hosts)
+    return Doorkeeper(Twins(litestar(workspace, who)), hosts)
 
 
-def litestar(workspace: Workspace, entrance: Entrance | None = None) -> Litestar:
+def litestar(workspace: Workspace, who: Who | None = None) -> Litestar:
     """The application without its outer layers; tests walk its routes."""
-
-    known = entrance or workspace.entrance()
-
-    def who(connection: Connection) -> Actor:
-        peer = connection.client.host if connection.client else ""
-        return known.who(connection.headers.get("authorization", ""), peer)
 
     app = Litestar(
         route_handlers=[static.file, git.git, *HANDLERS, router()],
@@ -55,7 +47,7 @@ def litestar(workspace: Workspace, entrance: Entrance | None = None) -> Litestar
         logging_config=None,
     )
     app.state.workspace = workspace
-    app.state.who = who
+    app.state.who = who or signed_in(workspace.entrance())
     return app
 
 
