@@ -28,6 +28,7 @@ from trueup.lifecycle.monitoring.records import Evaluation
 from trueup.lifecycle.plan.records import AdoptedPlan
 from trueup.lifecycle.plan.service import read as read_plan
 from trueup.lifecycle.releases.records import Release
+from trueup.lifecycle.runs.records import RunOptions
 from trueup.lifecycle.serving.journal import Journal
 from trueup.lifecycle.serving.records import Labels, Predictions
 from trueup.state import eventlog
@@ -36,6 +37,7 @@ from trueup.state.eventlog import Event
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 BREACH = START + 9 * DAY
+HERE = RunOptions(engine="inprocess://")  # for runs of which only the results matter
 
 PLAN = """\
 [project]
@@ -166,7 +168,7 @@ class Desk:
 
     def pump(self, at: datetime = BREACH) -> None:
         """Let a new automation react, as after a restart."""
-        Automation(self.workspace, self.told.append).pump(at)
+        Automation(self.workspace, self.told.append, options=HERE).pump(at)
 
     def decide(self, *, yes: bool = True, reason: str = "I read the verdict") -> None:
         """Rita answers the one open question."""
@@ -262,7 +264,7 @@ def _breached(_git_knows_who: None, tmp_path_factory: pytest.TempPathFactory) ->
         desk = Desk(workspace)
         desk.commit(rows=world(800, 1, turned=False).write_csv(), pipeline=PIPELINE)
         desk.adopt()
-        train(workspace, workspace.owner, "training", {})
+        train(workspace, workspace.owner, "training", {}, options=HERE)
         desk.judge(1)
         workspace.releases.request(Actor(name="sam"), "desk", "small", "1", why="the first one")
         desk.decide()

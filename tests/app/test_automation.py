@@ -19,7 +19,7 @@ from trueup.foundation.errors import DeniedError
 from trueup.lifecycle.plan.records import Plan, Project
 from trueup.testing.jenkins import Buildable, FakeJenkins
 
-from .conftest import BREACH, DAY, PLAN, START, Desk, world
+from .conftest import BREACH, DAY, HERE, PLAN, START, Desk, world
 
 SOLO = ('template = "team"', 'template = "solo"')
 WATCH_GONE = ("ranked.watch", "sorted.watch")
@@ -187,7 +187,7 @@ def test_a_training_that_fails_ends_the_proposal(
 
 def test_files_that_somebody_edits_delay_a_training_and_are_told_of_once(desk: Desk) -> None:
     (desk.root / "trueup.toml").write_text(PLAN + "# a thought\n")
-    automation = Automation(desk.workspace, desk.told.append)
+    automation = Automation(desk.workspace, desk.told.append, options=HERE)
     for _ in range(3):
         automation.pump(BREACH)
     assert desk.proposal().state == "training"
@@ -203,10 +203,10 @@ def test_while_another_release_is_on_its_way_the_candidate_waits(asked: Desk) ->
         connection.execute(sa.text("UPDATE proposals SET state = 'training', release = 0"))
         connection.execute(sa.text("DELETE FROM releases WHERE number = 2"))
     owner = asked.workspace.owner
-    train(asked.workspace, owner, "training", {"strength": 0.5})
+    train(asked.workspace, owner, "training", {"strength": 0.5}, options=HERE)
     asked.judge(3)
     asked.workspace.releases.request(owner, "desk", "small", "3")
-    automation = Automation(asked.workspace, asked.told.append)
+    automation = Automation(asked.workspace, asked.told.append, options=HERE)
     for _ in range(2):
         automation.pump(BREACH)
     assert asked.proposal().state == "training"

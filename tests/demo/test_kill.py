@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -48,8 +46,7 @@ def test_killed_at_ten_random_moments_it_completes_and_the_books_are_even(
         time.sleep(dice.uniform(0, 0.3))
         orphans.append(process.server())
         assert process.popen.poll() is None, process.words
-        os.killpg(process.popen.pid, signal.SIGKILL)
-        process.popen.wait()
+        process.kill()
         journey = process.journey
         books = journey.books() if (journey.home / "acknowledged.jsonl").exists() else []
         assert books[: len(acknowledged)] == acknowledged  # its own books are only ever added to

@@ -17,12 +17,14 @@ from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.actor import Actor, service
 from trueup.lifecycle.models.service import load_predictor
 from trueup.lifecycle.plan.service import read as read_plan
+from trueup.lifecycle.runs.records import RunOptions
 from trueup.lifecycle.serving.records import Labels, Predictions
 
 # The traffic of the clinic, in its own time: one request a day, every answer labelled a day later.
 DAY_ONE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAYS = 45
+HERE = RunOptions(engine="inprocess://")  # for runs of which only the results matter
 WRONG_FROM = 15  # from this day on the labels are turned round: the model is useless
 
 
@@ -62,7 +64,7 @@ def empty(tmp_path: Path) -> Iterator[Workspace]:
 def _live(workspace: Workspace, owner: Actor) -> None:
     plan = read_plan(workspace.root)
     workspace.plans.adopt(owner, plan)
-    first = train(workspace, owner, "example", {}).version
+    first = train(workspace, owner, "example", {}, options=HERE).version
     assert first is not None
     workspace.gates.judge(owner, "lumps", "1")
     release = workspace.releases.request(owner, "clinic", "lumps", "1", why="the first one")
@@ -73,7 +75,7 @@ def _live(workspace: Workspace, owner: Actor) -> None:
         at = DAY_ONE + day * DAY
         workspace.monitors.evaluate(service("automation"), "clinic", at)
     for strength in (0.00001, 0.5):  # the first of them learns nothing and is refused
-        version = train(workspace, owner, "example", {"strength": strength}).version
+        version = train(workspace, owner, "example", {"strength": strength}, options=HERE).version
         assert version is not None
         workspace.gates.judge(owner, "lumps", str(version.version))
     workspace.releases.request(owner, "clinic", "lumps", "3", why="harm was shown")

@@ -34,7 +34,7 @@ from trueup.foundation.references import parse
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.releases import rules as release_rules
 from trueup.lifecycle.releases.records import Release
-from trueup.lifecycle.runs.records import Cause
+from trueup.lifecycle.runs.records import Cause, RunOptions
 from trueup.lifecycle.runs.requests.records import Wish
 from trueup.state.cursors import Reader
 from trueup.state.eventlog import Event
@@ -51,12 +51,19 @@ class Automation:
         workspace: The project.
         tell: Takes what happens, a sentence at a time.
         later: Ask for trainings and look after them, instead of waiting until they are done.
+        options: How it trains when it waits.
     """
 
     def __init__(
-        self, workspace: Workspace, tell: Tell = lambda _words: None, *, later: bool = False
+        self,
+        workspace: Workspace,
+        tell: Tell = lambda _words: None,
+        *,
+        later: bool = False,
+        options: RunOptions = RunOptions(),  # noqa: B008 (a frozen record)
     ) -> None:
         self._workspace = workspace
+        self._options = options
         self._later = later
         self._tell = tell
         self._told = ""
@@ -229,7 +236,8 @@ class Automation:
                 return Trained(run, version)
         reason = "a retraining was proposed"
         if not self._later:
-            return train(self._workspace, ACTOR, model, {}, cause=Cause(by=cause, reason=reason))
+            why = Cause(by=cause, reason=reason)
+            return train(self._workspace, ACTOR, model, {}, cause=why, options=self._options)
         wish = Wish(pipeline=model, kind="proposal", cause=cause, reason=reason)
         request = self._workspace.requests.ask(ACTOR, wish)
         if request.error is not None and request.state in ("failed", "dropped"):

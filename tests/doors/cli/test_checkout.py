@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 import pytest
 
-from .conftest import Trueup, git
+from .conftest import HERE, Trueup, git
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def two(lived: Path, trueup: Trueup) -> Path:
     file = lived / "pipelines/example.py"
     file.write_text(file.read_text() + "# not committed\n")
     (lived / "new.py").write_text("A = 1\n")
-    assert trueup("run", "--allow-dirty", "-p", "strength=0.5").code == 0
+    assert trueup("run", "--allow-dirty", "-p", "strength=0.5", *HERE).code == 0
     git(lived, "checkout", "--quiet", "--", ".")
     (lived / "new.py").unlink()
     return lived

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from .conftest import Trueup, git
+from .conftest import HERE, Trueup, git
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def two(lived: Path, trueup: Trueup) -> Path:
 
 @pytest.mark.slow
 def test_every_part_that_differs_is_said(two: Path, trueup: Trueup, tmp_path: Path) -> None:
-    assert trueup("run", "-p", "strength=0.5").code == 0
+    assert trueup("run", "-p", "strength=0.5", *HERE).code == 0
     page = tmp_path / "page.html"
     ran = trueup("diff", "lumps@1", "lumps@2", "--html", str(page))
     assert ran.code == 0
@@ -58,7 +58,7 @@ def test_what_was_not_committed_is_compared_too(two: Path, trueup: Trueup) -> No
     file.write_text(file.read_text() + "# not committed\n")
     (two / "new.py").write_text("A = 1\n")
     (two / "data/more.txt").write_text("not of a dataset\n")
-    assert trueup("run", "--allow-dirty").code == 0
+    assert trueup("run", "--allow-dirty", *HERE).code == 0
     found: Any = trueup("diff", "lumps@1", "lumps@2", "--json", "--patch").data
     code = found["code"]
     assert (code["dirty_before"], code["dirty_after"], code["same_steps"]) == (False, True, False)

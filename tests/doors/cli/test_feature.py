@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Trueup, git
+from .conftest import HERE, Trueup, git
 
 STEPS = '''\
 import polars as pl
@@ -44,7 +44,7 @@ def test_a_definition_changes_with_columns_and_code_and_is_named_by_its_run(
 ) -> None:
     assert "No step defines features yet" in trueup("feature", "list").err
     change(project, PLAIN)
-    assert trueup("run").code == 0
+    assert trueup("run", *HERE).code == 0
     first: Any = trueup("feature", "show", "rows", "--json").data
     assert first["definition"] | {"code": ""} == {
         "name": "rows",
@@ -56,14 +56,14 @@ def test_a_definition_changes_with_columns_and_code_and_is_named_by_its_run(
     }
     # The same again, and a comment, are no new version.
     change(project, PLAIN + "# a word\n")
-    assert trueup("run").code == 0
+    assert trueup("run", *HERE).code == 0
     assert "feature:rows@1" in trueup("feature", "list").out
     # A helper of the step is part of its code.
     helped = STEPS.format(
         helper="def double(name):\n    return pl.col(name) * 2.0\n\n\n", twice='double("value")'
     )
     change(project, helped)
-    assert trueup("run").code == 0
+    assert trueup("run", *HERE).code == 0
     ran = trueup("feature", "diff", "rows@1", "rows@2")
     assert [line.split()[0] for line in ran.out.splitlines()[2:]] == ["column", "code"]
     why = trueup("why", "feature:rows@2").out

@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from .conftest import HERE
+
 READING = [
     "status",
     "plan show",
@@ -106,7 +108,7 @@ def test_a_gate_that_fails_ends_with_6(lived: Path, trueup: Any) -> None:
 
 
 def test_a_second_version_is_a_canary_and_can_be_undone(lived: Path, trueup: Any) -> None:
-    assert trueup("run", "-p", "strength=0.9").code == 0
+    assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
     asked = trueup("release", "lumps@2", "--why", "better")
     (hint,) = re.findall(r"next: (trueup approve .*)", asked.err)
@@ -125,7 +127,7 @@ def test_a_second_version_is_a_canary_and_can_be_undone(lived: Path, trueup: Any
 
 
 def test_a_rejected_release_ends(lived: Path, trueup: Any) -> None:
-    assert trueup("run", "-p", "strength=0.9").code == 0
+    assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
     assert trueup("release", "lumps@2").code == 0
     assert trueup("approve", "--as", "rita", "--reject", "--reason", "not now").code == 0
@@ -133,7 +135,7 @@ def test_a_rejected_release_ends(lived: Path, trueup: Any) -> None:
 
 
 def test_a_waiting_release_can_be_withdrawn(lived: Path, trueup: Any) -> None:
-    assert trueup("run", "-p", "strength=0.9").code == 0
+    assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
     assert trueup("release", "lumps@2").code == 0
     assert trueup("deployment", "withdraw", "clinic").code == 0

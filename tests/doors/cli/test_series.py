@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Trueup, git
+from .conftest import HERE, Trueup, git
 
 MANY = """\
 from trueup import data, pipeline, step
@@ -30,9 +30,6 @@ def monthly(partition: str, x: float = 0.5):
 def scoring(x: float = 1.0, times: int = 1):
     score(data("rows"), x, "all")
 """
-
-
-HERE = ("--engine", "inprocess://")
 
 
 @pytest.fixture

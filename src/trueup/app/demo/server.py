@@ -9,9 +9,11 @@ import sys
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from trueup.foundation.errors import BackendError
+
+_MOST_SAID: Final = 300
 
 
 class Server:
@@ -23,6 +25,7 @@ class Server:
     def __init__(self, project: Path, log: Path) -> None:
         self._log_path = log
         self._log = log.open("ab")
+        self._log_begins = self._log.tell()
         self._process = subprocess.Popen(  # noqa: S603
             [
                 *(sys.executable, "-m", "trueup.doors.cli.main", "serve"),
@@ -49,9 +52,18 @@ class Server:
         except (ValueError, KeyError) as error:
             raise BackendError(
                 "server-not-started",
-                "The prediction server did not start.",
+                f"The prediction server did not start{self._last_words()}",
                 hint=f"tail '{self._log_path}'",
             ) from error
+
+    def _last_words(self) -> str:
+        """What it said of its end: behind an error come a hint and more."""
+        with self._log_path.open("rb") as log:
+            log.seek(self._log_begins)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        said = next((line for line in reversed(lines) if line.startswith("error: ")), "")
+        said = said.removeprefix("error: ") or (lines[-1].strip() if lines else "")
+        return f": {said[:_MOST_SAID]}" if said else "."
 
     def stop(self) -> None:
         """Let it finish what it has, seal its journal, and exit."""
