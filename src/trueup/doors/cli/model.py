@@ -75,6 +75,7 @@ def show(reference: str, as_json: bool) -> None:
         {
             "digest": short(version.digest),
             "format": manifest.format,
+            "quarantined": manifest.quarantined,
             **_origin(manifest),
             "parameters": ", ".join(f"{k}={v}" for k, v in manifest.parameters.items()),
             "data": ", ".join(f"{k} {short(v)}" for k, v in manifest.data.items()),
@@ -84,10 +85,17 @@ def show(reference: str, as_json: bool) -> None:
         }
     )
     output.blank()
+    if manifest.quarantined:
+        output.say("It is kept and can be downloaded, but nothing here loads it. To log a model in")
+        output.say("a format that only holds data: trueup explain model-quarantined")
+        output.blank()
     inputs = [
         (c.name, c.kind, "may be missing" if c.nullable else "") for c in manifest.signature.inputs
     ]
-    output.table(("input", "kind", ""), inputs)
+    if inputs:
+        output.table(("input", "kind", ""), inputs)
+    else:
+        output.say("It has no signature: log the model with input_example=... to state its inputs.")
     if verdicts:
         output.blank()
         rows = [

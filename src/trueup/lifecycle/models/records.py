@@ -73,6 +73,8 @@ class Foreign(Record):
         logged_model: Identifier of the logged model; empty for none.
         run_link: Address of its run elsewhere; empty for none.
         files: Its files as they were when it was registered; none where the server can't see them.
+        quarantined: Why it is never loaded: its files hold a pickle, say; empty when nothing
+            speaks against it.
     """
 
     source: str
@@ -80,6 +82,7 @@ class Foreign(Record):
     logged_model: str = ""
     run_link: str = ""
     files: tuple[ForeignFile, ...] = ()
+    quarantined: str = ""
 
 
 class Manifest(Record):
@@ -124,6 +127,11 @@ class Manifest(Record):
     features: dict[str, str] = {}
     source: str = ""
     foreign: Foreign | None = None
+
+    @property
+    def quarantined(self) -> str:
+        """Why the version is never loaded; empty when nothing speaks against it."""
+        return self.foreign.quarantined if self.foreign else ""
 
     @property
     def foreign_source(self) -> str:

@@ -26,6 +26,7 @@ from trueup.lifecycle.runs.tracking import table as tracking
 from trueup.lifecycle.runs.tracking.imports import table as marks
 from trueup.lifecycle.runs.tracking.imports.records import Counts, SourceName, SourceVersion
 from trueup.lifecycle.runs.tracking.logged_models import table as logged_models
+from trueup.ports.blobs import Blobs
 from trueup.state.unit import State, Unit
 
 _names = models.registered_models
@@ -76,7 +77,7 @@ class NameImports:
                     left.append((ref, "there is another version of this number here"))
                     continue
                 if ref not in taken:
-                    _insert_version(unit, given.name, version, actor)
+                    _insert_version(unit, self._state.blobs, given.name, version, actor)
                     marks.note(connection, source, "version", [(ref, "taken", version.version, 0)])
                 owner = {"model": given.name, "version": version.version}
                 registry.set_tags(connection, registry.version_tags, owner, version.tags)
@@ -120,11 +121,13 @@ def _insert_name(unit: Unit, given: SourceName) -> None:
     )
 
 
-def _insert_version(unit: Unit, name: str, given: SourceVersion, actor: Actor) -> None:
+def _insert_version(
+    unit: Unit, blobs: Blobs, name: str, given: SourceVersion, actor: Actor
+) -> None:
     origin = sources.Origin(
         given.source, _location(unit.connection, given), given.run, given.logged_model
     )
-    manifest = manifest_of(unit, name, origin, given.run_link)
+    manifest = manifest_of(unit, blobs, name, origin, given.run_link)
     digest = digests.of_record(manifest)
     unit.execute(
         models.model_versions.insert().values(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
+from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.models import moving
 from trueup.lifecycle.models import table as models
@@ -22,9 +24,10 @@ from trueup.state.unit import State, Unit
 if TYPE_CHECKING:
     from trueup.lifecycle.models.records import Manifest
     from trueup.lifecycle.models.versions.sources import Origin
+    from trueup.ports.blobs import Blobs
 
 _UNKNOWN = (
-    *("format", "file", "reference", "holdout", "trained_on", "label"),
+    *("reference", "holdout", "trained_on", "label"),
     *("pipeline", "code", "commit", "environment"),
 )
 _VERSIONS_TAG = "mlflow.modelVersions"
@@ -66,6 +69,8 @@ class Versions:
         rules.check_name(name)
         rules.check_tags(tags)
         kind = rules.kind_of(tags)
+        if kind == "model":
+            self._look_ahead(actor, source, run, logged_model)
         with self._state.write(actor, "models.write") as unit:
             connection = unit.connection
             sources.require_kind(name, table.require(connection, name).kind, kind)
@@ -74,7 +79,7 @@ class Versions:
                 origin = sources.Origin(source, source, run or "", "")
             else:
                 origin = sources.resolve(connection, source, run, logged_model)
-            manifest = manifest_of(unit, name, origin, run_link)
+            manifest = manifest_of(unit, self._state.blobs, name, origin, run_link)
             number = _next(unit, name, kind)
             digest = digests.of_record(manifest)
             unit.execute(
@@ -98,6 +103,8 @@ class Versions:
             table.set_tags(connection, table.version_tags, owner, dict(tags))
             _note(unit, origin.logged_model, name, number)
             data = {"run": origin.run, "source": origin.source[:500]}
+            if manifest.quarantined:
+                data["quarantined"] = manifest.quarantined
             unit.emit("model-version.registered", f"{name}@{number}", after=digest, data=data)
             return table.require_version(connection, name, number)
 
@@ -191,26 +198,43 @@ class Versions:
             rows, following = search.versions(connection, filter_, order, limit, token)
             return table.versions_of(connection, rows), following
 
+    def _look_ahead(
+        self, actor: Actor, source: str, run: str | None, logged_model: str | None
+    ) -> None:
+        """Look into the files before others have to wait for it; what is wrong is said later."""
+        from trueup.lifecycle.models.contents import reading
+        from trueup.lifecycle.models.versions import sources
 
-def manifest_of(unit: Unit, name: str, origin: Origin, run_link: str) -> Manifest:
+        with suppress(TrueupError), self._state.read(actor, "models.write") as connection:
+            origin = sources.resolve(connection, source, run, logged_model)
+            reading.read(self._state.blobs, sources.files_at(connection, origin.location))
+
+
+def manifest_of(unit: Unit, blobs: Blobs, name: str, origin: Origin, run_link: str) -> Manifest:
     """All that makes a version of what a source turned out to be."""
-    from trueup.lifecycle.models.records import Foreign, Manifest, Signature
+    from trueup.lifecycle.models.contents import reading
+    from trueup.lifecycle.models.records import Foreign, Manifest
     from trueup.lifecycle.models.versions import sources
 
     if origin.copied is not None:
         return msgspec.structs.replace(origin.copied.manifest, model=name)
+    files = sources.files_at(unit.connection, origin.location)
+    found = reading.read(blobs, files)
     foreign = Foreign(
         source=origin.source,
         location=origin.location,
         logged_model=origin.logged_model,
         run_link=run_link,
-        files=sources.files_at(unit.connection, origin.location),
+        files=files,
+        quarantined=found.quarantined,
     )
     return Manifest(
         model=name,
         run=origin.run,
         foreign=foreign,
-        signature=Signature(inputs=()),
+        format=found.format,
+        file=found.file,
+        signature=found.signature,
         parameters={},
         data={},
         **dict.fromkeys(_UNKNOWN, ""),  # type: ignore[arg-type]
