@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from trueup.lifecycle.data.taking import How
 from trueup.state.unit import State
 
 Tree = Mapping[str, bytes]
+
+_CHANGE = re.compile(r'(?:INSERT\b.*?\bINTO|UPDATE|DELETE FROM)\s+"?(\w+)', re.DOTALL)
 
 
 def write(place: Path, tree: Tree) -> None:
@@ -77,23 +80,27 @@ def desk(state: State, scientist: Actor, tmp_path: Path) -> Desk:
 @pytest.fixture(autouse=True)
 def _every_change_is_an_event() -> Iterator[None]:
     """What `trueup data status` remembers stands under the newest event: see `state/recall.py`."""
-    silent: list[str] = []
-    written: dict[sa.Connection, list[str]] = {}
+    silent: set[str] = set()
+    written: dict[sa.Connection, set[str]] = {}
 
-    def note(connection: sa.Connection, _cursor: object, statement: str, *_rest: object) -> None:
-        words = statement.split(maxsplit=3)
-        if words[0] in ("INSERT", "UPDATE", "DELETE"):
-            table = words[1] if words[0] == "UPDATE" else words[2]
-            written.setdefault(connection, []).append(table)
+    def watch(connection: sa.Connection) -> None:
+        # The driver is asked, not SQLAlchemy: the log and other hot statements go past the latter.
+        tables = written[connection] = set()
+
+        def note(statement: str) -> None:
+            if change := _CHANGE.match(statement):
+                tables.add(change[1])
+
+        connection.connection.driver_connection.set_trace_callback(note)  # type: ignore[union-attr]
 
     def look(connection: sa.Connection) -> None:
-        tables = written.pop(connection, [])
+        tables = written.pop(connection, set())
         if "events" not in tables:
-            silent.extend(set(tables) & {"dataset_versions", "dataset_branches", "plans", "people"})
+            silent.update(tables & {"dataset_versions", "dataset_branches", "plans", "people"})
 
-    event.listen(sa.Engine, "before_cursor_execute", note)
+    event.listen(sa.Engine, "begin", watch)
     event.listen(sa.Engine, "commit", look)
     yield
-    event.remove(sa.Engine, "before_cursor_execute", note)
+    event.remove(sa.Engine, "begin", watch)
     event.remove(sa.Engine, "commit", look)
     assert not silent, "these tables changed without an event"
