@@ -8,13 +8,10 @@ follows is certain only if nothing kept could fit, whatever the result.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
-from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.pipeline import discovery, graph, keys, mapping, values
 from trueup.lifecycle.pipeline import table as pipeline_table
@@ -31,6 +28,7 @@ from trueup.lifecycle.runs.execution.partial import Chosen
 from trueup.lifecycle.runs.execution.resolution import Items, Resolution
 from trueup.lifecycle.runs.execution.scheduling import Need
 from trueup.lifecycle.runs.execution.sharing import SharedResults
+from trueup.lifecycle.runs.preview import possibility
 from trueup.lifecycle.runs.preview.records import Decision, KeyNow, RunPlan, StepPlan
 from trueup.lifecycle.runs.records import RunOptions
 from trueup.ports.blobs import Blobs
@@ -260,10 +258,10 @@ class _Preview:
             return _Look("depends", (later,))
         open_ = {name for name, digest in found.inputs.items() if _UNKNOWN in digest}
         kept = self._components_of(node.called.name)
-        wanted = _blurred(found, open_, node.over)
-        if any(_blurred(each, open_, node.over) == wanted and _fits(each, found) for each in kept):
+        if possibility.some_fit(kept, found, open_, node.over):
             return _Look("depends", (later,))
-        return _Look("run", _explained(kept[0] if kept else None, found, open_, node.over))
+        newest = kept[0] if kept else None
+        return _Look("run", possibility.explained(newest, found, open_, node.over))
 
     def _components_of(self, step: str) -> list[Components]:
         """What the kept results of a step were made of, the newest first."""
@@ -369,57 +367,6 @@ def _totals(
         without_history=tuple(step.step for step in possible if step.seconds is None),
         verify_cache=verify_cache,
     )
-
-
-def _blurred(of: Components, open_: Collection[str], over: Sequence[str]) -> str:
-    """What is left of a key when the inputs still to come, and with them their libraries, are not
-    looked at."""
-    return digests.of_record(
-        msgspec.structs.replace(
-            of,
-            parameters=_without(of.parameters, open_, over),
-            inputs=_without(of.inputs, open_, over),
-            packages={},
-        )
-    )
-
-
-def _fits(kept: Components, found: Components) -> bool:
-    """Whether a value still to come may bring the libraries that a kept key has besides."""
-    return found.packages.items() <= kept.packages.items()
-
-
-def _explained(
-    newest: Components | None, found: Components, open_: Collection[str], over: Sequence[str]
-) -> tuple[str, ...]:
-    """Why no result fits, whatever is still to come."""
-    if newest is None:
-        return ("it has not run before",)
-    as_before = msgspec.structs.replace(
-        found,
-        parameters=_with(found.parameters, newest.parameters, open_, over),
-        inputs=_with(found.inputs, newest.inputs, open_, over),
-        packages={**newest.packages, **found.packages},
-    )
-    return tuple(keys.explain(newest, as_before))
-
-
-def _without(
-    values_: Mapping[str, Any], open_: Collection[str], over: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in values_.items()
-        if name not in open_ and name.partition(".")[0] not in over
-    }
-
-
-def _with(
-    now: Mapping[str, Any], before: Mapping[str, Any], open_: Collection[str], over: Sequence[str]
-) -> dict[str, Any]:
-    """`now`, but what is open, and below a list, as it was before."""
-    same = _without(before, open_, over)
-    return _without(now, open_, over) | {n: v for n, v in before.items() if n not in same}
 
 
 def _taken(node: Node) -> list[Output]:
