@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from trueup.app.ci import surroundings
-from trueup.doors.cli import output, plan, run_preview, series_options
+from trueup.doors.cli import output, plan, run_preview, run_series_options
 from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.parameters import a_share, pairs, parameter_option
 from trueup.doors.cli.run_progress import Steps
@@ -20,7 +20,7 @@ from trueup.lifecycle.runs.records import RunOptions
 if TYPE_CHECKING:
     from trueup.app.training import Trained
     from trueup.app.wiring import Workspace
-    from trueup.doors.cli.series_options import Many
+    from trueup.doors.cli.run_series_options import Many
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.runs.records import Metric
 
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     help="Have it run by a Trueup server, and end as it ends.",
 )
 @click.option("--wait/--no-wait", default=True, help="Wait for the run of a server.")
-@series_options.options
+@run_series_options.options
 @output.as_option
 @output.json_option
 def command(
@@ -118,13 +118,13 @@ def command(
         found = discovery.find(workspace.root, pipeline)
         if many.is_wanted:
             from trueup.app.series import How
-            from trueup.doors.cli import series  # loads much that a single run does not need
+            from trueup.doors.cli import run_series  # loads much that a single run does not need
 
             actor = workspace.speaking_as(speaker)
             if not dry_run:
                 _require_plan(workspace, actor)
             how = How(pipeline=found.name, actor=actor, options=options, allow_dirty=allow_dirty)
-            series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
+            run_series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
             return 0
         parameters = found.parse(pairs(given))
         if check:

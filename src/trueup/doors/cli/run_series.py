@@ -19,7 +19,7 @@ from trueup.lifecycle.runs.series import rules
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
-    from trueup.doors.cli.series_options import Many
+    from trueup.doors.cli.run_series_options import Many
     from trueup.lifecycle.pipeline.decorators import Pipeline
     from trueup.lifecycle.runs.series.records import Objective
 

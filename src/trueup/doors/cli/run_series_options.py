@@ -1,4 +1,4 @@
-"""The options of `trueup run` that ask for more than one run. Read `series.py` next.
+"""The options of `trueup run` that ask for more than one run. Read `run_series.py` next.
 
 Only click is imported here: a single run must not wait for what it does not use.
 """
