@@ -179,7 +179,7 @@ def test_an_interrupt_leaves_nothing_half_written(call: Call) -> None:
         Path(f"data/images/{number}").write_bytes(bytes([number % 256]) * 20_000)
     program = (
         "import os, signal, sys\n"
-        "from trueup.lifecycle.data import reading\n"
+        "from trueup.lifecycle.data.worktree import reading\n"
         "read, seen = reading.Reader.read, []\n"
         "def told(self, group):\n"
         "    seen.append(group)\n"

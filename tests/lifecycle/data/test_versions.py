@@ -610,7 +610,7 @@ from pathlib import Path
 sys.path[:0] = {paths!r}
 from tests.conftest import open_state
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.data import checkout
+from trueup.lifecycle.data.worktree import checkout
 from trueup.lifecycle.data.service import Datasets
 checkout._AT_ONCE = 3
 written = checkout._Writer.write
