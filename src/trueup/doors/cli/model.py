@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import model_alias, output
+from trueup.doors.cli import model_alias, model_card, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -23,6 +23,8 @@ def command() -> None:
 
 
 command.add_command(model_alias.command, "alias")
+command.add_command(model_card.card, "card")
+command.add_command(model_card.bom, "bom")
 
 
 @command.command("list", example="trueup model list")

@@ -1,0 +1,112 @@
+"""The nouns of a model card."""
+
+from __future__ import annotations
+
+from trueup.foundation import digests
+from trueup.foundation.records import Record
+from trueup.lifecycle.models.records import Column
+
+
+class Figure(Record):
+    """One metric on rows set aside.
+
+    Attributes:
+        metric: Its name.
+        slice: Which rows: `carrier = AA`, or empty for all.
+        value: What was measured; None where it is not defined on these rows.
+        rows: How many rows it rests on.
+    """
+
+    metric: str
+    slice: str
+    value: float | None
+    rows: int
+
+
+class Finding(Record):
+    """What a check of the last verdict found."""
+
+    goal: str
+    check: str
+    outcome: str
+    words: str
+
+
+class Signed(Record):
+    """An approval: who said yes or no, when, and why."""
+
+    subject: str
+    state: str
+    by: str
+    at: str
+    reason: str
+
+
+class Place(Record):
+    """Where the version serves or served."""
+
+    release: str
+    state: str
+    since: str
+    until: str
+
+
+class Card(Record):
+    """A model card.
+
+    Attributes:
+        ref: The version, such as `flights@3`.
+        digest: Its address.
+        registered: When, and by whom.
+        format: Its file format.
+        quarantined: Why it is never loaded; empty when nothing speaks against it.
+        purpose: Objective of the project, as the plan says.
+        claims: What the plan's goals claim.
+        inputs: What it takes.
+        label: What it predicts.
+        data: Dataset to digest of the version it learned from.
+        training_rows: Rows it was trained on; None when unknown.
+        figures: Its metrics, on all rows set aside and by slice.
+        verdict: Reference and outcome of the last verdict; empty when there is none.
+        findings: What the checks of that verdict found.
+        limits: What speaks against using it, or is not known.
+        risks: Threats that the plan names.
+        approvals: Who let it out.
+        places: Where it served.
+        made_by: The run, pipeline and commit it comes from, or the URI a client gave.
+        parameters: Parameters of the run.
+        environment: Python and machine; then its packages.
+        packages: Distribution name to version.
+        seconds: What its run took.
+        cpu_seconds: Processor time of its run.
+    """
+
+    ref: str
+    digest: str
+    registered: str
+    format: str
+    quarantined: str
+    purpose: str
+    claims: tuple[str, ...]
+    inputs: tuple[Column, ...]
+    label: str
+    data: dict[str, str]
+    training_rows: int | None
+    figures: tuple[Figure, ...]
+    verdict: str
+    findings: tuple[Finding, ...]
+    limits: tuple[str, ...]
+    risks: tuple[str, ...]
+    approvals: tuple[Signed, ...]
+    places: tuple[Place, ...]
+    made_by: dict[str, str]
+    parameters: dict[str, str]
+    environment: dict[str, str]
+    packages: dict[str, str]
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def address(self) -> str:
+        """The digest of all that the card says."""
+        return digests.of_record(self)
