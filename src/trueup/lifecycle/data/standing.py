@@ -14,11 +14,11 @@ from trueup.foundation.configuration import HOME
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.worktree import comparing, tree
-from trueup.lifecycle.data.worktree.comparing import Status
+from trueup.lifecycle.data.worktree.comparing import Compared, Status
 from trueup.lifecycle.data.worktree.keeping import Progress, nothing
 from trueup.lifecycle.data.worktree.positions import Position
 from trueup.lifecycle.data.worktree.reading import Source
-from trueup.lifecycle.data.worktree.statcache import StatCache
+from trueup.lifecycle.data.worktree.statcache import StatCache, Walk
 from trueup.lifecycle.data.worktree.tree import Found
 from trueup.ports.blobs import Blobs
 
@@ -66,14 +66,7 @@ def status(blobs: Blobs, root: Path, found: Known, progress: Progress = nothing)
     source = source_of(blobs, root, found)
     base = found.based_on
     cache = cache_of(source)
-    differing = comparing.compare(
-        source,
-        cache.recall(walked(source)),
-        manifest.entries(blobs, base.digest) if base else (),
-        cache,
-        progress,
-    )
-    cache.save()
+    differing = _differing(blobs, source, base.digest if base else "", cache, progress)
     return Status(
         dataset=found.name,
         path=found.path,
@@ -86,6 +79,21 @@ def status(blobs: Blobs, root: Path, found: Known, progress: Progress = nothing)
         removed=tuple(differing.removed),
         unfinished=bool(found.position.becoming),
     )
+
+
+def _differing(
+    blobs: Blobs, source: Source, digest: str, cache: StatCache, progress: Progress
+) -> Compared:
+    """What differs from a version; nothing is read if nothing was touched since it was so."""
+    if digest and (files := cache.is_still(digest, walked(source))) is not None:
+        return Compared(files, [], [], [])
+    walk = Walk(walked(source))
+    entries = manifest.entries(blobs, digest) if digest else ()
+    differing = comparing.compare(source, cache.recall(walk), entries, cache, progress)
+    cache.save()
+    if digest and not (differing.added or differing.changed or differing.removed):
+        cache.found_to_be(digest, walk)
+    return differing
 
 
 def source_of(blobs: Blobs, root: Path, found: Known) -> Source:

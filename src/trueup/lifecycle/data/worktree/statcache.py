@@ -9,8 +9,13 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import msgspec
+from blake3 import blake3
 
 from trueup.foundation import clock, digests
 from trueup.foundation.configuration import make_private
@@ -23,13 +28,51 @@ _FINE: Final = 20_000_000
 _COARSE: Final = 2_000_000_000
 _AT_ONCE: Final = 10_000
 
+_MTIME: Final = attrgetter("mtime_ns")
+_CTIME: Final = attrgetter("ctime_ns")
+
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, dev INTEGER, ino INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER,
     digest BLOB, recorded INTEGER
 ) WITHOUT ROWID"""
+_WALKS: Final = """
+CREATE TABLE IF NOT EXISTS walks (place TEXT PRIMARY KEY, sum BLOB, digest TEXT, files INTEGER)"""
 _INSERT: Final = "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)"
 _RANGE: Final = "SELECT * FROM files WHERE path >= ? AND path < ? ORDER BY path"
+
+
+class Walk:
+    """Files as they pass by, summed up: two walks of one sum saw the same of every file.
+
+    Args:
+        walked: The files.
+    """
+
+    def __init__(self, walked: Iterable[Found]) -> None:
+        self._walked = walked
+        self._hasher = blake3()
+        self.files = 0
+        self.newest = 0
+
+    def __iter__(self) -> Iterator[Found]:
+        walked = iter(self._walked)
+        while some := list(islice(walked, _AT_ONCE)):
+            self._hasher.update(msgspec.msgpack.encode(some))
+            self.files += len(some)
+            self.newest = max(self.newest, *map(_MTIME, some), *map(_CTIME, some))
+            yield from some
+
+    def run(self) -> bytes:
+        """Let all files pass; the sum."""
+        for _ in self:
+            pass
+        return self.sum
+
+    @property
+    def sum(self) -> bytes:
+        """The sum of those that passed."""
+        return self._hasher.digest()
 
 
 _Row = tuple[str, int, int, int, int, int, bytes, int]
@@ -56,6 +99,28 @@ class StatCache:
     def begin(self) -> None:
         """From now on files are read or written: what happens to them later shows in `stat`."""
         self._since = int(clock.now().timestamp() * 1_000_000_000)
+
+    def is_still(self, digest: str, walked: Iterable[Found]) -> int | None:
+        """How many files there are, if all of them are as when they were last found to be `digest`.
+
+        None if they are not, or were never found to be that.
+        """
+        with closing(self._open()) as connection, suppress(sqlite3.Error):
+            query = "SELECT sum, files FROM walks WHERE place = ? AND digest = ?"
+            row = connection.execute(query, (self._prefix, digest)).fetchone()
+            if row is not None and row[0] == Walk(walked).run():
+                return int(row[1])
+        return None
+
+    def found_to_be(self, digest: str, walk: Walk) -> None:
+        """Remember that all files of a walk are those of a version."""
+        if walk.newest >= self._since - _COARSE:  # one may be written again and show the same times
+            return
+        with suppress(sqlite3.Error), closing(self._open()) as connection, connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO walks VALUES (?,?,?,?)",
+                (self._prefix, walk.sum, digest, walk.files),
+            )
 
     def recall(self, walked: Iterable[Found]) -> Iterator[Known]:
         """Each file of a walk with the digest it had, if nothing says that it changed since."""
@@ -141,6 +206,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute(_TABLE).close()
+    connection.execute(_WALKS).close()
     return connection
 
 
