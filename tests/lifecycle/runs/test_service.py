@@ -108,7 +108,7 @@ KILLED = """
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.data.records import DatasetVersion
     from trueup.lifecycle.pipeline import discovery
-    from trueup.lifecycle.runs.execution import execute
+    from trueup.lifecycle.runs.execution.executing import execute
     from trueup.lifecycle.runs.records import RunOptions
 
     root = Path(sys.argv[1])

@@ -430,7 +430,7 @@ SCRIPT = """
     from conftest import open_state
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.pipeline import discovery
-    from trueup.lifecycle.runs.execution import execute
+    from trueup.lifecycle.runs.execution.executing import execute
 
     root = Path(sys.argv[1])
     execute(open_state(root.parent / ".trueup"), Actor(name="sam"), root, discovery.find(root), {},
