@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from trueup.app.wiring import Workspace
+from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.data.upkeep.collecting import Collected
 
 SHORTEST: Final = timedelta(hours=1)
+DELETED: Final = timedelta(days=30)  # so long the files of a deleted run can still be had again
 _MOST_RUNS: Final = 1_000
 
 
@@ -33,14 +37,17 @@ def collect(
             hint="trueup data gc --older-than 1h",
         )
     _check_own_store(workspace)
+    forgotten = clock.now() - DELETED
+    files, size = workspace.curation.forget_files(actor, forgotten, dry_run=dry_run)
     running = workspace.runs.list(actor, state="running", limit=_MOST_RUNS).runs
-    return workspace.datasets.collect(
+    found = workspace.datasets.collect(
         actor,
         workspace.root,
         older_than=older_than,
         busy_since=min((run.started_at for run in running), default=None),
         dry_run=dry_run,
     )
+    return msgspec.structs.replace(found, forgotten_files=files, forgotten_size=size)
 
 
 def _check_own_store(workspace: Workspace) -> None:

@@ -225,3 +225,10 @@ def _show(found: Collected) -> None:
         output.table(("why", "blobs", "size", ""), rows)
     else:
         output.say("The blob store is empty.")
+    if found.forgotten_files:
+        output.say(
+            "{} of runs deleted more than 30 days ago ({}) {}.",
+            plural(found.forgotten_files, "file"),
+            size(found.forgotten_size),
+            "went" if found.done else "will go, too",
+        )

@@ -38,12 +38,16 @@ class Collected(Record, kw_only=True):
         stored_before: Younger ones were spared.
         freed: Bytes of the blobs thrown away; 0 when it was only a look.
         done: Whether anything was thrown away, rather than only looked at.
+        forgotten_files: Files of runs deleted long ago, which go before the blobs are looked at.
+        forgotten_size: Their bytes; those that nothing else needs go with the blobs.
     """
 
     shares: tuple[Share, ...]
     stored_before: datetime
     freed: int
     done: bool
+    forgotten_files: int = 0
+    forgotten_size: int = 0
 
     @property
     def unused(self) -> Share:

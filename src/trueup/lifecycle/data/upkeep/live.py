@@ -60,6 +60,7 @@ REASONS: Final = {
     "step_cache": "step results kept for reuse",
     "step_runs": "outputs of runs",
     "runs": "runs",
+    "tracked_files": "files of tracked runs and models",
 }
 """What a table's references are called for people; others are called by the table's name."""
 

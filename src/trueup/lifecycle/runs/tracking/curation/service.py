@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Final
+from urllib.parse import unquote
+
 import sqlalchemy as sa
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.runs.tracking import finding, rules, table
+from trueup.lifecycle.runs.tracking.files import table as kept
 from trueup.lifecycle.runs.tracking.records import Experiment, Life
 from trueup.state.unit import State, Unit
+
+_KEPT: Final = "mlflow-artifacts:/"
 
 
 class Curation:
@@ -94,6 +101,29 @@ class Curation:
             NotFoundError: There is no such run.
         """
         self._turn_run(actor, run_id, "active")
+
+    def forget_files(self, actor: Actor, before: datetime, *, dry_run: bool) -> tuple[int, int]:
+        """Let go of the files of runs that were deleted before a moment; how many, and their bytes.
+
+        The runs stay and can be restored without them. What a version of a model was made of
+        stays, too: it stands in the version.
+        """
+        latest = round(before.timestamp() * 1000)
+        runs = table.tracked_runs.c
+        query = sa.select(runs.id, runs.artifacts).where(
+            runs.life == "deleted", runs.deleted_at < latest, runs.artifacts.like(f"{_KEPT}%")
+        )
+        with self._state.write(actor, "data.write") as unit:
+            files = size = 0
+            for run, place in unit.connection.execute(query).all():
+                path = unquote(place[len(_KEPT) :]).strip("/")
+                below = kept.below(unit.connection, path)
+                files += len(below)
+                size += sum(each.size for _, each in below)
+                if below and not dry_run:
+                    kept.remove(unit.connection, path)
+                    unit.emit("tracked-files.deleted", f"run:{run}", data={"files": len(below)})
+            return files, size
 
     def untag_run(self, actor: Actor, run_id: str, key: str) -> None:
         """Take a tag from a run.
