@@ -1,4 +1,4 @@
-"""The peers that data and pipelines are measured against, in an environment of their own."""
+"""The peers that are measured against, in environments of their own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "build" / "peers"
+BUILD = Path(__file__).parents[1] / "build"
 PACKAGES = ("dvc==3.67.1", "dvc-s3==3.3.0", "oxenai==0.65.1")
+TRACKING = ("mlflow==3.17.2", "scikit-learn")
 
 
-def python() -> str:
-    """The interpreter of the peers' environment, which is made when it is not there."""
-    found = FOLDER / "bin" / "python"
-    if not (FOLDER / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=True)
+def python(name: str = "peers", packages: tuple[str, ...] = PACKAGES) -> str:
+    """The interpreter of an environment of peers, which is made when it is not there."""
+    folder = BUILD / name
+    found = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(found), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *PACKAGES], check=True)
-        (FOLDER / "ready").touch()
+        subprocess.run([*pip, *packages], check=True)
+        (folder / "ready").touch()
     return str(found)
 
 
 def dvc() -> str:
     """The program of DVC."""
     return str(Path(python()).with_name("dvc"))
+
+
+def mlflow() -> str:
+    """The interpreter that has MLflow; a link to another environment of it will do."""
+    return python("mlflow", TRACKING)

@@ -47,8 +47,12 @@ class Outbound:
         form: Mapping[str, str] | None = None,
         json: Any = None,
         login: tuple[str, str] | None = None,
+        content: Iterator[bytes] | None = None,
     ) -> Response:
-        """Ask once; a GET that finds nobody is tried three times. See `ports.http.Http`."""
+        """Ask once; a GET that finds nobody is tried three times. See `ports.http.Http`.
+
+        `content` is a body of any length, sent piece by piece.
+        """
         names = {name.lower() for name in headers or ()}
         self._check(url, has_secret=login is not None or bool(names & _SECRET_HEADERS))
         import httpx
@@ -63,6 +67,7 @@ class Outbound:
                     params=dict(query) if query else None,
                     data=dict(form) if form is not None else None,
                     json=json,
+                    content=content,
                     auth=login,
                 )
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:

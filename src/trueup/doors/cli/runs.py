@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from trueup.doors.cli import comparing, output, reproduce, run_steps, shipping
+from trueup.doors.cli import comparing, output, reproduce, run_spool, run_steps, shipping
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
@@ -31,6 +31,7 @@ def command() -> None:
 
 
 command.add_command(comparing.command)
+command.add_command(run_spool.command)
 command.add_command(shipping.command)
 
 

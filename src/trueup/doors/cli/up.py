@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     help="Folder (file://…) that MLflow's clients write files to by themselves.",
 )
 @click.option(
+    "--mlflow-spool",
+    "target",
+    default="",
+    metavar="URL",
+    help="Also send what MLflow's clients log here to this server, whenever it can be reached.",
+)
+@click.option(
     "--require-sign-in",
     "must_sign_in",
     is_flag=True,
@@ -56,6 +63,7 @@ def command(
     hosts: tuple[str, ...],
     until_stdin_closes: bool,
     artifacts: str,
+    target: str,
     must_sign_in: bool,
     as_json: bool,
 ) -> None:
@@ -87,7 +95,14 @@ def command(
 
             return web.create(workspace, who=signed_in(entrance), hosts=hosts)
 
-        tracking = mlflow.guarded(workspace, hosts, entrance)
+        tracking: App = mlflow.guarded(workspace, hosts, entrance)
+        if target:
+            from trueup.app.spooling import spooling
+            from trueup.doors.mlflow.spooling import Spooling
+
+            tracking = Spooling(
+                tracking, workspace, opened.enter_context(spooling(workspace, target))
+            )
         combined = Combined(Later(predictions), tracking, Later(pages))
         with workspace.state.read(workspace.owner) as connection:
             has_releases = bool(eventlog.latest(connection, 1, type_="release.*"))

@@ -41,6 +41,7 @@ def create(call: Call) -> dict[str, Any]:
         run=call.text("source_run_id", default=""),
         params=call.words("params"),
         tags=call.words("tags"),
+        id_=call.text("model_id", default=""),  # of a spool
     )
     return {"model": shape(made)}
 

@@ -29,6 +29,7 @@ async def create(call: Call) -> dict[str, Any]:
         user=call.text("user_id", default=""),
         started_at=call.whole_or_none("start_time"),
         tags=call.words("tags"),
+        id_=call.text("run_id", default=""),  # of a spool; no client of MLflow's sends one
     )
     return {"run": wire.run(await wrap_future(made))}
 

@@ -110,6 +110,7 @@ class Tracking:
         started_at: int | None = None,
         tags: Mapping[str, str] = {},
         lease: int = rules.LEASE_MS,
+        id_: str = "",
     ) -> Future[TrackedRun]:
         """Start a run; the future is done once it is written.
 
@@ -121,6 +122,7 @@ class Tracking:
             started_at: When it began; now when left out.
             tags: Words about it.
             lease: Milliseconds of silence after which it counts as lost.
+            id_: Its identifier, if it was started elsewhere; one that is here comes out as it is.
 
         Raises:
             NotFoundError: There is no such experiment.
@@ -128,9 +130,13 @@ class Tracking:
             UsageError: A tag cannot be kept.
         """
         _check_tags(tags, rules.TAG)
-        run_id = uuid.uuid4().hex
+        run_id = id_ or uuid.uuid4().hex
+        rules.check_run_id(run_id)
 
         def write(unit: Unit) -> TrackedRun:
+            known = table.run(unit.connection, id_) if id_ else None
+            if known is not None:
+                return known
             group = active_experiment(unit, experiment, self._artifacts)
             chosen = name or tags.get(NAME_TAG, "") or rules.name_of(run_id)
             at = milliseconds(unit.at)

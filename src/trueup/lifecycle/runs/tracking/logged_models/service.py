@@ -47,20 +47,27 @@ class LoggedModels:
         run: str = "",
         params: Mapping[str, str] = {},
         tags: Mapping[str, str] = {},
+        id_: str = "",
     ) -> LoggedModel:
         """Make a logged model, whose files come next; without a name it gets one.
+
+        One that was made elsewhere may keep its identifier (`id_`); if that is here already, it
+        comes out as it is.
 
         Raises:
             NotFoundError: There is no such experiment.
             ConflictError: The experiment is deleted.
             UsageError: The name, a parameter or a tag cannot be kept.
         """
-        model_id = f"m-{uuid.uuid4().hex}"
+        model_id = id_ if rules.is_model_id(id_) else f"m-{uuid.uuid4().hex}"
         chosen = name or tracking_rules.name_of(model_id[2:])
         rules.check_name(chosen)
         rules.check_words(params, "parameter", tracking_rules.PARAM)
         rules.check_words(tags, "tag", rules.TAG)
         with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            known = table.model(unit.connection, model_id) if id_ else None
+            if known is not None:
+                return known
             group = active_experiment(unit, experiment, self._artifacts)
             at = _now()
             model = LoggedModel(
