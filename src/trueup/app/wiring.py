@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.receiving.service import Receiving
     from trueup.lifecycle.runs.tracking.search.service import Search
     from trueup.lifecycle.runs.tracking.service import Tracking
+    from trueup.lifecycle.runs.tracking.traces.service import Traces
     from trueup.lifecycle.serving.service import Predictions
     from trueup.people.service import People
     from trueup.people.tokens.entrance import Entrance
@@ -196,6 +197,13 @@ class Workspace:
         from trueup.lifecycle.runs.tracking.receiving.service import Receiving
 
         return Receiving(self.state, self._files_root)
+
+    @cached_property
+    def traces(self) -> Traces:
+        """Verbs of traces."""
+        from trueup.lifecycle.runs.tracking.traces.service import Traces
+
+        return Traces(self.state, self._files_root)
 
     @cached_property
     def files(self) -> Files:

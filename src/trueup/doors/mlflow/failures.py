@@ -110,6 +110,13 @@ _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     "tag-not-found": lambda c: (
         f"No tag with key {c['key']!r} found for model with ID {c['model']!r}."
     ),
+    "trace-not-found": lambda c: (
+        f"Assessment with ID '{c['assessment']}' not found for trace '{c['trace']}'."
+        if "assessment" in c
+        else f"No trace tag with key '{c['key']}' found for trace with ID '{c['trace']}'."
+        if "key" in c
+        else f"Trace with ID '{c['trace']}' not found."
+    ),
     "tracked-run-not-found": lambda c: f"Run with id={c['run']} not found",
     "experiment-not-found": lambda c: (
         f"No Experiment with id={c['experiment']} exists"

@@ -17,6 +17,7 @@ from trueup.doors.mlflow import (
     runs,
     searching,
     server,
+    traces,
     uploads,
 )
 from trueup.foundation.permissions import Permission
@@ -47,7 +48,38 @@ class Endpoint(NamedTuple):
 
 _ROOT: Final = ("",)
 _FILES: Final = ("/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts")
+_V2: Final = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
 _V3: Final = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
+
+
+def _traces() -> tuple[Endpoint, ...]:
+    """Traces: what reads, and what writes; tags stand in both versions."""
+    one, said = "/traces/{trace_id}", "/traces/{trace_id}/assessments"
+    reading: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/traces/search", traces.search),
+        ("GET", "/traces/batchGet", traces.batch_get),
+        ("GET", "/traces/get", traces.get),
+        ("GET", one, traces.get_info),
+        ("GET", f"{said}/{{assessment_id}}", traces.assessment),
+    )
+    writing: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/traces", traces.create),
+        ("POST", "/traces/delete-traces", traces.delete),
+        ("PATCH", f"{one}/tags", traces.tag),
+        ("DELETE", f"{one}/tags", traces.untag),
+        ("POST", said, traces.assess),
+        ("PATCH", f"{said}/{{assessment_id}}", traces.reassess),
+        ("DELETE", f"{said}/{{assessment_id}}", traces.take_back),
+    )
+    old = ("/traces/delete-traces", f"{one}/tags")
+    return (
+        Endpoint("POST", "/v1/traces", "runs.write", traces.export, _ROOT, streams=True),
+        *(Endpoint(method, path, "read", handler, _V3) for method, path, handler in reading),
+        *(
+            Endpoint(method, path, "runs.write", handler, (*_V3, *(_V2 if path in old else ())))
+            for method, path, handler in writing
+        ),
+    )
 
 
 def _registry() -> tuple[Endpoint, ...]:
@@ -133,6 +165,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     ),
     Endpoint("GET", "/logged-models/{model_id}/artifacts/files", "read", logged_models.file),
     *_registry(),
+    *_traces(),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
     Endpoint("GET", "/metrics/get-history-bulk", "read", searching.points),
     Endpoint("GET", "/metrics/get-history-bulk-interval", "read", searching.samples),

@@ -21,7 +21,7 @@ SUITES = Path(__file__).parent / "suites"
 @pytest.mark.parametrize(
     ("client", "suites"),
     [
-        ("mlflow-3", ("tracking",)),
+        ("mlflow-3", ("tracking", "traces")),
         ("mlflow-3", ("models", "learning")),
         ("mlflow-2", ("tracking", "models", "learning")),
     ],

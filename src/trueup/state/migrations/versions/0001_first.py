@@ -63,6 +63,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_approvals_subject"), "approvals", ["subject"], unique=False)
     op.create_table(
+        "assessments",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("trace", sa.String(length=128), nullable=False),
+        sa.Column("name", sa.String(length=250), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_assessments")),
+    )
+    op.create_index(op.f("ix_assessments_trace"), "assessments", ["trace"], unique=False)
+    op.create_table(
         "checkpoints",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
@@ -683,6 +694,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pipeline", name=op.f("pk_schedules")),
     )
     op.create_table(
+        "spans",
+        sa.Column("trace", sa.String(length=128), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("parent", sa.String(length=32), nullable=False),
+        sa.Column("started_ns", sa.BigInteger(), nullable=False),
+        sa.Column("ended_ns", sa.BigInteger(), nullable=False),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("trace", "id", name=op.f("pk_spans")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "step_attempts",
         sa.Column("run", sa.String(length=20), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
@@ -747,6 +770,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
     )
     op.create_index(op.f("ix_tokens_person"), "tokens", ["person"], unique=False)
+    op.create_table(
+        "trace_metadata",
+        sa.Column("trace", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("trace", "key", name=op.f("pk_trace_metadata")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "trace_tags",
+        sa.Column("trace", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("trace", "key", name=op.f("pk_trace_tags")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "traces",
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("experiment", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("took", sa.BigInteger(), nullable=True),
+        sa.Column("client_request", sa.Text(), nullable=True),
+        sa.Column("request_preview", sa.Text(), nullable=True),
+        sa.Column("response_preview", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_traces")),
+    )
+    op.create_index("ix_traces_newest", "traces", ["experiment", "started_at", "id"], unique=False)
     op.create_table(
         "tracked_files",
         sa.Column("folder", sa.String(length=1000), nullable=False),
@@ -844,12 +896,17 @@ def downgrade() -> None:
     op.drop_index("ix_tracked_runs_all", table_name="tracked_runs")
     op.drop_table("tracked_runs")
     op.drop_table("tracked_files")
+    op.drop_index("ix_traces_newest", table_name="traces")
+    op.drop_table("traces")
+    op.drop_table("trace_tags")
+    op.drop_table("trace_metadata")
     op.drop_index(op.f("ix_tokens_person"), table_name="tokens")
     op.drop_table("tokens")
     op.drop_table("step_runs")
     op.drop_index("ix_step_cache_step", table_name="step_cache")
     op.drop_table("step_cache")
     op.drop_table("step_attempts")
+    op.drop_table("spans")
     op.drop_table("schedules")
     op.drop_index(op.f("ix_runs_sweep"), table_name="runs")
     op.drop_index(op.f("ix_runs_state"), table_name="runs")
@@ -930,6 +987,8 @@ def downgrade() -> None:
     op.drop_table("cursors")
     op.drop_table("commits_seen")
     op.drop_table("checkpoints")
+    op.drop_index(op.f("ix_assessments_trace"), table_name="assessments")
+    op.drop_table("assessments")
     op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")
     op.drop_table("approvals")
     op.drop_table("aliases")

@@ -1,0 +1,60 @@
+"""What a trace may be, and what its spans tell of it. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from trueup.foundation.errors import UsageError
+from trueup.lifecycle.runs.tracking.traces.records import Span, Trace
+
+NAME_TAG: Final = "mlflow.traceName"
+RUN_WORD: Final = "mlflow.sourceRun"
+SPANS_TAG: Final = "mlflow.trace.spansLocation"
+KEPT_HERE: Final = "TRACKING_STORE"
+FILES_TAG: Final = "mlflow.artifactLocation"
+
+_ID: Final = re.compile(r"[A-Za-z0-9][\w\-]{0,127}")
+_KEY: Final = 250
+_VALUE: Final = 8000
+
+
+def check(trace_id: str, words: Mapping[str, str] = {}) -> None:
+    """Refuse what cannot be kept.
+
+    Raises:
+        UsageError: The identifier or one of the words is malformed or too long.
+    """
+    if not _ID.fullmatch(trace_id):
+        raise _refused(f"'{trace_id[:100]}' can be no identifier of a trace")
+    for key, value in words.items():
+        if not 0 < len(key) <= _KEY:
+            raise _refused(f"The key '{key[:100]}' is empty or longer than {_KEY} characters")
+        if len(value) > _VALUE:
+            raise _refused(f"The value of '{key}' has {len(value)} characters; {_VALUE} may be")
+
+
+def drawn(spans: Sequence[Span], experiment: int) -> Trace:
+    """The trace that spans of it show, where its program says nothing more.
+
+    Args:
+        spans: Some or all spans of one trace; not empty.
+        experiment: Where it belongs.
+    """
+    begins = min(span.started_ns for span in spans)
+    root = next((span for span in spans if not span.parent), None)
+    ends = max(span.ended_ns for span in spans)
+    name = str((root or spans[0]).body.get("name", ""))[:_VALUE]
+    return Trace(
+        id=spans[0].trace,
+        experiment=experiment,
+        state="in-progress" if root is None else "error" if root.failed else "ok",
+        started_at=begins // 1_000_000,
+        took=None if root is None else (ends - begins) // 1_000_000,
+        tags={NAME_TAG: name, SPANS_TAG: KEPT_HERE},
+    )
+
+
+def _refused(because: str) -> UsageError:
+    return UsageError("trace-malformed", f"{because}.", hint="trueup explain trace-malformed")
