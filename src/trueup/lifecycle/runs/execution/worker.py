@@ -20,6 +20,7 @@ from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.pipeline import discovery, fingerprint, graph, handing, values
 from trueup.lifecycle.pipeline.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.records import StoredValue
+from trueup.lifecycle.runs.logging import ambient
 from trueup.ports.blobs import Blobs
 from trueup.ports.engine import Log, Perform
 from trueup.ports.loading import load
@@ -182,6 +183,14 @@ class _Worker:
         except Exception as error:
             shown = InternalError("internal", f"{type(error).__name__}: {error}")
             return Given(error=shown.as_problem())
+
+    def _tags(self, call: Call) -> dict[str, str]:
+        """What a run that the step's own code reports says about where it ran."""
+        return {
+            "trueup.run": f"run:{self._setup.run}",
+            "trueup.step": call.name,
+            "trueup.pipeline": self._setup.pipeline,
+        }
 
     def _blobs(self) -> Blobs:
         """The store, opened in this very process: its connections would not survive a fork."""

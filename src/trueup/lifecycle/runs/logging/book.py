@@ -20,9 +20,10 @@ import msgspec
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.lifecycle.runs.logging import framing, segments
 from trueup.lifecycle.runs.logging.outbox import Writer
-from trueup.lifecycle.runs.logging.records import Gap, Opening
+from trueup.lifecycle.runs.logging.records import Gap, Note, Opening
 from trueup.lifecycle.runs.logging.segments import SIZE, Segment
 from trueup.lifecycle.runs.tracking import rules
+from trueup.lifecycle.runs.tracking.records import Point
 
 _AT_ONCE: Final = 1000  # values in one frame
 _MARGIN: Final = 32 + 8 * _AT_ONCE + framing.HEAD.size
@@ -94,6 +95,12 @@ class Book:
             self._at = end
             self._last_at = at
             self.last_step = step
+
+    def beside(self, metrics: dict[str, float], step: int) -> None:
+        """Write values that do not count as a step of the training."""
+        at = self.now()
+        points = tuple(Point(key, value, step, at) for key, value in metrics.items())
+        self.write(framing.NOTE, Note(points=points))
 
     def write(self, kind: int, value: Any) -> bool:
         """Write one frame of JSON; whether there was room."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from trueup.foundation.errors import BackendError, ConflictError, UsageError
-from trueup.lifecycle.runs.logging import ambient, framing, sending
+from trueup.lifecycle.runs.logging import ambient, content, display, framing, sending
 from trueup.lifecycle.runs.logging.book import Book
 from trueup.lifecycle.runs.logging.records import End, Kept, Note
 from trueup.lifecycle.runs.tracking import rules
@@ -21,8 +21,10 @@ from trueup.lifecycle.runs.tracking.records import State
 
 _log = logging.getLogger("trueup")
 _SYNC_S: Final = 1.0
+_JOIN_S: Final = 30.0  # Git may take its time; it is asked only once
 _SHIPPER_S: Final = 10  # syncs between two looks for the shipper
 _SOME: Final = 50  # words in one frame
+_SHOWN: Final = 2000  # metrics whose last values are remembered for display
 
 
 class Run:
@@ -37,7 +39,8 @@ class Run:
         name: For people.
         book: Where it is written.
         place: The outbox.
-        helpers: What goes on beside it until it ends; each is stopped by the call it gave.
+        url: The server it is for, if it is for one.
+        owns: Whether its end is the end of the run.
         wait: Seconds to wait at the end for everything to be shipped.
 
     Example:
@@ -53,13 +56,17 @@ class Run:
         book: Book,
         place: Path,
         *,
+        url: str,
+        owns: bool,
         wait: float,
     ) -> None:
         self.id = id
         self.experiment = experiment
         self.name = name
         self.state: State = "running"
-        self.url = ""
+        self.url = url
+        self._owns = owns
+        self._is_closed = False
         self._book = book
         self._points: Callable[[dict[str, Any], int | None], None] = book.points
         self._place = place
@@ -69,6 +76,7 @@ class Run:
         self._last: dict[str, Any] = {}
         self._helpers: list[Callable[[], None]] = []
         self._process = os.getpid()
+        self._sample: Callable[[], None] | None = None
         self._token: Token[Any] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="trueup", daemon=True)
@@ -95,7 +103,10 @@ class Run:
         """
         metrics = more if values is None else {**values, **more}
         self._points(metrics, step)
-        self._last = metrics
+        last = self._last
+        last.update(metrics)
+        if len(last) > _SHOWN:
+            self._last = dict(metrics)
 
     def params(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Say with what the run works; a parameter never changes.
@@ -155,6 +166,35 @@ class Run:
         """
         self._keep_file(name, lambda aside: aside.write_bytes(raw))
 
+    def text(self, name: str, words: str) -> None:
+        """Keep words as a file; `.txt` is added to a name without an ending."""
+        self.content(name if "." in name else f"{name}.txt", words.encode("utf-8", "replace"))
+
+    def html(self, name: str, words: str) -> None:
+        """Keep a page as a file; it is never shown inside a page of Trueup, only downloaded."""
+        chosen = name if name.endswith(".html") else f"{name}.html"
+        self.content(chosen, words.encode("utf-8", "replace"))
+
+    def image(self, name: str, image: Any) -> None:
+        """Keep a picture: Pillow's, a NumPy array, or bytes of PNG, JPEG, GIF, WebP or SVG."""
+        self.content(*content.picture(name, image))
+
+    def table(self, name: str, rows: Any) -> None:
+        """Keep a table: of Polars, pandas or Arrow, a list of dicts, or a dict of lists."""
+        self.content(*content.table(name, rows))
+
+    def figure(self, name: str, figure: Any) -> None:
+        """Keep a figure: matplotlib's as SVG, others as the page that they make."""
+        self.content(*content.figure(name, figure))
+
+    def chart(self, name: str, spec: Any) -> None:
+        """Keep a Vega-Lite chart: a dict, JSON, or one of Altair's."""
+        self.content(*content.chart(name, spec))
+
+    def uses(self, name: str, digest: str = "") -> None:
+        """Say which dataset it reads, such as `flights@3`; a digest when it has no version."""
+        self.tags({f"trueup.data.{name.partition('@')[0]}": f"{name} {digest}".rstrip()})
+
     def finish(self, state: State = "finished", *, wait: float | None = None) -> None:
         """End the run; again changes nothing.
 
@@ -177,7 +217,9 @@ class Run:
         for stop in reversed(self._helpers):
             stop()
         if os.getpid() == self._process:
-            self._thread.join(_SYNC_S)
+            self._thread.join(_JOIN_S)
+        self._is_closed = True
+        if os.getpid() == self._process and self._owns:
             self._book.write(framing.END, End(state=state, at=self._book.now()))
         self._book.sync()
         self.state = state
@@ -206,6 +248,21 @@ class Run:
     def __repr__(self) -> str:
         return f"<trueup run {self.name or self.id} of {self.experiment}: {self.state}>"
 
+    def _repr_html_(self) -> str:
+        return display.card(
+            name=self.name,
+            ref=self.ref,
+            experiment=self.experiment,
+            state=self.state,
+            page=f"{self.url}/runs/{self.id}" if self.url else "",
+            params=self._params,
+            metrics=self._last,
+        )
+
+    def sampled_by(self, sample: Callable[[], None]) -> None:
+        """Call `sample` every ten seconds."""
+        self._sample = sample
+
     def helped_by(self, stop: Callable[[], None]) -> None:
         """Call `stop` when the run ends."""
         self._helpers.append(stop)
@@ -214,6 +271,7 @@ class Run:
         """Called in the child of a fork: it adds to the run, and the parent ends it."""
         self._book.forked()
         self._helpers.clear()
+        self._sample = None
 
     def _say(self, *, params: Mapping[str, str] = {}, tags: Mapping[str, str] = {}) -> None:
         self._check_open()
@@ -237,7 +295,7 @@ class Run:
         self._book.write(framing.NOTE, Note(files=(Kept(path=name, stored=aside.name),)))
 
     def _check_open(self) -> None:
-        if self._over.is_set():
+        if self._is_closed:
             self._refuse()
 
     def _refuse(self, *_: Any) -> None:
@@ -254,6 +312,8 @@ class Run:
             if looks % _SHIPPER_S == 0 and self._book.folder is not None:
                 sending.ensure(self._place)
             looks += 1
+            if looks % _SHIPPER_S == 1 and self._sample is not None:
+                self._sample()
             if self._over.wait(_SYNC_S):
                 return
             self._book.sync()

@@ -115,6 +115,7 @@ class Reader:
                 params.update(note.params)
                 tags.update(note.tags)
                 files = note.files
+                points.extend(note.points)
             elif frame.kind == framing.GAP:
                 tags[self._missed()] = str(framing.told(frame, Gap).points)
             elif frame.kind == framing.END:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.runs.tracking.records import State
+from trueup.lifecycle.runs.tracking.records import Point, State
 
 
 class Opening(Record):
@@ -45,11 +45,12 @@ class Kept(Record):
 
 
 class Note(Record):
-    """Anything but points."""
+    """Anything but the points of the training itself."""
 
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
     files: tuple[Kept, ...] = ()
+    points: tuple[Point, ...] = ()
 
 
 class Gap(Record):

@@ -12,11 +12,14 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from trueup.foundation.errors import UsageError
-from trueup.lifecycle.runs.logging import ambient, outbox
+import msgspec
+
+from trueup.foundation.errors import TrueupError, UsageError
+from trueup.lifecycle.runs.logging import ambient, capturing, outbox, sampling, surroundings
 from trueup.lifecycle.runs.logging.ambient import active_run
 from trueup.lifecycle.runs.logging.book import Book
 from trueup.lifecycle.runs.logging.handle import Run
@@ -37,6 +40,7 @@ def run(
     tags: Mapping[str, Any] = {},
     to: str | Path | None = None,
     wait: float = _WAIT_S,
+    capture: bool = True,
     **params: Any,
 ) -> Run:
     """Start a run and report it.
@@ -49,6 +53,8 @@ def run(
         tags: Words about it.
         to: URL of a server (`TRUEUP_URL` when left out), or a project's folder.
         wait: Seconds to wait at the end until everything is shipped.
+        capture: Keep what is printed, how busy the machine is, the packages, and the Git commit
+            with what differs from it.
         params: With what it works.
 
     Raises:
@@ -81,11 +87,44 @@ def run(
         host=socket.gethostname(),
     )
     book = Book(place, opening, logging.getLogger("trueup").warning)
-    made = Run(run_id, experiment, chosen, book, place, wait=wait)
+    made = Run(run_id, experiment, chosen, book, place, url=opening.url, owns=not id, wait=wait)
     ambient.opened[run_id] = made
     made.tags({**ambient.tags(), **tags})
     made.params(params)
+    if capture:
+        _capture(made, book, is_whole=not id)
     return made
+
+
+def _capture(made: Run, book: Book, *, is_whole: bool) -> None:
+    """Keep what is beside the training."""
+    if not is_whole:
+        return  # the process that started the run tells it
+    if book.folder is not None:
+        made.helped_by(capturing.capture(book.folder))
+    here = Path.cwd()
+
+    def tell() -> None:
+        made.tags(surroundings.source())
+        tags, difference = surroundings.commit(here)
+        made.tags(tags)
+        if difference:
+            made.content("source/uncommitted.diff", difference)
+        described = msgspec.json.format(msgspec.json.encode(surroundings.environment()))
+        made.content("source/environment.json", described)
+
+    beside = sampling.beside(book.beside)
+    said = False
+
+    def sample() -> None:
+        nonlocal said
+        if not said:
+            said = True
+            with suppress(TrueupError):
+                tell()
+        beside()
+
+    made.sampled_by(sample)
 
 
 def log(
