@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.tracking.imports.service import Imports
     from trueup.lifecycle.runs.tracking.inputs.service import Inputs
     from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
+    from trueup.lifecycle.runs.tracking.overview.service import Overview
     from trueup.lifecycle.runs.tracking.receiving.service import Receiving
     from trueup.lifecycle.runs.tracking.search.service import Search
     from trueup.lifecycle.runs.tracking.service import Tracking
@@ -190,6 +191,13 @@ class Workspace:
         from trueup.lifecycle.runs.tracking.inputs.service import Inputs
 
         return Inputs(self.state)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The verb behind the list of experiments."""
+        from trueup.lifecycle.runs.tracking.overview.service import Overview
+
+        return Overview(self.state)
 
     @cached_property
     def receiving(self) -> Receiving:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
 
-from trueup.doors.cli import comparing, output, reproduce, run_spool, run_steps, shipping
+from trueup.doors.cli import comparing, output, reproduce, run_spool, run_steps, shipping, tracked
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
-from trueup.foundation.records import encode
+from trueup.foundation.errors import NotFoundError, UsageError
+from trueup.foundation.records import builtins, encode
 from trueup.foundation.text import seconds
 from trueup.lifecycle.runs import logs as logs_of
 from trueup.lifecycle.runs import rules
@@ -21,8 +24,10 @@ from trueup.rendering import words
 if TYPE_CHECKING:
     from trueup.lifecycle.plan.records import Costs
     from trueup.lifecycle.runs.records import Run, RunDetail, StepAttempt
+from trueup.lifecycle.runs.tracking.records import Experiment, TrackedRun
 
 _ENDS_WITHIN_S = 10.0
+_COLUMNS = ("run", "pipeline", "state", "parameters", "took", "started", "by")
 
 
 @click.group(cls=Group)
@@ -37,6 +42,7 @@ command.add_command(shipping.command)
 
 @command.command("list", example="trueup runs list --state failed")
 @click.option("--pipeline", default="", metavar="NAME", help="Only runs of this pipeline.")
+@click.option("--experiment", default="", metavar="NAME", help="Only tracked runs of this one.")
 @click.option(
     "--state",
     type=click.Choice(["running", "finished", "failed", "interrupted", "lost"]),
@@ -45,25 +51,39 @@ command.add_command(shipping.command)
 @output.limit_option(20, most=1000)
 @click.option("--after", default="", metavar="RUN", help="Go on behind this run.")
 @output.json_option
-def list_(pipeline: str, state: str | None, limit: int, after: str, as_json: bool) -> None:
-    """List runs, newest first."""
+def list_(
+    pipeline: str, experiment: str, state: str | None, limit: int, after: str, as_json: bool
+) -> None:
+    """List runs, newest first: those of pipelines, then those that their own code reports."""
+    from trueup.lifecycle.runs.records import RunPage
+
     start = of_kind(after, "run").name if after else ""
     with output.here() as workspace:
         actor = workspace.owner
-        page = workspace.runs.list(
-            actor, pipeline=pipeline, state=state or "", limit=limit, after=start
-        )
+        page = RunPage(runs=(), next="")
+        if not experiment:
+            page = workspace.runs.list(
+                actor, pipeline=pipeline, state=state or "", limit=limit, after=start
+            )
+        found: list[TrackedRun] = []
+        names: dict[int, str] = {}
+        if not pipeline and not start:
+            found, names = tracked.newest(workspace, experiment, state or "", limit)
     if as_json:
-        output.emit_json(page)
+        output.emit_json({**builtins(page), "tracked": [_finite(builtins(run)) for run in found]})
+        return
+    if found:
+        if page.runs:
+            output.table(_COLUMNS, [_row(run) for run in page.runs])
+            output.blank()
+        tracked.show_list(found, names)
+        output.next_step(f"trueup runs show {found[0].ref}")
         return
     if not page.runs:
         output.say("There is no such run." if pipeline or state else "Nothing ran yet.")
         output.next_step("trueup run")
         return
-    output.table(
-        ("run", "pipeline", "state", "parameters", "took", "started", "by"),
-        [_row(run) for run in page.runs],
-    )
+    output.table(_COLUMNS, [_row(run) for run in page.runs])
     more = [f"trueup runs list --after {page.next}"] if page.next else []
     output.next_step(f"trueup runs show {page.runs[0].ref}", *more)
 
@@ -78,7 +98,16 @@ def show(reference: str, as_json: bool) -> None:
     wanted = of_kind(reference, "run")
     with output.here() as workspace:
         actor = workspace.owner
-        detail = workspace.runs.show(actor, wanted.name)
+        try:
+            detail = workspace.runs.show(actor, wanted.name)
+        except NotFoundError as missing:
+            try:
+                own = workspace.tracking.show(actor, wanted.name)
+            except (NotFoundError, UsageError):
+                raise missing from None
+            group = workspace.tracking.experiment(actor, own.experiment)
+            _show_tracked(own, group, as_json)
+            return
     if as_json:
         output.emit_json(detail)
         return
@@ -88,6 +117,29 @@ def show(reference: str, as_json: bool) -> None:
     run = detail.run
     again = f"trueup run {run.pipeline}"
     output.next_step(f"trueup why {run.ref}" if run.state == "finished" else again)
+
+
+@command.command("experiments", example="trueup runs experiments")
+@output.json_option
+def experiments(as_json: bool) -> None:
+    """List experiments, those with the newest runs first."""
+    with output.here() as workspace:
+        groups = workspace.overview.groups(workspace.owner)
+    if as_json:
+        output.emit_json(groups)
+        return
+    if not groups:
+        output.say("No code has reported a run yet.")
+        output.next_step("trueup run")
+        return
+    output.table(
+        ("experiment", "runs", "states"),
+        [
+            (each.name, each.runs, ", ".join(f"{n} {state}" for state, n in each.states.items()))
+            for each in groups
+        ],
+    )
+    output.next_step(f"trueup runs list --experiment {shlex.quote(groups[0].name)}")
 
 
 @command.command("logs", example="trueup runs logs run:7k3f9qd2 train --follow")
@@ -139,6 +191,23 @@ def cancel(reference: str, reason: str, speaker: str, as_json: bool) -> None:
     else:
         output.say("{} is {}.", run.ref, run.state)
     output.next_step(f"trueup runs show {run.ref}")
+
+
+def _show_tracked(run: TrackedRun, group: Experiment, as_json: bool) -> None:
+    if as_json:
+        output.emit_json(_finite(builtins(run)))
+        return
+    tracked.show(run, group)
+    output.next_step(f"trueup runs list --experiment {shlex.quote(group.name)}")
+
+
+def _finite(run: dict[str, Any]) -> dict[str, Any]:
+    """A tracked run without numbers that JSON cannot say: those are None."""
+    metrics = [
+        [key, value if math.isfinite(value) else None, *rest]
+        for key, value, *rest in run["metrics"]
+    ]
+    return {**run, "metrics": metrics}
 
 
 def _print(detail: RunDetail, costs: Costs, under_way: frozenset[int]) -> None:

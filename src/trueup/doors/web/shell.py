@@ -5,7 +5,8 @@ A page never prints a value by itself: everything passes through the filters mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ _PLACES = (
     ("Plan", "/plan"),
     ("Data", "/data"),
     ("Runs", "/runs"),
+    ("Experiments", "/experiments"),
     ("Models", "/models"),
     ("Deployments", "/deployments"),
     ("Alerts", "/alerts"),
@@ -76,6 +78,7 @@ def answer(
     *,
     command: str = "",
     drawing: str = "",
+    more: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> Response[Any]:
     """The page, or its JSON twin when that was asked for.
@@ -87,6 +90,7 @@ def answer(
         content: Everything it says.
         command: The command that prints the same.
         drawing: A picture of it, as SVG made by `rendering/drawing.py`.
+        more: What else the template needs and the twin does not say.
         status: HTTP status.
     """
     if wants_json(request):
@@ -100,6 +104,7 @@ def answer(
         drawing=Markup(drawing),  # noqa: S704 - its texts are escaped there
         twin=twins.address(request.url.path, request.url.query),
         frame=frame(workspace, request.state.actor, request.url.path),
+        **(more or {}),
     )
     return Response(html, media_type=HTML, status_code=status)
 
@@ -177,6 +182,9 @@ def _environment() -> Environment:
         "size": text.size,
         "plural": _plural,
         "by_position": _by_position,
+        "by_key": _by_key,
+        "of_ms": _of_ms,
+        "training_first": _training_first,
         "listing": text.listing,
         "heading": words.title,
         "short": digests.short,
@@ -200,6 +208,20 @@ def _spark(before: Sequence[float], after: Sequence[float], title: str) -> Marku
 
 def _by_position(records: Sequence[Any]) -> dict[int, Any]:
     return {record.position: record for record in records}
+
+
+def _by_key(records: Sequence[Any]) -> dict[str, Any]:
+    return {record.key: record for record in records}
+
+
+def _training_first(points: Sequence[Any]) -> list[Any]:
+    """What the training logged before what was sampled of its machine."""
+    return sorted(points, key=lambda point: (point.key.startswith("system/"), point.key))
+
+
+def _of_ms(milliseconds: int | None) -> datetime | None:
+    """A time of tracking, which counts milliseconds, as pages show times."""
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _plural(items: Sequence[Any] | int, noun: str, many: str = "") -> str:

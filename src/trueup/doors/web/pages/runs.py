@@ -11,7 +11,9 @@ from trueup.app.wiring import Workspace
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.api.routes import InState, Name, Word
 from trueup.doors.web import run_graph, shell
+from trueup.doors.web.pages import experiments
 from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.records import Record
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.plan.service import surroundings
@@ -85,7 +87,14 @@ def runs(
 @shell.page("/runs/{id_:str}")
 def run(request: Asked, workspace: TheWorkspace, actor: TheActor, id_: Name) -> Response[Any]:
     """One run."""
-    page = load(workspace, actor, id_)
+    try:
+        page = load(workspace, actor, id_)
+    except NotFoundError as missing:
+        try:
+            found = workspace.tracking.show(actor, id_)
+        except (NotFoundError, UsageError):
+            raise missing from None
+        return experiments.tracked(request, workspace, actor, found)
     shown = page.detail.run
     command = f"trueup runs show {shown.id}"
     drawing = ""

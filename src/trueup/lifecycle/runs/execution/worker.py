@@ -166,17 +166,18 @@ class _Worker:
             if node is None or node.called.name != call.step:
                 raise _changed(self._setup.pipeline)
             blobs = self._blobs()
-            outputs = handing.perform(
-                node.called,
-                call.name,
-                node.at,
-                self._arguments(node, call),
-                blobs=blobs,
-                root=self._root,
-                hide=log.hide,
-                run=self._setup.run,
-                attempt=call.attempt,
-            )
+            with ambient.tagged(self._tags(call)):
+                outputs = handing.perform(
+                    node.called,
+                    call.name,
+                    node.at,
+                    self._arguments(node, call),
+                    blobs=blobs,
+                    root=self._root,
+                    hide=log.hide,
+                    run=self._setup.run,
+                    attempt=call.attempt,
+                )
             return Given(outputs=outputs, metrics=values.metrics(blobs, outputs))
         except TrueupError as error:
             return Given(error=_problem(error))

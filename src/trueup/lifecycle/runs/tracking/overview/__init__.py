@@ -1,0 +1,1 @@
+"""What people look at: experiments with their runs counted. Read `service.py`."""
