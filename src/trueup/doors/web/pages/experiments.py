@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 
 from litestar import Response
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from markupsafe import Markup
 
 from trueup.app.wiring import Workspace
@@ -22,6 +22,7 @@ from trueup.lifecycle.runs.tracking.records import Experiment, Point, TrackedRun
 from trueup.rendering import curves
 from trueup.rendering.curves import Curve
 
+Number = Annotated[int, PathParameter(ge=0)]
 Where = Annotated[str, QueryParameter(max_length=2000)]
 Chosen = Annotated[list[str] | None, QueryParameter(name="run")]
 
@@ -129,7 +130,7 @@ def experiment(
     request: Asked,
     workspace: TheWorkspace,
     actor: TheActor,
-    number: int,
+    number: Number,
     where: Where = "",
     order: Where = "",
     after: Where = "",
@@ -162,7 +163,7 @@ def experiment(
 
 @shell.page("/experiments/{number:int}/compare")
 def comparison(
-    request: Asked, workspace: TheWorkspace, actor: TheActor, number: int, run: Chosen = None
+    request: Asked, workspace: TheWorkspace, actor: TheActor, number: Number, run: Chosen = None
 ) -> Response[Any]:
     """Several runs side by side: only what differs, and their curves over each other."""
     wanted = list(dict.fromkeys(run or ()))
