@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from trueup.app.wiring import Workspace
 from trueup.doors.cli import output
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean, seconds
-from trueup.lifecycle.runs.tracking.reading import Columns
 from trueup.lifecycle.runs.tracking.records import Experiment, TrackedRun
 from trueup.rendering import words
 
-_BARE = Columns(metrics=frozenset(), params=frozenset(), tags=frozenset(), has_inputs=False)
+if TYPE_CHECKING:
+    from trueup.app.wiring import Workspace
 
 
 def newest(
@@ -23,6 +23,8 @@ def newest(
     Raises:
         NotFoundError: There is no experiment of that name.
     """
+    from trueup.lifecycle.runs.tracking.reading import Columns
+
     actor = workspace.owner
     names = {group.number: group.name for group in workspace.overview.groups(actor)}
     if experiment and experiment not in names.values():
@@ -35,7 +37,8 @@ def newest(
     where = f"attributes.status = '{_WIRE.get(state, state.upper())}'" if state else ""
     if not wanted:
         return [], names
-    found = workspace.search.runs(actor, wanted, where=where, limit=limit, columns=_BARE)
+    bare = Columns(metrics=frozenset(), params=frozenset(), tags=frozenset(), has_inputs=False)
+    found = workspace.search.runs(actor, wanted, where=where, limit=limit, columns=bare)
     return list(found.runs), names
 
 

@@ -176,6 +176,13 @@ def test_a_parameter_never_changes(read: Read) -> None:
     assert [p.batch.params for p in read() if p.batch.params] == [{"depth": "6", "rate": "0.1"}]
 
 
+def test_a_run_that_cannot_begin_is_not_left_open() -> None:
+    with pytest.raises(UsageError):
+        trueup.run("flights", tags={"../x": "1"})
+    with pytest.raises(UsageError, match="no run to log to"):
+        trueup.log(loss=1.0)
+
+
 def test_a_file_is_kept_as_it_was(read: Read, tmp_path: Path, place: Path) -> None:
     with trueup.run("flights", wait=0) as run:
         (tmp_path / "plot.svg").write_text("first")

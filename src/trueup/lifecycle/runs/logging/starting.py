@@ -89,8 +89,12 @@ def run(
     book = Book(place, opening, logging.getLogger("trueup").warning)
     made = Run(run_id, experiment, chosen, book, place, url=opening.url, owns=not id, wait=wait)
     ambient.opened[run_id] = made
-    made.tags({**ambient.tags(), **tags})
-    made.params(params)
+    try:
+        made.tags({**ambient.tags(), **tags})
+        made.params(params)
+    except TrueupError:
+        made.finish("failed", wait=0)
+        raise
     if capture:
         _capture(made, book, is_whole=not id)
     return made
