@@ -25,7 +25,7 @@ Read = Callable[[], list[Piece]]
 
 
 def test_values_have_the_order_the_steps_and_the_names_they_were_given(points: Points) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         run.log(loss=0.5)
         run.log({"val/auc": 0.7}, loss=0.25)
         run.log(loss=0.1, step=40)
@@ -40,7 +40,7 @@ def test_values_have_the_order_the_steps_and_the_names_they_were_given(points: P
 
 
 def test_they_can_be_read_before_the_run_ends(points: Points) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         run.log(loss=0.5)
         assert [p.value for p in points()] == [0.5]
         run.log(loss=0.4)
@@ -48,7 +48,7 @@ def test_they_can_be_read_before_the_run_ends(points: Points) -> None:
 
 
 def test_nan_infinities_and_numbers_of_other_kinds_are_numbers(points: Points) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         run.log(a=math.nan, b=math.inf, c=-math.inf, d=True, e=3, f=Decimal("0.5"))
     found = [p.value for p in points()]
     assert math.isnan(found[0])
@@ -57,7 +57,7 @@ def test_nan_infinities_and_numbers_of_other_kinds_are_numbers(points: Points) -
 
 @pytest.mark.parametrize("value", ["0.5", None, [1.0], 10**400])
 def test_what_is_no_number_is_refused_and_nothing_is_logged(value: object, points: Points) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         with pytest.raises(UsageError, match="metric 'loss'") as caught:
             run.log(accuracy=0.5, loss=value)
         assert caught.value.code == "value-unusable"
@@ -67,13 +67,16 @@ def test_what_is_no_number_is_refused_and_nothing_is_logged(value: object, point
 
 @pytest.mark.parametrize("step", [0.5, "3", 2**63])
 def test_a_step_is_a_whole_number(step: object) -> None:
-    with trueup.run("flights", wait=0) as run, pytest.raises(UsageError, match="step"):
+    with (
+        trueup.run("flights", wait=0, capture=False) as run,
+        pytest.raises(UsageError, match="step"),
+    ):
         run.log(loss=0.5, step=step)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", ["", "a/../b", "x" * 251, "a\nb"])
 def test_a_name_that_no_page_could_show_is_refused(key: str) -> None:
-    with trueup.run("flights", wait=0) as run, pytest.raises(UsageError):
+    with trueup.run("flights", wait=0, capture=False) as run, pytest.raises(UsageError):
         run.log({key: 1.0})
 
 
@@ -82,7 +85,7 @@ def test_segments_follow_each_other_without_a_seam(
 ) -> None:
     monkeypatch.setattr(books, "SIZE", 1 << 16)
     monkeypatch.setattr(books.Book.__init__, "__defaults__", (1 << 16,))
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         for step in range(9000):
             run.log(loss=step, accuracy=-step)
     assert len(list(next(iter(outbox.writers(place))).glob("*.seg"))) > 5
@@ -91,7 +94,7 @@ def test_segments_follow_each_other_without_a_seam(
 
 def test_a_great_many_names(points: Points) -> None:
     names = [f"layer/{n}" for n in range(20_000)]
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         for name in names[:10_000]:
             run.log({name: 1.0})
         run.log(dict.fromkeys(names[10_000:], 2.0), step=7)
@@ -101,7 +104,7 @@ def test_a_great_many_names(points: Points) -> None:
 
 
 def test_threads_log_to_one_run(points: Points) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
 
         def work(number: int) -> None:
             for step in range(2000):
@@ -120,7 +123,7 @@ def test_threads_log_to_one_run(points: Points) -> None:
 
 def test_each_of_several_tasks_has_its_own_run(read: Read) -> None:
     async def train(name: str) -> None:
-        with trueup.run(name, wait=0):
+        with trueup.run(name, wait=0, capture=False):
             for step in range(5):
                 await asyncio.sleep(0)
                 trueup.log(loss=step)
@@ -146,7 +149,7 @@ def test_without_a_run_nothing_is_logged_silently() -> None:
 
 
 def test_between_two_runs_a_thread_must_say_which(place: Path) -> None:
-    first, second = trueup.run("a"), trueup.run("b")
+    first, second = trueup.run("a", capture=False), trueup.run("b", capture=False)
     with pytest.raises(UsageError, match="2 runs are open"):
         trueup.log(loss=0.5)
     second.finish(wait=0)
@@ -155,7 +158,7 @@ def test_between_two_runs_a_thread_must_say_which(place: Path) -> None:
 
 
 def test_a_run_that_ended_takes_nothing() -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         pass
     for call in (lambda: run.log(loss=1.0), lambda: run.params(a=1), lambda: run.tags(a=1)):
         with pytest.raises(ConflictError, match="has ended"):
@@ -163,18 +166,18 @@ def test_a_run_that_ended_takes_nothing() -> None:
 
 
 def test_the_end_tells_how_it_ended(read: Read) -> None:
-    with pytest.raises(ZeroDivisionError), trueup.run("a", wait=0):
+    with pytest.raises(ZeroDivisionError), trueup.run("a", wait=0, capture=False):
         _ = 1 / 0
-    with pytest.raises(KeyboardInterrupt), trueup.run("b", wait=0):
+    with pytest.raises(KeyboardInterrupt), trueup.run("b", wait=0, capture=False):
         raise KeyboardInterrupt
-    with trueup.run("c", wait=0):
+    with trueup.run("c", wait=0, capture=False):
         pass
     ends = {p.batch.experiment: p.batch.state for p in read() if p.batch.state}
     assert ends == {"a": "failed", "b": "killed", "c": "finished"}
 
 
 def test_a_parameter_never_changes(read: Read) -> None:
-    with trueup.run("flights", wait=0, depth=6) as run:
+    with trueup.run("flights", wait=0, capture=False, depth=6) as run:
         run.params(depth=6, rate=0.1)
         with pytest.raises(ConflictError, match="depth"):
             run.params(depth=7)
@@ -189,7 +192,7 @@ def test_a_run_that_cannot_begin_is_not_left_open() -> None:
 
 
 def test_a_file_is_kept_as_it_was(read: Read, tmp_path: Path, place: Path) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         (tmp_path / "plot.svg").write_text("first")
         run.log(loss=0.5)
         run.file(tmp_path / "plot.svg", "plots/loss.svg")
@@ -204,7 +207,7 @@ def test_a_file_is_kept_as_it_was(read: Read, tmp_path: Path, place: Path) -> No
 
 
 def test_a_fork_adds_to_the_run_from_a_folder_of_its_own(read: Read, place: Path) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         run.log(loss=1.0)
         assert in_child(lambda: run.log(loss=2.0)) == 0
         run.log(loss=3.0)
@@ -221,7 +224,7 @@ def test_a_clock_that_is_set_back_changes_no_order(
     points: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter([100, 200, 50, 60, 300] + [400] * 9)
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         monkeypatch.setattr(books, "time", Clock(seconds))
         for step in range(5):
             run.log(loss=step)
@@ -232,7 +235,7 @@ def test_a_clock_that_is_set_back_changes_no_order(
 def test_a_full_disk_is_told_once_counted_and_never_raised(
     read: Read, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with trueup.run("flights", wait=0) as run:
+    with trueup.run("flights", wait=0, capture=False) as run:
         run.log(loss=1.0)
         book = run._book
         full = {"is": True}
