@@ -255,7 +255,7 @@ def depth(sizes: Sizes, folder: Path) -> list[str]:
             ("by a metric", {"order_by": ["metrics.loss ASC"]}),
             (
                 "by a metric, filtered",
-                {"order_by": ["metrics.loss"], "filter": "params.p001 > '0.5'"},
+                {"order_by": ["metrics.loss"], "filter": "params.p001 LIKE '0.5%'"},
             ),
         ):
             asked_for = {"experiment_ids": experiments, "max_results": 100, **more}
