@@ -80,7 +80,6 @@ class Run:
         self._token: Token[Any] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="trueup", daemon=True)
-        self._thread.start()
 
     @property
     def ref(self) -> str:
@@ -216,7 +215,7 @@ class Run:
         self._over.set()
         for stop in reversed(self._helpers):
             stop()
-        if os.getpid() == self._process:
+        if os.getpid() == self._process and self._thread.ident is not None:
             self._thread.join(_JOIN_S)
         self._is_closed = True
         if os.getpid() == self._process and self._owns:
@@ -258,6 +257,10 @@ class Run:
             params=self._params,
             metrics=self._last,
         )
+
+    def begin(self) -> None:
+        """Start what goes on beside the training, once all of that is known."""
+        self._thread.start()
 
     def sampled_by(self, sample: Callable[[], None]) -> None:
         """Call `sample` every ten seconds."""

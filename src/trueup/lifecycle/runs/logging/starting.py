@@ -97,6 +97,7 @@ def run(
         raise
     if capture:
         _capture(made, book, is_whole=not id)
+    made.begin()
     return made
 
 
@@ -124,7 +125,7 @@ def _capture(made: Run, book: Book, *, is_whole: bool) -> None:
         nonlocal said
         if not said:
             said = True
-            with suppress(TrueupError):
+            with suppress(Exception):  # what others installed may be broken in any way
                 tell()
         beside()
 
