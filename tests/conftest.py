@@ -23,6 +23,7 @@ from trueup.people.access import guard
 from trueup.people.service import People, set_team
 from trueup.state.database import Database
 from trueup.state.unit import State
+from trueup.testing.postgresql_server import PostgresqlServer, programs
 from trueup.testing.s3_server import S3Server
 
 # Examples are the same in every run, so that a failure here is a failure everywhere.
@@ -41,7 +42,7 @@ TEAM = {
 def open_state(home: Path) -> State:
     """State kept in a folder, wired as the application does it."""
     return State(
-        Database(f"sqlite:///{home / 'trueup.db'}"),
+        Database(os.environ.get("TRUEUP_DATABASE") or f"sqlite:///{home / 'trueup.db'}"),
         LocalBlobs(f"local://{home / 'blobs'}"),
         FileKey(f"file://{home / 'keys' / 'signing.key'}"),
         guard,
@@ -52,18 +53,57 @@ def open_state(home: Path) -> State:
 def _founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with an owner and a team, made once: migrating takes longer than copying."""
     home = tmp_path_factory.mktemp("founded")
+    _found(home)
+    return home
+
+
+def _found(home: Path) -> None:
     state = open_state(home)
     founder = People(state).found("olga")
     with state.write(founder, "people.write") as unit:
         set_team(unit, {"olga": ("owner",), **TEAM})
     state.close()
-    return home
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A real PostgreSQL server."""
+    pytest.importorskip("psycopg")
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with PostgresqlServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _founded_postgresql(
+    postgresql_server: PostgresqlServer, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """The same as `_founded`, in PostgreSQL: a database that others are copied from."""
+    home = tmp_path_factory.mktemp("founded-postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRUEUP_DATABASE", postgresql_server.new_database())
+        _found(home)
+        return home, os.environ["TRUEUP_DATABASE"]
 
 
 @pytest.fixture
-def home(_founded: Path, tmp_path: Path) -> Path:
-    """The state folder of this test."""
-    return shutil.copytree(_founded, tmp_path / ".trueup")
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of this test; its database stands elsewhere in tests over PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        founded = request.getfixturevalue("_founded")
+        return shutil.copytree(founded, tmp_path / ".trueup")
+    founded, template = request.getfixturevalue("_founded_postgresql")
+    server = request.getfixturevalue("postgresql_server")
+    monkeypatch.setenv("TRUEUP_DATABASE", server.new_database(template))
+    return shutil.copytree(founded, tmp_path / ".trueup")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what stands in the database run over each that their module names."""
+    databases = getattr(metafunc.module, "DATABASES", None)
+    if databases and "home" in metafunc.fixturenames:
+        metafunc.parametrize("home", databases, indirect=True)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from trueup.foundation.actor import Actor
 from trueup.state.cursors import Reader
 from trueup.state.unit import State
 
+DATABASES = ("sqlite", "postgresql")
+
 
 @pytest.fixture
 def log(state: State, owner: Actor) -> State:

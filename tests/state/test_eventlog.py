@@ -13,6 +13,8 @@ from trueup.state import eventlog
 from trueup.state.eventlog import checkpoints, events
 from trueup.state.unit import State
 
+DATABASES = ("sqlite", "postgresql")
+
 
 @pytest.fixture
 def log(state: State, owner: Actor) -> State:

@@ -10,6 +10,8 @@ from trueup.foundation import clock
 from trueup.state.leases import Lease
 from trueup.state.unit import State
 
+DATABASES = ("sqlite", "postgresql")
+
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 

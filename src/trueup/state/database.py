@@ -19,12 +19,13 @@ from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from trueup.foundation.configuration import make_private
-from trueup.foundation.errors import BackendError
+from trueup.foundation.errors import BackendError, MissingExtraError, TrueupError, UsageError
 from trueup.state import driver
 
 REVISION = "0001"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
+_MIGRATION_LOCK = 7_421_903  # any number of ours: whoever opens a new database takes it first
 
 
 class Database:
@@ -71,8 +72,11 @@ class Database:
                 _synchronise(connection, "NORMAL" if relaxed else "FULL")
                 # Take the write lock first: two writers queue instead of failing half-way.
                 driver.execute(connection, "BEGIN IMMEDIATE")
-            elif relaxed:
-                driver.execute(connection, "SET LOCAL synchronous_commit TO OFF")
+            else:
+                if relaxed:
+                    driver.execute(connection, "SET LOCAL synchronous_commit TO OFF")
+                # The same here. This statement alone sees no state yet: what it waits for is seen.
+                driver.execute(connection, "LOCK TABLE events IN EXCLUSIVE MODE")
             yield connection
 
     def sync(self) -> None:
@@ -94,7 +98,12 @@ class Database:
 
     def _engine(self) -> sa.Engine:
         if not self.is_sqlite:
-            return sa.create_engine(self.url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+            try:
+                return sa.create_engine(
+                    self.url, isolation_level="REPEATABLE READ", pool_pre_ping=True
+                )
+            except ModuleNotFoundError as error:
+                raise MissingExtraError(str(error.name), "postgres") from error
         arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         if self.url.database in (None, "", ":memory:"):
             engine = sa.create_engine(
@@ -120,7 +129,7 @@ class Database:
 
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self.writing() as connection:
+        with self._migrating() as connection:
             found = _revision(connection)
             if found is not None and found > REVISION:
                 raise BackendError(
@@ -133,6 +142,19 @@ class Database:
                 command.upgrade(config, "head")
 
     @contextmanager
+    def _migrating(self) -> Iterator[sa.Connection]:
+        """One transaction before which there may be no table yet."""
+        if self.is_sqlite:
+            with self.writing() as connection:
+                yield connection
+            return
+        # Each statement sees what others have made meanwhile, not what there was at the start.
+        engine = self.engine.execution_options(isolation_level="READ COMMITTED")
+        with engine.connect() as connection, connection.begin():
+            driver.execute(connection, f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            yield connection
+
+    @contextmanager
     def translated(self) -> Iterator[None]:
         """Errors of the database become ours."""
         try:
@@ -142,7 +164,13 @@ class Database:
             raise _database_error(detail, error, self.url) from error
 
 
-def _database_error(detail: str, error: DBAPIError, url: sa.URL) -> BackendError:
+def _database_error(detail: str, error: DBAPIError, url: sa.URL) -> TrueupError:
+    if isinstance(error, sa.exc.DataError):
+        return UsageError(
+            "value-unkeepable",
+            f"The database can keep no such value: {detail}.",
+            hint="trueup explain value-unkeepable",
+        )
     shown = url.render_as_string(hide_password=True)
     if "not a database" in detail or "malformed" in detail:
         return BackendError(

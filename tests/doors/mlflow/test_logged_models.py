@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import Client
 
+DATABASES = ("sqlite", "postgresql")
+
 
 def made(client: Client, name: str = "", **more: Any) -> dict[str, Any]:
     body = {"experiment_id": "0", **({"name": name} if name else {}), **more}

@@ -10,6 +10,8 @@ from trueup.app.wiring import Workspace
 
 from .conftest import Client
 
+DATABASES = ("sqlite", "postgresql")
+
 PROMPT = [
     {"key": "mlflow.prompt.is_prompt", "value": "true"},
     {"key": "mlflow.prompt.text", "value": "Hi"},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .conftest import Client
 
+DATABASES = ("sqlite", "postgresql")
+
 
 def started(client: Client) -> str:
     run_id: str = client.post("runs/create", experiment_id="0")["run"]["info"]["run_id"]

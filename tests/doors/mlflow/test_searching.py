@@ -8,6 +8,8 @@ import pytest
 
 from .conftest import Client
 
+DATABASES = ("sqlite", "postgresql")
+
 
 def run(client: Client, experiment: str = "0", **metrics: float) -> str:
     made = client.post("runs/create", experiment_id=experiment, start_time=len(metrics))

@@ -14,6 +14,8 @@ from trueup.foundation.errors import UsageError
 
 from .conftest import Client
 
+DATABASES = ("sqlite", "postgresql")
+
 V3 = "http://localhost/api/3.0/mlflow/traces"
 EXPORT = "http://localhost/v1/traces"
 HEADERS = {"content-type": "application/x-protobuf", "x-mlflow-experiment-id": "0"}

@@ -13,6 +13,8 @@ from trueup.lifecycle.runs.tracking.service import Tracking
 from trueup.state import eventlog
 from trueup.state.unit import State
 
+DATABASES = ("sqlite", "postgresql")
+
 SAM = Actor(name="sam")
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
