@@ -187,6 +187,13 @@ def test_one_experiment_alone(workspace: Workspace, tmp_path: Path) -> None:
         taken(workspace, uri, experiment="fist")
 
 
+def test_runs_without_an_experiment_still_start_after_one_was_taken_alone(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    taken(workspace, unpacked("database-3.17", tmp_path / "there"), experiment="first")
+    assert workspace.tracking.start(workspace.owner).experiment == 0
+
+
 def test_an_experiment_of_a_known_name_takes_the_runs(workspace: Workspace, tmp_path: Path) -> None:
     for name in ("other", "first"):
         workspace.tracking.create_experiment(workspace.owner, name)

@@ -333,7 +333,8 @@ def _create(
     unit: Unit, name: str, artifacts: str, tags: Mapping[str, str], root: str
 ) -> Experiment:
     last = unit.execute(sa.select(sa.func.max(table.experiments.c.number))).scalar()
-    number = DEFAULT_EXPERIMENT if last is None else last + 1
+    # `Default` may come after others: those that were imported.
+    number = DEFAULT_EXPERIMENT if last is None or name == "Default" else last + 1
     at = milliseconds(unit.at)
     made = Experiment(
         number=number,
