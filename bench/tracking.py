@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -345,6 +346,7 @@ def main() -> int:
         if getattr(chosen, name) is not None:
             setattr(sizes, name, getattr(chosen, name))
     peers.mlflow()
+    signal.signal(signal.SIGTERM, lambda *_given: sys.exit(143))  # servers end with this process
     lines = [
         f"MLflow's own client 3.17 on both servers, both on SQLite; median of {sizes.rounds} "
         "rounds in turns.",
