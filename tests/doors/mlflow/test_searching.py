@@ -77,10 +77,11 @@ def test_a_deleted_run_is_seen_by_those_who_ask_for_it(client: Client, view: Any
         ({"max_results": 0}, "Invalid value 0 for parameter 'max_results' supplied"),
         ({"page_token": "zzz"}, "Invalid page token"),
         ({"run_view_type": "SOME"}, "Invalid value 'SOME' for parameter 'run_view_type' supplied"),
+        ({"experiment_ids": ["0"] * 10_001}, "Invalid value 10001 for parameter 'experiment_ids'"),
         ({"experiment_ids": ["abc"]}, "Invalid value 'abc' for parameter 'experiment_ids'"),
         ({"columns": ["foo.x"]}, "Invalid entity type 'foo'"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_what_cannot_be_searched_is_refused(
     client: Client, asked: dict[str, Any], said: str

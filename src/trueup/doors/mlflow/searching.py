@@ -20,6 +20,7 @@ POINTS: Final = 25_000
 SAMPLES: Final = 2500
 MOST_COLUMNS: Final = 2000
 RUNS_AT_ONCE: Final = 100
+SEARCHED_AT_ONCE: Final = 10_000
 EXPERIMENTS_AT_ONCE: Final = 20
 
 _VIEWS: Final[dict[object, View]] = {
@@ -51,9 +52,11 @@ def runs(call: Call) -> dict[str, Any]:
     given = call.given.get("experiment_ids") or []
     if not isinstance(given, list):
         raise invalid("experiment_ids", given)
+    if len(given) > SEARCHED_AT_ONCE:
+        raise invalid("experiment_ids", len(given), f"at most {SEARCHED_AT_ONCE} can be searched")
     found = call.workspace.search.runs(
         call.actor,
-        [number_of("experiment_ids", each) for each in given],
+        sorted({number_of("experiment_ids", each) for each in given}),
         where=call.text("filter", default=""),
         order_by=call.texts("order_by"),
         view=_view(call, "run_view_type"),
