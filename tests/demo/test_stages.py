@@ -23,7 +23,7 @@ STAGES = {
     "plan": "service",
     "data": "service",
     "pipeline": "graph",
-    "runs": "execution",
+    "runs": "execution.executing",
     "models": "service",
     "gates": "service",
     "releases": "service",
@@ -89,7 +89,7 @@ def test_without_a_stage_there_is_no_demo(
         shutil.copytree(request.getfixturevalue("with_models"), folder)
     if stage == "improvement":  # first needed after the first release: begin behind that
         folder, share = request.getfixturevalue("own_journey").folder, "0.02"
-    module = copied / "trueup" / "lifecycle" / stage / f"{STAGES[stage]}.py"
+    module = copied / "trueup" / "lifecycle" / stage / f"{STAGES[stage].replace('.', '/')}.py"
     whole = module.read_bytes()
     module.write_bytes(b"")
     try:

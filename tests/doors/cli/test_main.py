@@ -22,10 +22,16 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        if isinstance(command, click.Group):
-            yield from ((f"{name} {verb}", inner) for verb, inner in command.commands.items())
-        else:
-            yield name, command
+        yield from below(name, command)
+
+
+def below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """A command, or the commands of a group, however deep."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for verb, inner in command.commands.items():
+        yield from below(f"{name} {verb}", inner)
 
 
 ALL = dict(commands())

@@ -121,7 +121,7 @@ def test_a_dry_run_runs_nothing(many: Path, trueup: Trueup, line: str) -> None:
     assert planned.code == 0, planned.err
     assert "Nothing was run." in planned.err
     assert trueup(*line.split(), "--dry-run", "--json").code == 0
-    assert trueup("runs", "list", "--json").data == {"runs": [], "next": ""}
+    assert trueup("runs", "list", "--json").data == {"runs": [], "tracked": [], "next": ""}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_what_cannot_be_done_is_said_before_anything_runs(
     refused: Any = trueup(*line.split(), "--json")
     assert refused.code in (2, 3)
     assert refused.data["code"] == code
-    assert trueup("runs", "list", "--json").data == {"runs": [], "next": ""}
+    assert trueup("runs", "list", "--json").data == {"runs": [], "tracked": [], "next": ""}
 
 
 # --- schedules

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from trueup.foundation import digests
 from trueup.foundation.errors import BackendError, NotFoundError, UsageError
 from trueup.foundation.packs import Entry
+from trueup.foundation.records import decode, encode
 from trueup.ports.blobs import Blobs
-from trueup.state.remotes import fetching, sending
+from trueup.state.remotes import fetching, link, sending
 from trueup.state.remotes.cache import Place
 from trueup.state.remotes.remote import Remote
 from trueup.testing.s3_server import KEY, S3Server
@@ -143,10 +145,16 @@ def test_nothing_was_ever_pushed(remote: Remote, mine: Blobs) -> None:
 def test_a_remote_of_the_future_is_left_alone(remote: Remote, mine: Blobs, folder: Path) -> None:
     remote.push(mine, [mine.put(b"x")])
     file = folder / "trueup.json"
-    layout = json.loads(file.read_text())
-    file.write_text(json.dumps(layout | {"layout": 2}))
+    layout = decode(file.read_bytes(), link.Layout)
+
+    def write(**changes: Any) -> None:
+        changed = msgspec.structs.replace(layout, **changes)
+        check = link._check_of(changed)  # a newer Trueup wrote it, and nobody damaged it
+        file.write_bytes(encode(msgspec.structs.replace(changed, check=check)))
+
+    write(layout=2)
     assert refusal(remote.refresh)[0] == "remote-newer"
-    file.write_text(json.dumps(layout | {"cutting": "other:1"}))
+    write(cutting="other:1")
     assert refusal(remote.refresh)[0] == "remote-newer"
     file.write_text("{}")
     assert refusal(remote.refresh)[0] == "remote-damaged"
@@ -295,7 +303,7 @@ def test_many_packs_and_indexes_are_as_good_as_few(
 ) -> None:
     monkeypatch.setattr(sending, "_PACKS_PER_INDEX", 2)
     monkeypatch.setattr("trueup.foundation.packs.FULL", 200_000)
-    contents = [noise(5 << 20), *(noise(3000, seed) for seed in range(200))]
+    contents = [noise(8 << 20), *(noise(3000, seed) for seed in range(200))]
     wanted = put_all(mine, contents)
     remote.push(mine, wanted)
     assert len(objects_in(folder, "packs")) > 20

@@ -408,6 +408,7 @@ class TestTrust:
         evil = manifest.build([Entry(path, blobs.put(b"evil"), 4)], blobs)
         with mine.state.write(SAM, "data.write") as unit:
             unit.execute(table.dataset_versions.update().values(digest=evil))
+            unit.emit("data-version.forged", "data:notes@1")
         assert version.digest != evil
         mine.push()
         assert refusal(theirs.pull)[0] == "manifest-unsafe"
@@ -527,6 +528,7 @@ class TestOverHttp:
             with mine.state.write(SAM, "data.write") as unit:
                 table.insert(unit.connection, made)
                 table.point(unit.connection, "many", "main", number)
+                unit.emit("data-version.kept", f"data:many@{number}")
 
         version(1, -1)
         mine.push()
