@@ -1,91 +1,112 @@
-"""Pages by key: the next page begins after the last row of this one, so that each costs the same.
+"""Pages: what they are sorted by, and the token that says where the last one ended.
 
-An order is a list of expressions that are never NULL, the last of which tells any two rows apart.
+A token holds the values that its last row was sorted by, so that a page is found by its place and
+not by counting: page 1,000 costs what page 1 costs, and nothing comes twice when rows are added.
 """
 
 from __future__ import annotations
 
 import base64
+import zlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from trueup.foundation import digests
 from trueup.foundation.errors import UsageError
+from trueup.foundation.records import encode
 
+_LONGEST: Final = 1 << 20
 _WHOLE: Final = 2**63
 
 
-class By(NamedTuple):
-    """One expression of an order."""
+class Key(NamedTuple):
+    """One expression that rows are sorted by; it is never NULL. The last one tells any two apart.
+
+    Attributes:
+        expression: In SQL.
+        descending: The largest first.
+        holds: What it gives: `int`, `float` or `str`; what its column holds if left out.
+    """
 
     expression: sa.ColumnElement[Any]
-    ascending: bool = True
+    descending: bool = False
+    holds: type | None = None
 
 
-def clauses(order: Sequence[By]) -> list[sa.ColumnElement[Any]]:
-    """The ORDER BY."""
-    return [by.expression.asc() if by.ascending else by.expression.desc() for by in order]
+def ordered(keys: Sequence[Key]) -> list[sa.ColumnElement[Any]]:
+    """The ORDER BY of keys."""
+    return [key.expression.desc() if key.descending else key.expression for key in keys]
 
 
-def after(order: Sequence[By], values: Sequence[Any]) -> sa.ColumnElement[bool]:
-    """The condition of rows that come after the one with these values."""
+def beyond(keys: Sequence[Key], last: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """Whether a row comes after the one that had these values."""
     ways = []
-    for place, (by, value) in enumerate(zip(order, values, strict=True)):
+    for place, (key, value) in enumerate(zip(keys, last, strict=True)):
         same = [
-            earlier.expression == sa.literal(known)
-            for earlier, known in zip(order[:place], values[:place], strict=True)
+            each.expression == _bound(each, given)
+            for each, given in zip(keys[:place], last[:place], strict=True)
         ]
-        follows = (
-            by.expression > sa.literal(value) if by.ascending else by.expression < sa.literal(value)
-        )
-        ways.append(sa.and_(*same, follows))
-    return sa.or_(*ways)
+        bound = _bound(key, value)
+        after = key.expression < bound if key.descending else key.expression > bound
+        ways.append(sa.and_(*same, after))
+    first, edge = keys[0], _bound(keys[0], last[0])
+    # Said twice, for the database sees a range only outside of OR.
+    near = first.expression <= edge if first.descending else first.expression >= edge
+    return sa.and_(near, sa.or_(*ways))
 
 
 def token(question: object, values: Sequence[Any]) -> str:
-    """What names the next page: the last row's place, and which question it belongs to."""
-    raw = msgspec.json.encode([_mark(question), list(values)])
-    return base64.urlsafe_b64encode(raw).decode()
+    """What continues an answer to `question` after a row with these values."""
+    return base64.urlsafe_b64encode(msgspec.json.encode([_mark(question), *values])).decode()
 
 
-def values_of(given: str, question: object, order: Sequence[By]) -> list[Any]:
-    """The place that a token names.
+def place(text: str, question: object, keys: Sequence[Key]) -> list[Any]:
+    """The values that a token holds.
 
     Raises:
-        UsageError: It is none of ours, or belongs to another question.
+        UsageError: It is none, or was made for another question.
     """
+    if len(text) > _LONGEST:
+        raise _no_token(text)
     try:
-        mark, values = msgspec.json.decode(
-            base64.urlsafe_b64decode(given), type=tuple[str, list[int | float | str]]
-        )
-    except ValueError as error:  # also binascii.Error and msgspec's
-        raise _refused("it is none that this server gave") from error
-    if mark != _mark(question) or len(values) != len(order):
-        raise _refused("it belongs to another search")
-    for by, value in zip(order, values, strict=True):
-        if not _fits(value, by.expression.type.python_type):
-            raise _refused("it is none that this server gave")
+        found = msgspec.json.decode(base64.urlsafe_b64decode(text), type=list[Any])
+    except (ValueError, RecursionError) as error:
+        raise _no_token(text) from error
+    if len(found) != len(keys) + 1 or found[0] != _mark(question):
+        raise _no_token(text)
+    values = found[1:]
+    for key, value in zip(keys, values, strict=True):
+        if not _fits(value, _held(key)):
+            raise _no_token(text)
     return values
 
 
-def _fits(value: int | float | str, wanted: type) -> bool:
-    if wanted is str:
-        return isinstance(value, str)
+def _bound(key: Key, value: Any) -> Any:
+    return sa.literal(value, sa.Float(53)) if _held(key) is float else sa.literal(value)
+
+
+def _held(key: Key) -> type:
+    return key.holds or key.expression.type.python_type
+
+
+def _fits(value: object, wanted: type) -> bool:
+    if wanted is str or isinstance(value, str | bool):
+        return wanted is str and isinstance(value, str)
     if isinstance(value, int):
         return abs(value) < _WHOLE
     return wanted is float and isinstance(value, float)
 
 
-def _mark(question: object) -> str:
-    return digests.of_record(question)[3:19]
+def _mark(question: object) -> int:
+    return zlib.crc32(encode(question))
 
 
-def _refused(because: str) -> UsageError:
+def _no_token(text: str) -> UsageError:
     return UsageError(
         "page-token-malformed",
-        f"The page token can't be used: {because}.",
+        f"'{text[:100]}' is no page token of this search.",
         hint="ask for the first page again",
+        context={"token": text[:200]},
     )

@@ -122,6 +122,22 @@ def test_no_accepted_path_reads_as_one_that_leaves_its_folder(path: str, times: 
         path = unquote(path, errors="replace")
 
 
+@pytest.mark.parametrize(
+    "said", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_a_page_of_another_site_sends_nothing(client: Client, said: dict[str, str]) -> None:
+    run_id = client.post("runs/create", experiment_id="0")["run"]["info"]["run_id"]
+    form = {"content": b"evil", "headers": {"content-type": "text/plain", **said}}
+    url = "http://localhost/ajax-api/2.0/mlflow/upload-artifact"
+    asked = {"run_id": run_id, "path": "x.txt"}
+    assert client.refused("POST", url, params=asked, **form)[:2] == (403, "PERMISSION_DENIED")
+    assert client.refused("PUT", f"{FILES}/x", **form)[:2] == (403, "PERMISSION_DENIED")
+    assert client.get(FILES) == {}
+    assert client.get("artifacts/list", run_id=run_id).get("files") is None
+    del form["headers"]
+    assert client.ask("POST", url, params=asked, **form).status_code == 200
+
+
 def test_a_plain_folder_is_listed_read_and_deleted_in_place(home: Path, tmp_path: Path) -> None:
     (home.parent / "trueup.toml").write_text('[project]\nname = "p"\nobjective = "o"\n')
     root = tmp_path / "shared"

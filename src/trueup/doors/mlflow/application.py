@@ -20,7 +20,7 @@ from trueup.doors.mlflow.answers import JSON, TEXT, Reply, Stream
 from trueup.doors.mlflow.asking import Call
 from trueup.doors.mlflow.failures import Refusal, refusal_of
 from trueup.doors.mlflow.routes import ENDPOINTS, Endpoint
-from trueup.doors.web.doorkeeper import LOOPBACK, check_host
+from trueup.doors.web.doorkeeper import LOOPBACK, check_host, check_site
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.permissions import Permission
@@ -79,6 +79,8 @@ class Door:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        if scope["method"] != "GET":
+            check_site(headers)  # a form of another site could send a file or a trace
         actor = _NOBODY
         if endpoint.permission != "public":
             peer = (scope.get("client") or ("",))[0]

@@ -91,6 +91,22 @@ def check_origin(method: str, headers: Mapping[str, str]) -> None:
     """
     if method in _SAFE:
         return
+    check_site(headers)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UsageError(
+            "content-type-not-json",
+            f"The body is declared as '{kind[:100]}'; a change must be sent as application/json.",
+            hint="curl --json '{}' URL",
+        )
+
+
+def check_site(headers: Mapping[str, str]) -> None:
+    """Refuse what a browser sends for a page of another site; programs say nothing of a site.
+
+    Raises:
+        DeniedError: The request comes from another site.
+    """
     site = headers.get("sec-fetch-site", "none")
     origin = headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
@@ -100,13 +116,6 @@ def check_origin(method: str, headers: Mapping[str, str]) -> None:
             f"A page of '{(origin or site)[:100]}' asked for this change; "
             "only pages of this server may.",
             hint="trueup explain origin-refused",
-        )
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise UsageError(
-            "content-type-not-json",
-            f"The body is declared as '{kind[:100]}'; a change must be sent as application/json.",
-            hint="curl --json '{}' URL",
         )
 
 

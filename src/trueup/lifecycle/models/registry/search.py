@@ -12,7 +12,7 @@ from trueup.lifecycle.models.registry.table import model_tags, version_tags
 from trueup.lifecycle.models.table import model_versions, registered_models
 from trueup.state import paging
 from trueup.state.conditions import among_words, compared, comparisons, condition
-from trueup.state.paging import By
+from trueup.state.paging import Key
 from trueup.state.query.fields import refused
 from trueup.state.query.parser import parse, parse_orders
 from trueup.state.query.tree import Comparison, Node
@@ -72,7 +72,7 @@ def models(
     tree = parse(filter_, MODELS)
     by = _order(order, MODEL_ORDER)
     if not any(each.expression is _n.name for each in by):
-        by.append(By(_n.name))
+        by.append(Key(_n.name))
     query = sa.select(_n.name, *(each.expression for each in by)).where(_n.life == "active")
 
     def leaf(clause: Comparison) -> sa.ColumnElement[bool]:
@@ -97,7 +97,7 @@ def versions(
     by = _order(order, VERSION_ORDER)
     for column, ascending in ((_v.model, True), (_v.version, False)):
         if not any(each.expression is column for each in by):
-            by.append(By(column, ascending))
+            by.append(Key(column, not ascending))
     kind = sa.select(_n.kind).where(_n.name == _v.model).scalar_subquery()
 
     def leaf(clause: Comparison) -> sa.ColumnElement[bool]:
@@ -143,31 +143,29 @@ def _asks_for_kind(clause: Comparison) -> bool:
     return (clause.field.entity, clause.field.key) == ("tag", rules.PROMPT_TAG)
 
 
-def _order(order: Sequence[str], known: Mapping[str, sa.ColumnElement[Any]]) -> list[By]:
+def _order(order: Sequence[str], known: Mapping[str, sa.ColumnElement[Any]]) -> list[Key]:
     vocabulary = Vocabulary(
         own=dict.fromkeys(known, _LISTED),
         prefixes=_PREFIXES,
         names={"timestamp": "last_updated_timestamp"},
         sorted_by=tuple(known),
     )
-    return [
-        By(known[each.field.key], not each.descending) for each in parse_orders(order, vocabulary)
-    ]
+    return [Key(known[each.field.key], each.descending) for each in parse_orders(order, vocabulary)]
 
 
 def _page(
     connection: sa.Connection,
     query: sa.Select[Any],
-    by: Sequence[By],
+    by: Sequence[Key],
     question: object,
     limit: int,
     token: str,
 ) -> tuple[list[sa.Row[Any]], str]:
     if token:
-        values = paging.values_of(token, question, by)
-        query = query.where(paging.after(by, values))
+        values = paging.place(token, question, by)
+        query = query.where(paging.beyond(by, values))
     places = [each.expression.label(f"place_{i}") for i, each in enumerate(by)]
-    query = query.add_columns(*places).order_by(*paging.clauses(by)).limit(limit + 1)
+    query = query.add_columns(*places).order_by(*paging.ordered(by)).limit(limit + 1)
     rows = list(connection.execute(query).all())
     following = ""
     if len(rows) > limit:

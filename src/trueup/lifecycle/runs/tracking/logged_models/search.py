@@ -14,7 +14,7 @@ from trueup.lifecycle.runs.tracking.logged_models.records import Dataset, Order
 from trueup.lifecycle.runs.tracking.logged_models.table import logged_models
 from trueup.state import paging
 from trueup.state.conditions import among_words, compared, comparisons, condition
-from trueup.state.paging import By
+from trueup.state.paging import Key
 from trueup.state.query.fields import OWN, field, refused
 from trueup.state.query.parser import parse
 from trueup.state.query.tree import Comparison
@@ -80,8 +80,8 @@ def page(
         measured = sa.select(_p.model).where(_on(datasets))
         query = query.where(_m.number.in_(measured))
     if token:
-        query = query.where(paging.after(by, paging.values_of(token, question, by)))
-    rows = connection.execute(query.order_by(*paging.clauses(by)).limit(limit + 1)).all()
+        query = query.where(paging.beyond(by, paging.place(token, question, by)))
+    rows = connection.execute(query.order_by(*paging.ordered(by)).limit(limit + 1)).all()
     following = paging.token(question, rows[limit - 1][1:]) if len(rows) > limit else ""
     return [row.number for row in rows[:limit]], following
 
@@ -133,24 +133,24 @@ def _on(datasets: Sequence[Dataset]) -> sa.ColumnElement[bool]:
     )
 
 
-def _order(order: Sequence[Order]) -> list[By]:
-    found: list[By] = []
+def _order(order: Sequence[Order]) -> list[Key]:
+    found: list[Key] = []
     named = {each.field for each in order}
     for each in order:
         kind, dot, key = each.field.partition(".")
         if not dot:
-            found.append(By(_attribute(each.field), each.ascending))
+            found.append(Key(_attribute(each.field), not each.ascending))
             continue
         if kind not in ("metric", "metrics"):
             raise refused(
                 f"Invalid order by field name: {each.field[:200]}. Only metrics are supported."
             )
         value, rank = _last_value(key, each.dataset)
-        found += [By(rank), By(value, each.ascending)]
+        found += [Key(rank), Key(value, not each.ascending)]
     if not named & {"creation_timestamp_ms", "creation_timestamp", "creation_time"}:
-        found.append(By(_m.created_at, ascending=False))
+        found.append(Key(_m.created_at, descending=True))
     if "model_id" not in named:
-        found.append(By(_m.id))
+        found.append(Key(_m.id))
     return found
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.runs.tracking import table
 from trueup.lifecycle.runs.tracking.search.conditions import OWN, Condition
-from trueup.lifecycle.runs.tracking.search.pages import Key, beyond, ordered
+from trueup.state.paging import Key, beyond, ordered
 from trueup.state.query.tree import Field, Order
 
 MANY: Final = 5000

@@ -18,11 +18,12 @@ from trueup.lifecycle.runs.tracking.records import (
     Point,
     TrackedRun,
 )
-from trueup.lifecycle.runs.tracking.search import histories, pages
+from trueup.lifecycle.runs.tracking.search import histories
 from trueup.lifecycle.runs.tracking.search.conditions import GROUP, Conditions, clauses
-from trueup.lifecycle.runs.tracking.search.pages import Key
 from trueup.lifecycle.runs.tracking.search.plans import Plan, Wish, is_many
 from trueup.lifecycle.runs.tracking.search.vocabulary import EXPERIMENTS, RUNS
+from trueup.state import paging
+from trueup.state.paging import Key
 from trueup.state.query.parser import parse, parse_orders
 from trueup.state.query.tree import Field, Order
 from trueup.state.unit import State
@@ -101,10 +102,10 @@ class Search:
                 condition = Conditions(connection.dialect.name, metrics, is_wide).of_runs(tree)
             wish = Wish(experiments, LIVES[view], condition, orders, metrics)
             plan = Plan(connection, wish)
-            last = pages.place(token, orders, plan.keys) if token else None
+            last = paging.place(token, orders, plan.keys) if token else None
             rows = plan.rows(limit + 1, last)
             found = [row[0] for row in rows[:limit]]
-            following = pages.token(orders, rows[limit - 1][1:]) if len(rows) > limit else ""
+            following = paging.token(orders, rows[limit - 1][1:]) if len(rows) > limit else ""
             return RunPage(reading.runs_of(connection, found, columns), following)
 
     def experiments(
@@ -131,18 +132,18 @@ class Search:
             query = sa.select(
                 *columns, *(key.expression.label(f"by_{i}") for i, key in enumerate(keys))
             )
-            query = query.where(columns.life.in_(LIVES[view])).order_by(*pages.ordered(keys))
+            query = query.where(columns.life.in_(LIVES[view])).order_by(*paging.ordered(keys))
             if tree is not None:
                 query = query.where(Conditions(connection.dialect.name).of_experiments(tree))
             if token:
-                query = query.where(pages.beyond(keys, pages.place(token, orders, keys)))
+                query = query.where(paging.beyond(keys, paging.place(token, orders, keys)))
             if connection.execute(sa.select(columns.number).limit(1)).first() is None:
                 query = query.add_cte(_only(finding.default(self._artifacts)))
             rows = list(connection.execute(query.limit(limit + 1)))
             found = table.experiments_of(connection, (row[: -len(keys)] for row in rows[:limit]))
         following = ""
         if len(rows) > limit:
-            following = pages.token(orders, rows[limit - 1][-len(keys) :])
+            following = paging.token(orders, rows[limit - 1][-len(keys) :])
         return ExperimentPage(found, following)
 
     def points(

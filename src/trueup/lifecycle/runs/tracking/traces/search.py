@@ -12,7 +12,7 @@ from trueup.lifecycle.runs.tracking.traces import rules
 from trueup.lifecycle.runs.tracking.traces.table import trace_metadata, trace_tags, traces
 from trueup.state import paging
 from trueup.state.conditions import among_words, compared, condition
-from trueup.state.paging import By
+from trueup.state.paging import Key
 from trueup.state.query.parser import parse, parse_orders
 from trueup.state.query.tree import Comparison, Field
 from trueup.state.query.vocabulary import LIST, NUMBER, PRESENCE, TEXT, Kind, Vocabulary
@@ -71,10 +71,10 @@ def page(
     Raises:
         UsageError: Filter, order or token cannot be read.
     """
-    by = [By(_OWN[each.field.key], not each.descending) for each in parse_orders(order, VOCABULARY)]
+    by = [Key(_OWN[each.field.key], each.descending) for each in parse_orders(order, VOCABULARY)]
     if not by:
-        by.append(By(_t.started_at, ascending=False))
-    by.append(By(_t.id))
+        by.append(Key(_t.started_at, descending=True))
+    by.append(Key(_t.id))
     question = [list(experiments), filter_, list(order)]
     query = sa.select(_t.id, *(each.expression for each in by))
     query = query.where(_t.experiment.in_(experiments))
@@ -92,7 +92,7 @@ def page(
     if tree is not None:
         query = query.where(condition(tree, leaf))
     if token:
-        query = query.where(paging.after(by, paging.values_of(token, question, by)))
-    rows = connection.execute(query.order_by(*paging.clauses(by)).limit(limit + 1)).all()
+        query = query.where(paging.beyond(by, paging.place(token, question, by)))
+    rows = connection.execute(query.order_by(*paging.ordered(by)).limit(limit + 1)).all()
     following = paging.token(question, list(rows[limit - 1][1:])) if len(rows) > limit else ""
     return [row[0] for row in rows[:limit]], following
