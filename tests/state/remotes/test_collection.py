@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trueup.foundation import clock, digests
-from trueup.foundation.errors import ConflictError, NotFoundError
+from trueup.foundation.errors import NotFoundError
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes import chunks, sending
 from trueup.state.remotes.records import Collected
@@ -218,36 +218,6 @@ def test_no_recipe_is_trusted_while_a_tombstone_stands(
         remote.collect(nobody, dry_run=False)
     assert all_pullable(open_remote, tmp_path / "other", [second])
     assert list(remote.verify()) == []
-
-
-def test_one_collects_at_a_time(
-    remote: Remote, open_remote: Open, mine: Blobs, folder: Path
-) -> None:
-    remote.push(mine, [mine.put(noise(100))])
-    other = open_remote("theirs")
-
-    def meanwhile() -> Iterable[str]:
-        with pytest.raises(ConflictError) as caught:
-            other.collect(nobody, dry_run=False)
-        assert caught.value.code == "remote-collected"
-        return ()
-
-    remote.collect(meanwhile, dry_run=False)
-    other.collect(nobody, dry_run=False)
-
-
-def test_a_collector_that_was_killed_gives_way(
-    remote: Remote, mine: Blobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remote.push(mine, [mine.put(noise(100))])
-    with monkeypatch.context() as patch:
-        patch.setattr(remote._link.objects, "swap", once(remote._link.objects.swap))
-        with pytest.raises(ZeroDivisionError):
-            remote.collect(fail, dry_run=False)
-    with pytest.raises(ConflictError):
-        remote.collect(nobody, dry_run=False)
-    with later(days=0.5):
-        remote.collect(nobody, dry_run=False)
 
 
 def fail(*_: Any, **__: Any) -> Any:

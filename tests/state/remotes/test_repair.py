@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from trueup.foundation import clock
 from trueup.foundation.errors import ConflictError
 from trueup.ports.blobs import Blobs
-from trueup.state.remotes import collection
+from trueup.state.remotes import leasing
 from trueup.state.remotes.link import Link
 from trueup.state.remotes.remote import Remote
 
@@ -140,9 +139,10 @@ def test_nobody_repairs_what_somebody_collects(
     remote: Remote, wanted: list[str], folder: Path, tmp_path: Path
 ) -> None:
     link = Link(f"file://{folder}", tmp_path / "collector")
-    with collection.alone(link), pytest.raises(ConflictError):
+    with leasing.alone(link, "collects", "Ann"), pytest.raises(ConflictError, match="'Ann' coll"):
         remote.repair(every_record)
     link.close()
+    assert remote.repair(every_record).objects == ()
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 3, 5, 7])
@@ -165,7 +165,7 @@ def test_a_repair_that_stops_anywhere_is_finished_by_the_next(
     with suppress(_Killed):
         remote.repair(every_record)
     again = open_remote("other")
-    with clock.held_at(clock.now() + timedelta(hours=7)):  # by then its lock gives way
+    with clock.held_at(clock.now() + leasing.LASTS):  # by then its lease is over
         again.repair(every_record)
     # One blob is damaged. The large file may be torn, too: its recipe was in both bad objects.
     assert len(again.has(wanted)) >= len(wanted) - 2

@@ -160,7 +160,7 @@ def checkout(reference: str, force: bool, link: Link, dry_run: bool, as_json: bo
 def _inside(workspace: Workspace, path: str) -> str:
     """A path as the user wrote it, relative to the project."""
     if not path:  # an unset variable of a shell, hardly ever the whole folder
-        raise UsageError("command-line", "An empty path names no file.", hint="trueup data add .")
+        raise UsageError("command-line", "An empty path names no file.", hint="ls")
     return os.path.relpath(Path.cwd() / path, workspace.root)
 
 

@@ -61,6 +61,13 @@ def resolve(there: list[Place], path: str, name: str, root: Path) -> Place:
     if here is not None and name in ("", here.name):
         return here
     if not name:
+        if place == home:
+            raise UsageError(
+                "dataset-project",
+                f"'{path}' is the whole project, with its plan and its code.",
+                hint="trueup data add FOLDER   (or, to keep everything but .git and .trueup: "
+                f"trueup data add {path} --name NAME)",
+            )
         around = next((at[above] for above in place.parents if above in at), None)
         if around is not None:
             raise UsageError(

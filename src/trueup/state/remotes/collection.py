@@ -19,7 +19,7 @@ Several people push while one collects, and nothing locks them out. Why nothing 
 5. A push that was killed may leave an index with a recipe whose chunks are marked. While a
    tombstone stands, pushes trust no recipe and look for every chunk; and before the chunks go, the
    second look has marked that index too, as nothing needs what it names.
-6. One collects at a time: a record says who, until it is done or six hours old.
+6. One collects at a time (`leasing.py`).
 """
 
 from __future__ import annotations
@@ -28,34 +28,25 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-
 from trueup.foundation import clock, digests
-from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.foundation.identifiers import short_id, time_ordered_id
-from trueup.foundation.records import decode, encode
+from trueup.foundation.identifiers import time_ordered_id
+from trueup.foundation.records import encode
 from trueup.ports.objects import Stored
-from trueup.state.remotes import chunks, envelopes, fetching, indexes
+from trueup.state.remotes import chunks, envelopes, fetching, indexes, leasing
 from trueup.state.remotes.indexes import Index, Pack
+from trueup.state.remotes.leasing import Lease
 from trueup.state.remotes.link import Link
 from trueup.state.remotes.records import Collected, Tombstone, nothing
 from trueup.state.remotes.sending import Sender
 from trueup.state.remotes.workers import Workers
 
 GRACE: Final = timedelta(hours=24)
-_LOCK: Final = "locks/collect"
-_LOCKED_FOR: Final = timedelta(hours=6)
 _ENTRIES_PER_INDEX: Final = 200_000
-
-
-class _Holder(msgspec.Struct):
-    name: str
-    since: datetime
 
 
 class _Judged(NamedTuple):
@@ -68,7 +59,12 @@ class _Judged(NamedTuple):
 
 
 def collect(
-    link: Link, needed: Callable[[], Iterable[str]], *, dry_run: bool, grace: timedelta
+    link: Link,
+    needed: Callable[[], Iterable[str]],
+    *,
+    dry_run: bool,
+    grace: timedelta,
+    who: str = "",
 ) -> Collected:
     """Mark what nobody needs; remove what was marked long enough ago.
 
@@ -76,7 +72,8 @@ def collect(
         ConflictError: Somebody else collects.
         NotFoundError: Something needed is not there: nothing was removed.
     """
-    with alone(link, dry_run=dry_run), _Marks() as marks:
+    mine = nullcontext() if dry_run else leasing.alone(link, "collects", who)
+    with mine as lease, _Marks() as marks:
         now = clock.now()
         listed = {s.path.partition("/")[2]: s for s in link.objects.listed("packs")}
         young = {name for name, stored in listed.items() if now - stored.changed_at < grace}
@@ -84,7 +81,7 @@ def collect(
         _mark(link, marks, needed, (pack for pack in packs if pack.name in young))
         marked_packs, _ = link.buried()
         judged = _judge(packs, listed, marked_packs, young, marks)
-        return _carry_out(link, judged, listed, grace, marks, dry_run=dry_run)
+        return _carry_out(link, judged, listed, grace, marks, lease)
 
 
 def _carry_out(
@@ -93,8 +90,7 @@ def _carry_out(
     listed: dict[str, Stored],
     grace: timedelta,
     marks: _Marks,
-    *,
-    dry_run: bool,
+    lease: Lease | None,
 ) -> Collected:
     now = clock.now()
     marked_before, _ = link.buried()
@@ -124,14 +120,13 @@ def _carry_out(
         live=judged.live,
         due=max(waits) + grace if waits else None,
     )
-    if dry_run:
+    if lease is None:
         return report
     moved = _move(link, sparse) if sparse else []
     superseded = _reindex(link, judged, marks, moved)
     if newly or superseded:
         _write_tombstone(link, newly, superseded)
-    if clock.now() - now > _LOCKED_FOR / 2:
-        raise _busy(link, now)  # somebody else may think that this was killed
+    lease.require()
     # From here on things go, in the order in which `Link.refresh` may see them go.
     superseded_before = {name for stone in old.values() for name in stone.indexes}
     link.objects.delete([f"indexes/{name}" for name in sorted(superseded_before)])
@@ -275,42 +270,6 @@ def _settle_tombstones(link: Link, old: dict[str, Tombstone], revived: set[str])
             again = Tombstone(written_at=stone.written_at, packs=left, indexes=stone.indexes)
             link.objects.put(f"tombstones/{time_ordered_id()}", envelopes.wrap(encode(again)))
     link.objects.delete(done)
-
-
-@contextmanager
-def alone(link: Link, *, dry_run: bool = False) -> Iterator[None]:
-    """Keep others from collecting or repairing meanwhile.
-
-    Raises:
-        ConflictError: Somebody does.
-    """
-    if dry_run:
-        yield
-        return
-    tag, me = "", _Holder(name=short_id(), since=clock.now())
-    try:
-        raw, tag = link.objects.get_tagged(_LOCK)
-        holder = decode(envelopes.unwrap(raw, _LOCK), _Holder)
-        if holder.name and clock.now() - holder.since < _LOCKED_FOR:
-            raise _busy(link, holder.since)
-    except NotFoundError:
-        pass
-    mine = link.objects.swap(_LOCK, envelopes.wrap(encode(me)), tag)
-    if mine is None:
-        raise _busy(link, clock.now())
-    try:
-        yield
-    finally:
-        free = _Holder(name="", since=clock.now())
-        link.objects.swap(_LOCK, envelopes.wrap(encode(free)), mine)
-
-
-def _busy(link: Link, since: datetime) -> ConflictError:
-    return ConflictError(
-        "remote-collected",
-        f"Somebody collects the remote {link.shown} since {since:%H:%M} UTC.",
-        hint="try again later; a collection that was killed gives way after six hours",
-    )
 
 
 class _Marks:

@@ -205,19 +205,22 @@ class Remote:
         """Read everything in the remote and name what is not as it was written."""
         return verification.verify(self._link, progress)
 
-    def repair(self, may_drop: Callable[[str], bool], progress: Progress = nothing) -> Repaired:
+    def repair(
+        self, may_drop: Callable[[str], bool], progress: Progress = nothing, who: str = ""
+    ) -> Repaired:
         """Take out what is damaged; a push then sends again what was lost, as far as it has it.
 
         Args:
             may_drop: Whether a damaged record may be removed, by `kind/name`: one that is known
                 here, or that nobody misses.
             progress: Told how many objects and bytes were read.
+            who: The person it is done for; whoever must wait is told.
 
         Raises:
             NotFoundError: Nothing was ever pushed there.
             ConflictError: Somebody collects or repairs it.
         """
-        return repair.repair(self._link, may_drop, progress)
+        return repair.repair(self._link, may_drop, progress, who)
 
     def collect(
         self,
@@ -225,6 +228,7 @@ class Remote:
         *,
         dry_run: bool = True,
         grace: timedelta = collection.GRACE,
+        who: str = "",
     ) -> Collected:
         """Mark what nobody needs, and remove what was marked long enough ago.
 
@@ -232,12 +236,13 @@ class Remote:
             needed: The digests of all blobs that must stay, beside those that records name.
             dry_run: Say what would be done.
             grace: How long a mark stands before anything is removed.
+            who: The person it is done for; whoever must wait is told.
 
         Raises:
             ConflictError: Somebody else collects this remote.
         """
         self._link.refresh()
-        return collection.collect(self._link, needed, dry_run=dry_run, grace=grace)
+        return collection.collect(self._link, needed, dry_run=dry_run, grace=grace, who=who)
 
     def close(self) -> None:
         """Close what is remembered."""

@@ -12,7 +12,15 @@ from typing import Final, NamedTuple
 from trueup.foundation import digests, packs
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.packs import Entry
-from trueup.state.remotes import chunks, collection, envelopes, fetching, indexes, verification
+from trueup.state.remotes import (
+    chunks,
+    collection,
+    envelopes,
+    fetching,
+    indexes,
+    leasing,
+    verification,
+)
 from trueup.state.remotes.indexes import Index, Pack
 from trueup.state.remotes.link import Link
 from trueup.state.remotes.records import Progress, Repaired, nothing
@@ -37,20 +45,23 @@ class _Packs(NamedTuple):
     recipes: list[tuple[bytes, bytes]]
 
 
-def repair(link: Link, may_drop: Callable[[str], bool], progress: Progress) -> Repaired:
+def repair(
+    link: Link, may_drop: Callable[[str], bool], progress: Progress, who: str = ""
+) -> Repaired:
     """Take out of a remote what is damaged.
 
     Args:
         link: The remote.
         may_drop: Whether a damaged record may be removed, by the path of its object.
         progress: Told what was read.
+        who: The person it is done for; others are told.
 
     Raises:
         ConflictError: Somebody collects or repairs this remote.
     """
     is_new_layout = link.renew_layout()
     dropped, left = _drop_records(link, may_drop)
-    with collection.alone(link):
+    with leasing.alone(link, "repairs", who) as lease:
         sound, broken = _read_indexes(link)
         named = verification.merged(sound.values())
         found = _read_packs(link, named, sound.values(), has_all=not broken, progress=progress)
@@ -61,6 +72,7 @@ def repair(link: Link, may_drop: Callable[[str], bool], progress: Progress) -> R
         link.distrust(lost)
         saved = _save_whole_blobs(link, found.damaged)
         link.refresh()
+        lease.require()
         rewritten = _unname(link, lost)
         link.objects.delete([f"packs/{name}" for name in sorted(found.damaged)])
         link.distrust(())

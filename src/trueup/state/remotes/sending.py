@@ -210,37 +210,44 @@ class Sender:
         self._counts["size"] += size
 
     def _publish(self, *, everything: bool = False) -> None:
-        """Write an index, if there is enough for one.
+        """Write indexes of the packs that arrived, as far as there is enough for one.
 
         A recipe promises its chunks, so it is published only with or after all packs that were
         filled before it.
         """
-        if not self._indexed:
-            return
+        is_last = not self._indexed
+        while not is_last:
+            packs, is_full = self._ready()
+            if not is_full and not everything:
+                return
+            upto = self._next + len(packs)
+            is_last = everything and upto == self._number
+            recipes = [(f, key) for number, f, key in self._recipes if is_last or number < upto]
+            self._write(Index([*self._left, *packs] if is_last else packs, recipes))
+            with self._lock:
+                for number in range(self._next, upto):
+                    del self._arrived[number]
+                self._next = upto
+                self._recipes = [r for r in self._recipes if not (is_last or r[0] < upto)]
+
+    def _ready(self) -> tuple[list[Pack], bool]:
+        """The next packs for an index, all of which arrived; and whether it is full with them."""
+        packs: list[Pack] = []
+        entries = 0
         with self._lock:
-            upto = self._next
-            while upto in self._arrived:
-                upto += 1
-            packs = [self._arrived[number] for number in range(self._next, upto)]
-        entries = sum(len(pack.entries) for pack in packs)
-        is_enough = len(packs) >= _PACKS_PER_INDEX or entries >= _ENTRIES_PER_INDEX
-        if not is_enough and not everything:
-            return
-        recipes = [
-            (file, key) for number, file, key in self._recipes if everything or number < upto
-        ]
-        if everything:
-            packs = [*self._left, *packs]
-        if packs or recipes:
-            name, raw = indexes.write(Index(packs, recipes))
+            while (pack := self._arrived.get(self._next + len(packs))) is not None:
+                packs.append(pack)
+                entries += len(pack.entries)
+                if len(packs) >= _PACKS_PER_INDEX or entries >= _ENTRIES_PER_INDEX:
+                    return packs, True
+        return packs, False
+
+    def _write(self, index: Index) -> None:
+        if index.packs or index.recipes:
+            name, raw = indexes.write(index)
             self._link.objects.put(f"indexes/{name}", raw)
-            self._link.cache.learn(name, Index(packs, recipes))
+            self._link.cache.learn(name, index)
             self._counts["moved"] += len(raw)
-        with self._lock:
-            for number in range(self._next, upto):
-                del self._arrived[number]
-            self._next = upto
-            self._recipes = [item for item in self._recipes if not (everything or item[0] < upto)]
 
 
 def _still_there(link: Link) -> list[Pack]:

@@ -251,9 +251,14 @@ def test_a_place_inside_the_state_is_refused(desk: Desk, path: str) -> None:
     assert refusal(verb).code == "dataset-reserved"
 
 
-def test_a_project_with_its_state_inside_may_be_kept_whole(desk: Desk) -> None:
-    write(desk.root, {"notes.txt": b"hello"})
-    kept = desk.datasets.add(desk.actor, ".", desk.root)
-    assert (kept.name, kept.path) == ("project", ".")
-    assert [entry.path for entry in desk.files(kept)] == ["notes.txt"]
+@pytest.mark.parametrize("path", [".", "./", "data/.."])
+def test_the_whole_project_is_refused_unless_it_is_named(desk: Desk, path: str) -> None:
+    write(desk.root, {"notes.txt": b"hello", "data/a": b"a"})
+    verb = lambda: desk.datasets.add(desk.actor, path, desk.root)  # noqa: E731
+    assert refusal(verb).code == "dataset-project"
+    kept = desk.datasets.add(desk.actor, path, desk.root, "all")
+    assert (kept.name, kept.path) == ("all", ".")
+    assert [entry.path for entry in desk.files(kept)] == ["data/a", "notes.txt"]
     assert (desk.root / ".trueup").is_dir()
+    write(desk.root, {"notes.txt": b"hello again"})
+    assert desk.datasets.add(desk.actor, path, desk.root).ref == "data:all@2"

@@ -144,7 +144,9 @@ class Exchange:
                     name, there, self._state.blobs, errands_of(there, here, is_whole=whole)
                 )
             moves: dict[str, str] = {}
-            repaired = there.repair(_known_here(here), progress) if repair else None
+            repaired: Repaired | None = None
+            if repair:
+                repaired = there.repair(_known_here(here), progress, actor.name)
             for _ in range(_ROUNDS):
                 errands = errands_of(there, here, is_whole=whole or repair)
                 moves |= moves_of(errands)
@@ -277,7 +279,7 @@ class Exchange:
                 ]
                 return walking.needed(there, heads)
 
-            done = there.collect(needed, dry_run=dry_run, grace=grace)
+            done = there.collect(needed, dry_run=dry_run, grace=grace, who=actor.name)
         if not dry_run and (done.marked or done.removed):
             with self._state.write(actor, "data.write") as unit:
                 counts = {"marked": done.marked, "removed": done.removed, "freed": done.freed}
