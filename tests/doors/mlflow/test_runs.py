@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from .conftest import Client
 
 DATABASES = ("sqlite", "postgresql")
@@ -70,3 +72,19 @@ def test_an_unknown_run_is_not_found(client: Client) -> None:
     status, name, message = client.refused("GET", "runs/get", params={"run_id": "0" * 32})
     assert (status, name) == (404, "RESOURCE_DOES_NOT_EXIST")
     assert "not found" in message
+
+
+def test_models_of_old_clients_are_noted_on_their_run(client: Client) -> None:
+    run_id = started(client)
+    said = {"artifact_path": "m", "flavors": {}, "utc_time_created": "t", "run_id": run_id}
+    for path in ("m", "n", "n"):
+        told = json.dumps({**said, "artifact_path": path})
+        client.post("runs/log-model", run_id=run_id, model_json=told)
+    tags = {
+        t["key"]: t["value"] for t in client.get("runs/get", run_id=run_id)["run"]["data"]["tags"]
+    }
+    noted = json.loads(tags["mlflow.log-model.history"])
+    assert [each["artifact_path"] for each in noted] == ["m", "n"]
+    for wrong in ("{", "[]", '{"run_id": "x"}'):
+        body = {"run_id": run_id, "model_json": wrong}
+        assert client.refused("POST", "runs/log-model", json=body)[0] == 400

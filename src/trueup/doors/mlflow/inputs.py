@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+import msgspec
+
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.runs import run_id
 from trueup.lifecycle.runs.tracking.records import UsedDataset, UsedModel
 
 DATASETS: Final = 1000
+_OF_MODEL: Final = frozenset({"artifact_path", "flavors", "utc_time_created", "run_id"})
 
 
 def log_inputs(call: Call) -> dict[str, Any]:
@@ -30,6 +33,20 @@ def log_outputs(call: Call) -> dict[str, Any]:
     if call.given.get("models") is None:
         raise missing("models")
     call.workspace.inputs.add(call.actor, run_id(call), models=_models(call, "output"))
+    return {}
+
+
+def log_model(call: Call) -> dict[str, Any]:
+    """Keep what a client 2.x says of a model that it wrote into its run's files."""
+    run, said = run_id(call), call.filled("model_json")
+    try:
+        found = msgspec.json.decode(said)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise invalid("model_json", said, "it is no JSON") from error
+    lacking = _OF_MODEL - set(found) if isinstance(found, dict) else _OF_MODEL
+    if lacking:
+        raise invalid("model_json", said, f"it lacks {', '.join(sorted(lacking))}")
+    call.workspace.curation.note_model(call.actor, run, found)
     return {}
 
 

@@ -13,10 +13,12 @@ from trueup.doors.mlflow import (
     logged_models,
     metrics,
     model_versions,
+    old_traces,
     registered_models,
     runs,
     searching,
     server,
+    trace_links,
     traces,
     uploads,
 )
@@ -53,31 +55,39 @@ _V3: Final = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
 
 
 def _traces() -> tuple[Endpoint, ...]:
-    """Traces: what reads, and what writes; tags stand in both versions."""
+    """Traces; tags, links and deletion stand in both versions."""
     one, said = "/traces/{trace_id}", "/traces/{trace_id}/assessments"
-    reading: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", "/traces/search", traces.search),
-        ("GET", "/traces/batchGet", traces.batch_get),
-        ("GET", "/traces/get", traces.get),
-        ("GET", one, traces.get_info),
-        ("GET", f"{said}/{{assessment_id}}", traces.assessment),
+    both, old = (*_V3, *_V2), _V2
+    reading: tuple[tuple[str, str, Handler, Sequence[str]], ...] = (
+        ("POST", "/traces/search", traces.search, _V3),
+        ("GET", "/traces/batchGet", traces.batch_get, _V3),
+        ("POST", "/traces/batchGetInfos", traces.batch_get_infos, _V3),
+        ("POST", "/traces/calculate-filter-correlation", trace_links.correlate, _V3),
+        ("GET", "/traces/get", traces.get, _V3),
+        ("GET", one, traces.get_info, _V3),
+        ("GET", f"{said}/{{assessment_id}}", traces.assessment, _V3),
+        ("GET", "/traces", old_traces.search, old),
+        ("GET", f"{one}/info", old_traces.get, old),
     )
-    writing: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", "/traces", traces.create),
-        ("POST", "/traces/delete-traces", traces.delete),
-        ("PATCH", f"{one}/tags", traces.tag),
-        ("DELETE", f"{one}/tags", traces.untag),
-        ("POST", said, traces.assess),
-        ("PATCH", f"{said}/{{assessment_id}}", traces.reassess),
-        ("DELETE", f"{said}/{{assessment_id}}", traces.take_back),
+    writing: tuple[tuple[str, str, Handler, Sequence[str]], ...] = (
+        ("POST", "/traces", traces.create, _V3),
+        ("POST", "/traces/delete-traces", traces.delete, both),
+        ("PATCH", f"{one}/tags", traces.tag, both),
+        ("DELETE", f"{one}/tags", traces.untag, both),
+        ("POST", "/traces/link-to-run", trace_links.link_run, both),
+        ("POST", "/traces/link-prompts", trace_links.link_prompts, both),
+        ("POST", said, traces.assess, _V3),
+        ("PATCH", f"{said}/{{assessment_id}}", traces.reassess, _V3),
+        ("DELETE", f"{said}/{{assessment_id}}", traces.take_back, _V3),
+        ("POST", "/traces", old_traces.begin, old),
+        ("PATCH", one, old_traces.end, old),
     )
-    old = ("/traces/delete-traces", f"{one}/tags")
     return (
         Endpoint("POST", "/v1/traces", "runs.write", traces.export, _ROOT, streams=True),
-        *(Endpoint(method, path, "read", handler, _V3) for method, path, handler in reading),
+        *(Endpoint(method, path, "read", handler, at) for method, path, handler, at in reading),
         *(
-            Endpoint(method, path, "runs.write", handler, (*_V3, *(_V2 if path in old else ())))
-            for method, path, handler in writing
+            Endpoint(method, path, "runs.write", handler, at)
+            for method, path, handler, at in writing
         ),
     )
 
@@ -152,6 +162,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", "/runs/log-parameter", "runs.write", runs.log_parameter),
     Endpoint("POST", "/runs/log-batch", "runs.write", runs.log_batch),
     Endpoint("POST", "/runs/set-tag", "runs.write", runs.set_tag),
+    Endpoint("POST", "/runs/log-model", "runs.write", inputs.log_model),
     Endpoint("POST", "/logged-models", "runs.write", logged_models.create),
     Endpoint("POST", "/logged-models/search", "read", logged_models.search),
     Endpoint("GET", "/logged-models/{model_id}", "read", logged_models.get),

@@ -75,6 +75,15 @@ def batch_get(call: Call) -> dict[str, Any]:
     return wire.listed("traces", (_whole(*each) for each in found))
 
 
+def batch_get_infos(call: Call) -> dict[str, Any]:
+    """Several traces without their spans; those that do not exist are left out."""
+    ids = call.texts("trace_ids")
+    if len(ids) > MOST_AT_ONCE:
+        raise invalid("trace_ids", len(ids), f"at most {MOST_AT_ONCE} may be asked for at once")
+    found = call.workspace.traces.known(call.actor, ids)
+    return wire.listed("trace_infos", (shown(each) for each in found))
+
+
 def search(call: Call) -> dict[str, Any]:
     """One page of traces."""
     experiments = [

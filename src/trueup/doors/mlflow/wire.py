@@ -111,9 +111,18 @@ def run_info(found: TrackedRun) -> dict[str, Any]:
 
 
 def metric(point: Point) -> dict[str, Any]:
-    """A point; NaN is a word, since JSON has no number for it."""
-    value: float | str = "NaN" if math.isnan(point.value) else point.value
-    return {"key": point.key, "value": value, "timestamp": point.at, "step": point.step}
+    """A point."""
+    return {
+        "key": point.key,
+        "value": number(point.value),
+        "timestamp": point.at,
+        "step": point.step,
+    }
+
+
+def number(value: float) -> float | str:
+    """A number; NaN is a word, since JSON has no number for it."""
+    return "NaN" if math.isnan(value) else value
 
 
 class Word(msgspec.Struct, frozen=True, gc=False):

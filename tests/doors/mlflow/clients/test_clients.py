@@ -23,7 +23,7 @@ SUITES = Path(__file__).parent / "suites"
     [
         ("mlflow-3", ("tracking", "traces")),
         ("mlflow-3", ("models", "learning")),
-        ("mlflow-2", ("tracking", "models", "learning")),
+        ("mlflow-2", ("tracking", "models", "learning", "old_traces")),
     ],
 )
 def test_a_client_finds_what_it_expects(

@@ -771,6 +771,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_tokens_person"), "tokens", ["person"], unique=False)
     op.create_table(
+        "trace_links",
+        sa.Column("trace", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=10), nullable=False),
+        sa.Column("value", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("trace", "key", "value", name=op.f("pk_trace_links")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_trace_links_value", "trace_links", ["value", "key"], unique=False)
+    op.create_table(
         "trace_metadata",
         sa.Column("trace", sa.String(length=128), nullable=False),
         sa.Column("key", sa.String(length=250), nullable=False),
@@ -900,6 +909,8 @@ def downgrade() -> None:
     op.drop_table("traces")
     op.drop_table("trace_tags")
     op.drop_table("trace_metadata")
+    op.drop_index("ix_trace_links_value", table_name="trace_links")
+    op.drop_table("trace_links")
     op.drop_index(op.f("ix_tokens_person"), table_name="tokens")
     op.drop_table("tokens")
     op.drop_table("step_runs")

@@ -148,3 +148,35 @@ def test_traces_are_judged(experiment: str) -> None:
     assert (found.feedback.value, found.rationale) == (False, "on reflection")
     mlflow.delete_assessment(trace_id=trace_id, assessment_id=made.assessment_id)
     assert [each.name for each in client.get_trace(trace_id).info.assessments] == ["expected"]
+
+
+def test_traces_are_linked_to_runs_and_prompts(experiment: str, name: str) -> None:
+    prompt = mlflow.genai.register_prompt(name=name, template="Say {{word}}")
+    trace_id = ask("one")
+    run = client.create_run(experiment).info.run_id
+    client.link_traces_to_run([trace_id], run)
+    client.link_prompt_versions_to_trace([prompt], trace_id)
+
+    def found(asked: str) -> list[str]:
+        traces = client.search_traces(locations=[experiment], filter_string=asked)
+        return [trace.info.trace_id for trace in traces]
+
+    assert found(f"attributes.run_id = '{run}'") == [trace_id]
+    assert found(f"prompt = '{name}/1'") == [trace_id]
+    assert found(f"prompt = '{name}/2'") == []
+    assert name in client.get_trace(trace_id).info.tags["mlflow.linkedPrompts"]
+    with pytest.raises(MlflowException, match="not found"):
+        client.link_traces_to_run([trace_id], "0" * 32)
+
+
+def test_filters_that_go_together_are_told(experiment: str) -> None:
+    ask("one", team="blue", slow="yes")
+    ask("two", team="green")
+    from mlflow.tracking import _get_store
+
+    def together(first: str, second: str) -> tuple[int, int, int, int]:
+        said = _get_store().calculate_trace_filter_correlation([experiment], first, second)
+        return said.filter1_count, said.filter2_count, said.joint_count, said.total_count
+
+    assert together("tags.team = 'blue'", "tags.slow = 'yes'") == (1, 1, 1, 2)
+    assert together("tags.team = 'green'", "tags.slow = 'yes'") == (1, 1, 0, 2)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
+import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation import clock
@@ -16,6 +17,7 @@ from trueup.lifecycle.runs.tracking.files import table as kept
 from trueup.lifecycle.runs.tracking.records import Experiment, Life
 from trueup.state.unit import State, Unit
 
+MODELS_TAG: Final = "mlflow.log-model.history"
 _KEPT: Final = "mlflow-artifacts:/"
 
 
@@ -135,6 +137,27 @@ class Curation:
         with self._state.write(actor, "runs.write", relaxed=True) as unit:
             number, _ = finding.active(unit.connection, run_id)
             _untag(unit, table.run_tags, number, key, f"run with id {run_id}")
+
+    def note_model(self, actor: Actor, run_id: str, model: dict[str, Any]) -> None:
+        """Add a model to those that a run says, by a tag, to have made; again changes nothing.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It is deleted.
+            UsageError: The tag would become too long.
+        """
+        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            number, _ = finding.active(unit.connection, run_id)
+            tags = table.words_of(unit.connection, table.run_tags, number)
+            try:
+                made = msgspec.json.decode(tags.get(MODELS_TAG, "[]"), type=list[dict[str, Any]])
+            except msgspec.DecodeError:  # somebody set the tag to something else
+                made = []
+            if model in made:
+                return
+            value = msgspec.json.encode([*made, model]).decode()
+            rules.check_value(MODELS_TAG, value, "tag", rules.TAG)
+            table.set_words(unit.connection, table.run_tags, number, {MODELS_TAG: value})
 
     def _turn(self, actor: Actor, number: int, life: Life) -> None:
         with self._state.write(actor, "runs.write") as unit:

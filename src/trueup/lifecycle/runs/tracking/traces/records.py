@@ -79,3 +79,19 @@ class Span(Record):
     ended_ns: int
     failed: bool
     body: dict[str, Any]
+
+
+class Overlap(Record):
+    """How many traces match one filter, another, both, and how many there are.
+
+    Attributes:
+        first: Traces that match the first filter.
+        second: Traces that match the second.
+        both: Traces that match both.
+        total: All traces that are looked at.
+    """
+
+    first: int
+    second: int
+    both: int
+    total: int

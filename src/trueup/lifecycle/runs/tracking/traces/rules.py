@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.runs.tracking.traces.records import Span, Trace
+from trueup.lifecycle.runs.tracking.traces.records import Overlap, Span, Trace
 
 NAME_TAG: Final = "mlflow.traceName"
 RUN_WORD: Final = "mlflow.sourceRun"
@@ -54,6 +55,35 @@ def drawn(spans: Sequence[Span], experiment: int) -> Trace:
         took=None if root is None else (ends - begins) // 1_000_000,
         tags={NAME_TAG: name, SPANS_TAG: KEPT_HERE},
     )
+
+
+def association(found: Overlap, added: float = 0.0) -> float:
+    """How much two filters go together: their normalised pointwise mutual information.
+
+    Args:
+        found: How they overlap.
+        added: To each of the four fields of the table of counts; half a trace is Jeffreys' prior.
+
+    Returns:
+        1 if they match the same traces, 0 if they are independent, -1 if they never match
+        together; NaN where one of them matches none.
+
+    Example:
+        >>> association(Overlap(first=10, second=10, both=10, total=40))
+        1.0
+        >>> round(association(Overlap(first=20, second=20, both=10, total=40)), 9)
+        0.0
+    """
+    if not (found.first and found.second):
+        return math.nan
+    both = found.both + added
+    if not both:
+        return -1.0
+    total = found.total + 4 * added
+    if both == total:
+        return 1.0
+    first, second = found.first + 2 * added, found.second + 2 * added
+    return math.log(both * total / (first * second)) / -math.log(both / total)
 
 
 def _refused(because: str) -> UsageError:

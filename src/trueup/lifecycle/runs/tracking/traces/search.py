@@ -9,7 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking.traces import rules
-from trueup.lifecycle.runs.tracking.traces.table import trace_metadata, trace_tags, traces
+from trueup.lifecycle.runs.tracking.traces.table import (
+    trace_links,
+    trace_metadata,
+    trace_tags,
+    traces,
+)
 from trueup.state import paging
 from trueup.state.conditions import among_words, compared, condition
 from trueup.state.paging import Key
@@ -34,10 +39,11 @@ _OWN: Final[dict[str, sa.ColumnElement[Any]]] = {
     "trace_id": _t.id,
     "client_request_id": sa.func.coalesce(_t.client_request, ""),
 }
-# Of those that stand among the words of a trace: where, and under which key.
-_AMONG: Final = {
-    "name": Field(entity="tag", key=rules.NAME_TAG),
-    "run_id": Field(entity="metadata", key=rules.RUN_WORD),
+# Of those that stand among the words of a trace: in which tables, and under which key.
+_AMONG: Final[dict[str, tuple[tuple[sa.Table, str], ...]]] = {
+    "name": ((trace_tags, rules.NAME_TAG),),
+    "run_id": ((trace_metadata, rules.RUN_WORD), (trace_links, "run")),
+    "prompt": ((trace_links, "prompt"),),
 }
 VOCABULARY: Final = Vocabulary(
     own={
@@ -77,22 +83,45 @@ def page(
     by.append(Key(_t.id))
     question = [list(experiments), filter_, list(order)]
     query = sa.select(_t.id, *(each.expression for each in by))
-    query = query.where(_t.experiment.in_(experiments))
-    tree = parse(filter_, VOCABULARY)
-
-    def leaf(clause: Comparison) -> sa.ColumnElement[bool]:
-        own = clause.field.entity == "attribute"
-        if own and clause.field.key in _AMONG:
-            clause = msgspec.structs.replace(clause, field=_AMONG[clause.field.key])
-        if clause.field.entity == "attribute":
-            return compared(connection, _OWN[clause.field.key], clause)
-        words = trace_tags if clause.field.entity == "tag" else trace_metadata
-        return among_words(connection, words, lambda found: found.c.trace == _t.id, clause)
-
-    if tree is not None:
-        query = query.where(condition(tree, leaf))
+    query = query.where(_matching(connection, experiments, filter_))
     if token:
         query = query.where(paging.beyond(by, paging.place(token, question, by)))
     rows = connection.execute(query.order_by(*paging.ordered(by)).limit(limit + 1)).all()
     following = paging.token(question, list(rows[limit - 1][1:])) if len(rows) > limit else ""
     return [row[0] for row in rows[:limit]], following
+
+
+def count(connection: sa.Connection, experiments: Sequence[int], *filters: str) -> int:
+    """How many traces match all of these filters.
+
+    Raises:
+        UsageError: A filter cannot be read.
+    """
+    matching = (_matching(connection, experiments, each) for each in filters)
+    query = sa.select(sa.func.count()).select_from(traces)
+    return int(connection.execute(query.where(*matching)).scalar_one())
+
+
+def _matching(
+    connection: sa.Connection, experiments: Sequence[int], filter_: str
+) -> sa.ColumnElement[bool]:
+    tree = parse(filter_, VOCABULARY)
+
+    def leaf(clause: Comparison) -> sa.ColumnElement[bool]:
+        key = clause.field.key
+        if clause.field.entity == "attribute" and key in _OWN:
+            return compared(connection, _OWN[key], clause)
+        words = trace_tags if clause.field.entity == "tag" else trace_metadata
+        places = _AMONG[key] if clause.field.entity == "attribute" else ((words, key),)
+        together = sa.and_ if clause.comparator == "IS NULL" else sa.or_
+        return together(*(_among(connection, *place, clause) for place in places))
+
+    within = _t.experiment.in_(experiments)
+    return within if tree is None else sa.and_(within, condition(tree, leaf))
+
+
+def _among(
+    connection: sa.Connection, words: sa.Table, key: str, clause: Comparison
+) -> sa.ColumnElement[bool]:
+    under = msgspec.structs.replace(clause, field=Field(entity="tag", key=key))
+    return among_words(connection, words, lambda found: found.c.trace == _t.id, under)

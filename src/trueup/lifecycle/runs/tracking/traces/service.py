@@ -13,9 +13,16 @@ import sqlalchemy as sa
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
+from trueup.lifecycle.runs.tracking import finding
 from trueup.lifecycle.runs.tracking.service import active_experiment
 from trueup.lifecycle.runs.tracking.traces import rules, search, table
-from trueup.lifecycle.runs.tracking.traces.records import Assessment, Span, Trace
+from trueup.lifecycle.runs.tracking.traces.records import (
+    Assessment,
+    Overlap,
+    Span,
+    Trace,
+    TraceState,
+)
 from trueup.state.unit import State, Unit
 
 
@@ -51,6 +58,35 @@ class Traces:
             for each in trace.assessments:
                 _add_assessment(unit, each)
             return _known(unit.connection, trace.id)
+
+        return self._state.submit(actor, "runs.write", write).result()
+
+    def end(
+        self,
+        actor: Actor,
+        trace_id: str,
+        state: TraceState,
+        at: int,
+        *,
+        metadata: Mapping[str, str] = {},
+        tags: Mapping[str, str] = {},
+    ) -> Trace:
+        """Say how a trace that was recorded when it began has ended; again changes nothing.
+
+        Raises:
+            NotFoundError: There is no such trace.
+            UsageError: A word cannot be kept.
+        """
+        rules.check(trace_id, {**metadata, **tags})
+
+        def write(unit: Unit) -> Trace:
+            before = _known(unit.connection, trace_id)
+            took = max(at - before.started_at, 0)
+            ended = msgspec.structs.replace(
+                before, state=state, took=took, metadata=dict(metadata), tags=dict(tags)
+            )
+            table.add(unit.connection, ended)
+            return _known(unit.connection, trace_id)
 
         return self._state.submit(actor, "runs.write", write).result()
 
@@ -93,6 +129,11 @@ class Traces:
             spans = table.spans_of(connection, ids)
             return [(each, spans.get(each.id, [])) for each in table.known(connection, ids)]
 
+    def known(self, actor: Actor, ids: Sequence[str]) -> list[Trace]:
+        """Those of these traces that exist."""
+        with self._state.read(actor) as connection:
+            return table.known(connection, ids)
+
     def search(
         self,
         actor: Actor,
@@ -111,6 +152,56 @@ class Traces:
         with self._state.read(actor) as connection:
             ids, following = search.page(connection, experiments, where, order_by, limit, token)
             return table.known(connection, ids), following
+
+    def overlap(
+        self,
+        actor: Actor,
+        experiments: Sequence[int],
+        first: str,
+        second: str,
+        *,
+        within: str = "",
+    ) -> Overlap:
+        """How two filters overlap, among the traces that match a third.
+
+        Raises:
+            UsageError: A filter cannot be read.
+        """
+        with self._state.read(actor) as connection:
+
+            def count(*filters: str) -> int:
+                return search.count(connection, experiments, within, *filters)
+
+            return Overlap(
+                first=count(first), second=count(second), both=count(first, second), total=count()
+            )
+
+    def link_run(self, actor: Actor, ids: Sequence[str], run: str) -> None:
+        """Say that traces belong to a run, besides that in which they were made.
+
+        Programs tell of a trace later than they link it: it need not be there yet.
+
+        Raises:
+            NotFoundError: There is no such run.
+            UsageError: One of the identifiers can be none of a trace.
+        """
+        for each in ids:
+            rules.check(each)
+        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            finding.number(unit.connection, run)
+            table.add_links(unit.connection, ids, "run", [run])
+
+    def link_prompts(self, actor: Actor, trace_id: str, prompts: Sequence[str]) -> None:
+        """Say which versions of prompts a trace used, each as `name/version`.
+
+        Raises:
+            NotFoundError: There is no such trace.
+            UsageError: One of the prompts has too long a name.
+        """
+        rules.check(trace_id, dict.fromkeys(prompts, ""))
+        with self._state.write(actor, "runs.write", relaxed=True) as unit:
+            _known(unit.connection, trace_id)
+            table.add_links(unit.connection, [trace_id], "prompt", prompts)
 
     def tag(self, actor: Actor, trace_id: str, tags: Mapping[str, str]) -> None:
         """Set tags.

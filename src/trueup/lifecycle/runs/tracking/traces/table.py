@@ -42,6 +42,17 @@ trace_metadata = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Runs and versions of prompts that somebody said belong to a trace, as `key` and `value`.
+trace_links = sa.Table(
+    "trace_links",
+    metadata,
+    sa.Column("trace", sa.String(128), primary_key=True),
+    sa.Column("key", sa.String(10), primary_key=True),
+    sa.Column("value", sa.String(500), primary_key=True),
+    sa.Index("ix_trace_links_value", "value", "key"),
+    sqlite_with_rowid=False,
+)
+
 spans = sa.Table(
     "spans",
     metadata,
@@ -83,6 +94,15 @@ def set_words(
     rows = [{"trace": trace, "key": key, "value": value} for key, value in words.items()]
     if rows:
         upsert(connection, target, rows, key=("trace", "key"))
+
+
+def add_links(
+    connection: sa.Connection, traces: Collection[str], key: str, values: Collection[str]
+) -> None:
+    """Link each of these traces to each of these values; again changes nothing."""
+    rows = [{"trace": t, "key": key, "value": value} for t in traces for value in values]
+    if rows:
+        upsert(connection, trace_links, rows, key=("trace", "key", "value"))
 
 
 def add_spans(connection: sa.Connection, found: Sequence[Span]) -> None:
@@ -128,7 +148,7 @@ def assessment(connection: sa.Connection, trace: str, id_: str) -> Assessment | 
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Delete traces with all that belongs to them."""
-    for target in (trace_tags, trace_metadata, spans, assessments):
+    for target in (trace_tags, trace_metadata, trace_links, spans, assessments):
         connection.execute(target.delete().where(target.c.trace.in_(ids)))
     connection.execute(traces.delete().where(traces.c.id.in_(ids)))
 
