@@ -82,7 +82,7 @@ def of_verdict(verdict: Verdict) -> dict[str, str]:
     return {
         "outcome": verdict.statement.outcome,
         "digest": verdict.digest,
-        "holdout": verdict.statement.data,
+        "rows": f"{verdict.statement.rows} {verdict.statement.data}",
         "plan": verdict.statement.plan,
         "signed by key": short(verdict.key),
         "given": f"{verdict.given_at:%Y-%m-%d %H:%M} by {verdict.given_by}",

@@ -391,12 +391,13 @@ class Workspace:
         self.close()
 
     def _reference_of(self, model_ref: str) -> Reference:
+        from trueup.lifecycle.gates import service as gates
         from trueup.lifecycle.models import service as models
 
         model, _, number = model_ref.partition("@")
         with self.state.database.reading() as connection:
             version = models.find(connection, model, number)
-        return models.reference_of(self.state.blobs, version)
+            return gates.reference_of(connection, self.state.blobs, version)
 
 
 def open_workspace(start: Path, *, artifacts: str = "") -> Workspace:

@@ -81,7 +81,7 @@ def test_a_pickle_is_quarantined_whatever_it_is_called(
     workspace.plans.adopt(workspace.owner, toml.parse(PLAN, "trueup.toml", Plan))
     with pytest.raises(TrueupError) as judged:
         workspace.gates.judge(workspace.owner, "trees")
-    assert judged.value.code == "version-foreign"
+    assert judged.value.code == "model-quarantined"
     assert not canary.exists()
 
 

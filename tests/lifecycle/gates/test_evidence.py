@@ -10,6 +10,7 @@ import pytest
 
 from trueup.lifecycle.gates.checks import answers, champion, leakage, limit
 from trueup.lifecycle.gates.evidence import Evidence, gather
+from trueup.lifecycle.gates.ground import of_pipeline
 from trueup.lifecycle.plan.records import Goal
 
 from ..conftest import Shop, model_of, sample
@@ -19,7 +20,7 @@ from ..conftest import Shop, model_of, sample
 def evidence(shop: Shop) -> Evidence:
     """What version 2 is judged on, beside version 1 as champion."""
     candidate, rival = (shop.models.show(shop.sam, "small", s) for s in "21")
-    return gather(shop.state.blobs, candidate, rival)
+    return gather(shop.state.blobs, candidate, of_pipeline(candidate), rival)
 
 
 @pytest.fixture
@@ -177,11 +178,11 @@ def test_a_champion_that_knew_more_columns_cannot_be_compared(shop: Shop, goal: 
     """Silence is no win: the holdout must keep what the champion needs."""
     rival = shop.models.show(shop.sam, "small", "1")
     lean = shop.register(lean_model(), sample(300, 1).drop("b"), sample(600, 2).drop("b"))
-    found = champion.check(goal, gather(shop.state.blobs, lean, rival))
+    found = champion.check(goal, gather(shop.state.blobs, lean, of_pipeline(lean), rival))
     assert found.outcome == "error"
     assert found.words == "small@1 cannot answer the candidate's holdout rows: they lack b"
     kept = shop.register(lean_model(), sample(300, 1).drop("b"), sample(600, 2))
-    evidence = gather(shop.state.blobs, kept, rival)
+    evidence = gather(shop.state.blobs, kept, of_pipeline(kept), rival)
     assert champion.check(goal, evidence).outcome == "passed"
     assert leakage.check(evidence).outcome == "passed"
 
@@ -190,7 +191,7 @@ def test_a_champion_whose_columns_changed_type_cannot_be_compared(shop: Shop, go
     rival = shop.models.show(shop.sam, "small", "1")
     holdout = sample(600, 2).with_columns(b=pl.lit("many"))
     lean = shop.register(lean_model(), sample(300, 1).drop("b"), holdout)
-    found = champion.check(goal, gather(shop.state.blobs, lean, rival))
+    found = champion.check(goal, gather(shop.state.blobs, lean, of_pipeline(lean), rival))
     assert (found.outcome, "small@1" in found.words) == ("error", True)
 
 

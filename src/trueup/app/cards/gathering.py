@@ -13,6 +13,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import decode
 from trueup.lifecycle.gates import table as gates
+from trueup.lifecycle.gates.service import ground_of
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.records import ModelVersion
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
     import sqlalchemy as sa
 
-    from trueup.lifecycle.gates.records import Verdict
+    from trueup.lifecycle.gates.records import Ground, Verdict
     from trueup.lifecycle.plan.records import Goal
 
 _MOST_VALUES = 12
@@ -51,7 +52,8 @@ def gather(workspace: Workspace, actor: Actor, model: str, selector: str = "") -
         lives = releases.of_version(connection, version.model, version.version)
         approvals = _approvals(connection, [version.ref, *(each.ref for each in lives)])
         steps = runs.steps(connection, manifest.run)
-    figures, rows = _measured(workspace, version, goals)
+        ground = ground_of(connection, version)
+    figures, rows = _measured(workspace, version, ground, goals)
     environment = _environment(workspace, version)
     return Card(
         ref=version.ref,
@@ -62,7 +64,8 @@ def gather(workspace: Workspace, actor: Actor, model: str, selector: str = "") -
         purpose=plan.plan.project.objective if plan else "",
         claims=tuple(goal.claim for goal in goals),
         inputs=manifest.signature.inputs,
-        label=manifest.label,
+        label=ground.label if ground else "",
+        judged_on=ground.rows if ground else "",
         data=dict(sorted(manifest.data.items())),
         training_rows=rows,
         figures=figures,
@@ -140,8 +143,8 @@ def _limits(
     if not manifest.signature.inputs:
         found.append("It has no signature: what it takes is not known.")
     if manifest.foreign is not None:
-        found.append("A client registered it: no rows were set aside, so no gate can judge it.")
-    elif verdict is None:
+        found.append("A client registered it: how it was made is not known here.")
+    if verdict is None:
         found.append("No gate has judged it.")
     elif not verdict.passed:
         found.append("It did not pass its gates.")
@@ -161,18 +164,18 @@ def _environment(workspace: Workspace, version: ModelVersion) -> Environment | N
 
 
 def _measured(
-    workspace: Workspace, version: ModelVersion, goals: tuple[Goal, ...]
+    workspace: Workspace, version: ModelVersion, ground: Ground | None, goals: tuple[Goal, ...]
 ) -> tuple[tuple[Figure, ...], int | None]:
-    """The metrics of the goals on the rows set aside, and how many rows it learned from."""
+    """The metrics of the goals on the rows it is judged on, and how many rows it learned from."""
     manifest = version.manifest
-    if manifest.foreign is not None:
+    if ground is None:
         return (), None
     blobs = workspace.state.blobs
-    rows = models.read_rows(blobs, manifest.trained_on).height
-    holdout = models.read_rows(blobs, manifest.holdout)
+    rows = models.read_rows(blobs, ground.trained_on).height if ground.trained_on else None
+    holdout = models.read_rows(blobs, ground.data)
     predict = models.load_predictor(blobs, manifest.format, manifest.file)
     scores = predict(model_rules.conform(holdout, manifest.signature))
-    labels = holdout[manifest.label].cast(float, strict=False).to_numpy()
+    labels = holdout[ground.label].cast(float, strict=False).to_numpy()
     names = sorted({g.metric for g in goals if METRICS[g.metric].needs != "latency"})
     everything = np.ones(holdout.height, dtype=np.bool_)
     figures: list[Figure] = []

@@ -64,9 +64,10 @@ class Card(Record):
         claims: What the plan's goals claim.
         inputs: What it takes.
         label: What it predicts.
+        judged_on: Where the rows of its figures are from; empty when there are none.
         data: Dataset to digest of the version it learned from.
         training_rows: Rows it was trained on; None when unknown.
-        figures: Its metrics, on all rows set aside and by slice.
+        figures: Its metrics, on all rows that it is judged on and by slice.
         verdict: Reference and outcome of the last verdict; empty when there is none.
         findings: What the checks of that verdict found.
         limits: What speaks against using it, or is not known.
@@ -90,6 +91,7 @@ class Card(Record):
     claims: tuple[str, ...]
     inputs: tuple[Column, ...]
     label: str
+    judged_on: str
     data: dict[str, str]
     training_rows: int | None
     figures: tuple[Figure, ...]

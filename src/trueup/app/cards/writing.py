@@ -14,6 +14,7 @@ import yaml
 
 from trueup.app.cards.records import Card
 from trueup.foundation.records import builtins
+from trueup.lifecycle.gates.records import HOLDOUT
 from trueup.rendering import report
 
 Format = Literal["md", "html", "json"]
@@ -68,7 +69,7 @@ def _front(card: Card) -> str:
                 "results": [
                     {
                         "task": {"type": "tabular-classification"},
-                        "dataset": {"type": "holdout", "name": "rows set aside"},
+                        "dataset": _judged_on(card),
                         "metrics": [
                             {"type": each.metric, "value": each.value, "verified": False}
                             for each in whole
@@ -84,6 +85,12 @@ def _front(card: Card) -> str:
         del head["model-index"]
     words: str = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=1000)
     return words
+
+
+def _judged_on(card: Card) -> dict[str, str]:
+    if card.judged_on == HOLDOUT:
+        return {"type": HOLDOUT, "name": "rows set aside"}
+    return {"type": card.judged_on, "name": card.judged_on}
 
 
 def _markdown(card: Card) -> str:

@@ -98,7 +98,7 @@ def page(verdict: Verdict, compared: Compared) -> str:
             facts={
                 "model": said.model,
                 "plan": said.plan,
-                "holdout rows": said.data,
+                "rows": f"{said.rows} {said.data}",
                 "champion": said.champion or "there was none",
                 "digest": verdict.digest,
                 "signed by key": verdict.key,

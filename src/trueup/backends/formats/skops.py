@@ -78,15 +78,21 @@ class Backend:
 
     def predictor(self, model: Any) -> Predictor:
         """The probability of the positive class, or the prediction where there is none."""
+        # A model that was fitted on a matrix knows columns by their place alone.
+        is_named = hasattr(model, "feature_names_in_")
+
         if hasattr(model, "predict_proba"):
 
             def probabilities(rows: pl.DataFrame) -> Scores:
-                return np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+                given = rows if is_named else _rows.matrix(rows)
+                return np.asarray(model.predict_proba(given)[:, 1], dtype=np.float64)
 
             return probabilities
 
         def predictions(rows: pl.DataFrame) -> Scores:
-            return np.asarray(model.predict(rows), dtype=np.float64)
+            return np.asarray(
+                model.predict(rows if is_named else _rows.matrix(rows)), dtype=np.float64
+            )
 
         return predictions
 

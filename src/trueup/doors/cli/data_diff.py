@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
+from trueup.doors.cli import output, sources
 from trueup.doors.cli.grammar import Command
-from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural, size
 from trueup.lifecycle.data.difference.records import (
     ColumnChange,
@@ -203,40 +201,15 @@ def _sources(
     workspace: Workspace, before: str, after: str
 ) -> tuple[DatasetVersion | str, DatasetVersion | str]:
     if after:
-        return _source(workspace, before), _source(workspace, after)
-    first = _source(workspace, before)
+        return sources.source(workspace, before), sources.source(workspace, after)
+    first = sources.source(workspace, before)
     if isinstance(first, str):
         known = {v.path: v for v in workspace.datasets.newest(workspace.owner)}
         newest = known.get(Path(first).as_posix().rstrip("/"))
         if newest is None:
-            newest = _version(workspace, before)
+            newest = sources.version(workspace, before)
         return newest, first
     return first, first.path
-
-
-def _source(workspace: Workspace, text: str) -> DatasetVersion | str:
-    """A version where the text names one, else a path of the project."""
-    if "@" in text or text.startswith("data:"):
-        return _version(workspace, text)
-    place = Path(text) if Path(text).is_absolute() else Path.cwd() / text
-    try:
-        return _version(workspace, text)
-    except TrueupError:
-        if not place.exists():
-            raise
-    return _inside(workspace, place)
-
-
-def _inside(workspace: Workspace, place: Path) -> str:
-    root = workspace.root.resolve()
-    found = place.resolve()
-    # What lies outside is named as it was written, and refused below.
-    return found.relative_to(root).as_posix() if found.is_relative_to(root) else str(found)
-
-
-def _version(workspace: Workspace, text: str) -> DatasetVersion:
-    wanted = of_kind(text if text.startswith("data:") else f"data:{text}", "data")
-    return workspace.datasets.show(workspace.owner, wanted.name, wanted.selector)
 
 
 def _again(before: str, after: str, key: str) -> str:

@@ -11,10 +11,11 @@ from trueup.doors.cli import model_alias, model_card, output
 from trueup.doors.cli.addresses import of_kind
 from trueup.doors.cli.grammar import Group
 from trueup.foundation.digests import short
+from trueup.foundation.errors import TrueupError
 from trueup.rendering import words
 
 if TYPE_CHECKING:
-    from trueup.lifecycle.models.records import Manifest
+    from trueup.lifecycle.models.records import Manifest, ModelVersion
 
 
 @click.group(cls=Group)
@@ -97,7 +98,9 @@ def show(reference: str, as_json: bool) -> None:
     if inputs:
         output.table(("input", "kind", ""), inputs)
     else:
-        output.say("It has no signature: log the model with input_example=... to state its inputs.")
+        output.say(
+            "It has no signature: log the model with input_example=..., or state its inputs."
+        )
     if verdicts:
         output.blank()
         rows = [
@@ -107,9 +110,7 @@ def show(reference: str, as_json: bool) -> None:
         output.table(("verdict", "outcome", "given at", "by"), rows)
         output.next_step(f"trueup why {shlex.quote(version.ref)}")
     else:
-        of_client = f"trueup model history {shlex.quote(version.model)}"
-        check = f"trueup check {shlex.quote(version.ref)}"
-        output.next_step(check if manifest.foreign is None else of_client)
+        output.next_step(_judging(version))
 
 
 @command.command("history", example="trueup model history lumps")
@@ -166,6 +167,18 @@ def history(reference: str, as_of: str, as_json: bool) -> None:
     output.table(("version", "aliases", "made by", "digest", "registered at", "by"), listed)
     model_alias.show_history(moves, asked=False)
     output.next_step(f"trueup model show {shlex.quote(versions[0].ref)}")
+
+
+def _judging(version: ModelVersion) -> str:
+    """The command by which a version gets a verdict, or that says why it gets none."""
+    from trueup.lifecycle.models.usable import check_usable
+
+    try:
+        check_usable(version)
+    except TrueupError as refusal:
+        return refusal.hint
+    rows = "" if version.manifest.foreign is None else " --data data:NAME@VERSION"
+    return f"trueup check {shlex.quote(version.ref)}{rows}"
 
 
 def _origin(manifest: Manifest) -> dict[str, str]:

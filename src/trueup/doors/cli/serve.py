@@ -93,10 +93,14 @@ def show_places(workspace: Workspace, url: str) -> None:
 
 
 def _curl(workspace: Workspace, url: str, version: ModelVersion) -> str:
-    """A request with one of the rows that were set aside."""
+    """A request with one of the rows that it was judged on."""
+    from trueup.lifecycle.gates.service import ground_of
     from trueup.lifecycle.models.service import read_rows
 
-    row = read_rows(workspace.state.blobs, version.manifest.holdout).row(0, named=True)
+    with workspace.state.read(workspace.owner) as connection:
+        ground = ground_of(connection, version)
+    assert ground is not None  # what is released was judged
+    row = read_rows(workspace.state.blobs, ground.data).row(0, named=True)
     tensors = [
         {
             "name": column.name,

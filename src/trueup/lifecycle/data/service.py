@@ -22,7 +22,7 @@ from trueup.lifecycle.data.taking import How
 from trueup.lifecycle.data.upkeep import collecting, live, locking, repairing, verifying
 from trueup.lifecycle.data.upkeep.collecting import Collected
 from trueup.lifecycle.data.upkeep.verifying import Verified
-from trueup.lifecycle.data.worktree import checkout, positions
+from trueup.lifecycle.data.worktree import checkout, positions, tree
 from trueup.lifecycle.data.worktree.checkout import Moves
 from trueup.lifecycle.data.worktree.comparing import Status
 from trueup.lifecycle.data.worktree.keeping import Hasher, Progress, nothing
@@ -228,6 +228,17 @@ class Datasets:
         with self._state.read(actor) as connection:
             taking.check_here(connection, self._state.blobs, version)
         return tables.load(self._state.blobs, version)
+
+    def read(self, actor: Actor, path: str, root: Path) -> pl.DataFrame:
+        """All rows of a file of the work tree, whether or not it belongs to a dataset.
+
+        Raises:
+            DeniedError: The actor may not read.
+            UsageError: The path leads out of the project, or the file holds no table.
+        """
+        with self._state.read(actor):
+            pass  # the permission alone: what is read is a file
+        return tables.of_file(tree.inside(root, path, path), path)
 
     def branches(self, actor: Actor, name: str) -> list[Branch]:
         """The branches of a dataset.

@@ -97,6 +97,22 @@ def load(blobs: Blobs, version: DatasetVersion) -> pl.DataFrame:
     return pl.concat(frames)
 
 
+def of_file(place: Path, shown: str) -> pl.DataFrame:
+    """All rows of a file of the work tree.
+
+    Raises:
+        UsageError: It is neither Parquet nor CSV, or cannot be read as what its name says.
+    """
+    if place.suffix not in rules.SUFFIXES or not place.is_file():
+        raise UsageError(
+            "dataset-no-table",
+            f"{shown} is no {' or '.join(rules.SUFFIXES)} file, so it has no rows.",
+            hint=f"check the file '{shown}'",
+        )
+    with _readable(place.suffix, shown):
+        return _lazy(place, place.suffix).collect()
+
+
 def _together(blobs: Blobs, entries: Iterable[Entry], shown: str) -> Table:
     rows = 0
     columns: dict[str, str] = {}

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from trueup.foundation.errors import TrueupError, UserCodeError
 from trueup.foundation.text import listing
+from trueup.lifecycle.gates.records import Ground
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.models.service import load_predictor, read_rows
@@ -26,8 +28,8 @@ class Evidence:
 
     Attributes:
         version: The candidate.
-        trained_on: Its training rows.
-        holdout: Rows it never saw, with the label.
+        trained_on: Its training rows; None when they are not known.
+        holdout: The rows it is judged on, with the label.
         labels: 0 or 1 per holdout row, shape [n].
         scores: The candidate's answers, shape [n].
         again: The same question asked a second time, shape [n].
@@ -39,7 +41,7 @@ class Evidence:
     """
 
     version: ModelVersion
-    trained_on: pl.DataFrame
+    trained_on: pl.DataFrame | None
     holdout: pl.DataFrame
     labels: npt.NDArray[np.float64]
     scores: Scores
@@ -65,19 +67,42 @@ class Evidence:
         return f"{outside:,} answers are no probabilities" if outside else ""
 
 
-def gather(blobs: Blobs, version: ModelVersion, champion: ModelVersion | None) -> Evidence:
+class _Asked:
+    """A model that says which rows it could not answer."""
+
+    def __init__(self, predict: Predictor, version: ModelVersion, ground: Ground) -> None:
+        self._predict = predict
+        self._said = f"{version.ref} cannot answer the rows of {ground.rows}"
+
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        try:
+            return self._predict(rows)
+        except TrueupError:
+            raise
+        except Exception as error:  # a library of models may fail in any way
+            words = " ".join(str(error).split())[:300] or type(error).__name__
+            raise UserCodeError(
+                "candidate-cannot-answer",
+                f"{self._said}: {words}",
+                hint="trueup explain candidate-cannot-answer",
+            ) from error
+
+
+def gather(
+    blobs: Blobs, version: ModelVersion, ground: Ground, champion: ModelVersion | None
+) -> Evidence:
     """Load candidate, champion and rows by their digests, and let both models answer."""
     manifest = version.manifest
-    trained_on = read_rows(blobs, manifest.trained_on)
-    holdout = read_rows(blobs, manifest.holdout)
-    predict = load_predictor(blobs, manifest.format, manifest.file)
+    trained_on = read_rows(blobs, ground.trained_on) if ground.trained_on else None
+    holdout = read_rows(blobs, ground.data)
+    predict = _Asked(load_predictor(blobs, manifest.format, manifest.file), version, ground)
     rows = model_rules.conform(holdout, manifest.signature)
     champion_scores, champion_trouble = _answers_of(blobs, champion, holdout)
     return Evidence(
         version=version,
         trained_on=trained_on,
         holdout=holdout,
-        labels=holdout[manifest.label].cast(pl.Float64, strict=False).to_numpy(),
+        labels=holdout[ground.label].cast(pl.Float64, strict=False).to_numpy(),
         scores=predict(rows),
         again=predict(rows),
         champion=champion,
@@ -93,8 +118,6 @@ def _answers_of(
     if champion is None:
         return None, ""
     manifest = champion.manifest
-    if manifest.foreign is not None:
-        return None, "it was registered by a client and can't be loaded here"
     absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
     if absent:
         return None, f"they lack {listing(absent[:5])}"

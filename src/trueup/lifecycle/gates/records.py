@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from trueup.foundation.records import Record
 
 CheckOutcome = Literal["passed", "failed", "not-enough-data", "error", "not-applicable"]
 VerdictOutcome = Literal["PASSED", "FAILED"]
+HOLDOUT: Final = "holdout"
+"""Where the rows of a version of a pipeline are from: the pipeline set them aside."""
 
 
 class CheckResult(Record):
@@ -39,6 +41,22 @@ class CheckResult(Record):
     rows_needed: int = 0
 
 
+class Ground(Record):
+    """The rows that a version is judged on.
+
+    Attributes:
+        rows: Where they are from: `holdout`, set aside by its own pipeline; `data:late@3`; a file.
+        data: Digest of the rows (Parquet, with label).
+        label: Column that is predicted.
+        trained_on: Digest of the rows that it learned from; empty when they are not known.
+    """
+
+    rows: str
+    data: str
+    label: str
+    trained_on: str
+
+
 class Statement(Record):
     """What a verdict says, and all that it rests on; the same evidence gives the same bytes.
 
@@ -46,11 +64,17 @@ class Statement(Record):
         model_ref: Model version, such as `flights@3`.
         model: Digest of the version's manifest.
         plan: Digest of the plan and its metric code.
-        data: Digest of the holdout rows.
+        data: Digest of the rows it was judged on.
         champion: Digest of the manifest it was compared with; empty when there was none.
         metrics: Metric name to fingerprint of its code.
         outcome: PASSED when every check passed.
         results: The checks.
+        rows: Where those rows are from: `holdout`, set aside by its own pipeline; `data:late@3`;
+            a file.
+        label: Column that is predicted.
+        trained_on: Digest of the rows it learned from; empty when they are not known.
+        reference: What a version without training rows is watched by: digest of a `Reference` of
+            the rows it was judged on; empty for a version that has its own.
     """
 
     model_ref: str
@@ -61,6 +85,10 @@ class Statement(Record):
     metrics: dict[str, str]
     outcome: VerdictOutcome
     results: tuple[CheckResult, ...]
+    rows: str = HOLDOUT
+    label: str = ""
+    trained_on: str = ""
+    reference: str = ""
 
 
 class Verdict(Record):

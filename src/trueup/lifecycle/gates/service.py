@@ -10,18 +10,21 @@ from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import GateFailedError, NotFoundError
 from trueup.foundation.identifiers import short_id
-from trueup.foundation.records import builtins
-from trueup.lifecycle.gates import rules, table
+from trueup.foundation.records import builtins, decode, encode
+from trueup.lifecycle.gates import ground, rules, table
 from trueup.lifecycle.gates.checks import answers, champion, leakage, limit
 from trueup.lifecycle.gates.evidence import Evidence, gather
-from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
+from trueup.lifecycle.gates.ground import GivenRows
+from trueup.lifecycle.gates.records import CheckResult, Ground, Statement, Verdict
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.models.moving import CHAMPION
-from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.models.records import ModelVersion, Reference
+from trueup.lifecycle.models.usable import check_usable
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.service import in_force
+from trueup.ports.blobs import Blobs
 from trueup.ports.keys import Keys
 from trueup.state.unit import State
 
@@ -32,35 +35,48 @@ class Gates:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def judge(self, actor: Actor, model: str, selector: str = "") -> Verdict:
+    def judge(
+        self, actor: Actor, model: str, selector: str = "", given: GivenRows | None = None
+    ) -> Verdict:
         """Run every check that the plan in force demands of a model version, and sign the result.
 
         The same evidence gives the verdict there is, without running again.
 
+        Args:
+            actor: Who asks.
+            model: Registered name.
+            selector: Version or alias; the newest version without.
+            given: Rows for a version that came without; those it was judged on last if left out.
+
         Raises:
             NotFoundError: There is no such model version, or no plan.
+            UsageError: The rows do not fit the version, or it has rows of its own.
+            DeniedError: It is quarantined.
+            GateFailedError: It cannot be loaded here, or no rows are known for it.
         """
         with self._state.read(actor, "gates.run") as connection:
             plan = in_force(connection)
             version = models.find(connection, model, selector)
-            if version.manifest.foreign is not None:
-                raise no_evidence(version)
+            check_usable(version)
+            on = self._ground(connection, version, given)
             rival = _champion(connection, version)
-            known = self._same(connection, version, plan.digest, rival)
+            known = self._same(connection, version, plan.digest, rival, on)
         if known is not None:
             return known
         started = time.perf_counter()
-        evidence = gather(self._state.blobs, version, rival)
+        evidence = gather(self._state.blobs, version, on, rival)
         results = _results(plan.plan, evidence)
+        outcome = rules.outcome_of(results)
         statement = Statement(
             model_ref=version.ref,
             model=version.digest,
             plan=plan.digest,
-            data=version.manifest.holdout,
             champion=rival.digest if rival else "",
             metrics=plan.metrics,
-            outcome=rules.outcome_of(results),
+            outcome=outcome,
             results=results,
+            reference=self._reference(evidence) if outcome == "PASSED" else "",
+            **builtins(on),
         )
         seconds = time.perf_counter() - started
         with self._state.write(actor, "gates.run") as unit:
@@ -118,19 +134,46 @@ class Gates:
         with self._state.read(actor) as connection:
             return table.of_model(connection, model_ref)
 
+    def _ground(
+        self, connection: sa.Connection, version: ModelVersion, given: GivenRows | None
+    ) -> Ground:
+        """The rows to judge on."""
+        if version.manifest.foreign is None:
+            if given is not None:
+                raise ground.has_rows(version)
+            return ground.of_pipeline(version)
+        if given is not None:
+            return ground.keep(self._state.blobs, version, given)
+        last = next(iter(table.of_digest(connection, version.digest)), None)
+        if last is None or not is_genuine(self._state.keys, last):
+            raise ground.no_rows(version)
+        return ground.of_statement(last.statement)
+
     def _same(
         self,
         connection: sa.Connection,
         version: ModelVersion,
         plan: str,
         rival: ModelVersion | None,
+        on: Ground,
     ) -> Verdict | None:
         champion_digest = rival.digest if rival else ""
         for verdict in table.under_plan(connection, version.digest, plan):
+            if ground.of_statement(verdict.statement) != on:
+                return None  # it was judged on other rows since: the newest judgement counts
             is_same = rules.same_evidence(verdict.statement, version.digest, plan, champion_digest)
             if is_same and is_genuine(self._state.keys, verdict):
                 return verdict
         return None
+
+    def _reference(self, evidence: Evidence) -> str:
+        """What a version that brought no training rows is watched by; empty for one that did."""
+        manifest = evidence.version.manifest
+        if manifest.reference:
+            return ""
+        rows = model_rules.conform(evidence.holdout, manifest.signature)
+        found = model_rules.reference_of(rows, manifest.signature, evidence.scores)
+        return self._state.blobs.put(encode(found))
 
 
 def is_genuine(keys: Keys, verdict: Verdict) -> bool:
@@ -151,7 +194,7 @@ def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion)
     """
     plan = in_force(connection)
     given = table.under_plan(connection, version.digest, plan.digest)
-    genuine = [v for v in given if _stands(keys, v, version, plan.digest)]
+    genuine = _on_last_rows([v for v in given if _stands(keys, v, version, plan.digest)])
     passed = [verdict for verdict in genuine if verdict.passed]
     if passed:
         rival = _champion(connection, version)
@@ -159,10 +202,12 @@ def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion)
         # The champion may be an earlier one again, after a rollback: its verdict comes first.
         return next((v for v in passed if v.statement.champion == now), passed[0])
     if not given:
+        check_usable(version)
+        rows = " --data data:NAME@VERSION" if version.manifest.foreign is not None else ""
         raise GateFailedError(
             "verdict-missing",
             f"{version.ref} has no verdict under plan {plan.version}, so it cannot be released.",
-            hint=f"trueup check {version.ref}",
+            hint=f"trueup check {version.ref}{rows}",
         )
     if not genuine:
         raise GateFailedError(
@@ -183,15 +228,27 @@ def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion)
     )
 
 
-def no_evidence(version: ModelVersion) -> GateFailedError:
-    """The refusal to judge a version that came without rows set aside."""
-    return GateFailedError(
-        "version-foreign",
-        f"{version.ref} was registered by a client from "
-        f"{version.manifest.foreign_source[:200]}: it came without rows set aside, so no gate "
-        "can judge it.",
-        hint=f"trueup model show {version.ref}",
-    )
+def reference_of(connection: sa.Connection, blobs: Blobs, version: ModelVersion) -> Reference:
+    """What the rows looked like that a version learned from, or else those it passed on.
+
+    Raises:
+        GateFailedError: It brought no rows, and passed on none.
+    """
+    if version.manifest.foreign is None:
+        return models.reference_of(blobs, version)
+    kept = (v.statement.reference for v in table.of_digest(connection, version.digest))
+    last = next(filter(None, kept), "")
+    if not last:
+        raise ground.no_rows(version)
+    return decode(blobs.get(last), Reference)
+
+
+def ground_of(connection: sa.Connection, version: ModelVersion) -> Ground | None:
+    """The rows that a version is judged on; None for one that brought none and was never judged."""
+    if version.manifest.foreign is None:
+        return ground.of_pipeline(version)
+    last = next(iter(table.of_digest(connection, version.digest)), None)
+    return None if last is None else ground.of_statement(last.statement)
 
 
 def champion_of(connection: sa.Connection, model: str) -> ModelVersion | None:
@@ -226,6 +283,11 @@ def _champion(connection: sa.Connection, version: ModelVersion) -> ModelVersion 
     """The live version to beat; a version is never compared with itself."""
     champion = champion_of(connection, version.model)
     return None if champion is None or champion.ref == version.ref else champion
+
+
+def _on_last_rows(verdicts: list[Verdict]) -> list[Verdict]:
+    """Those on the rows that were named last: nobody picks the rows that suit best."""
+    return [v for v in verdicts if v.statement.data == verdicts[0].statement.data]
 
 
 def _stands(keys: Keys, verdict: Verdict, version: ModelVersion, plan: str) -> bool:

@@ -47,6 +47,12 @@ def under_plan(connection: sa.Connection, model: str, plan: str) -> list[Verdict
     return [_record(row) for row in connection.execute(query.order_by(_v.given_at.desc()))]
 
 
+def of_digest(connection: sa.Connection, model: str) -> list[Verdict]:
+    """The verdicts about a model digest under any plan, newest first."""
+    query = sa.select(verdicts).where(_v.model == model).order_by(_v.given_at.desc())
+    return [_record(row) for row in connection.execute(query)]
+
+
 def latest(connection: sa.Connection, limit: int) -> list[Verdict]:
     """The newest verdicts, newest first."""
     query = sa.select(verdicts).order_by(_v.given_at.desc()).limit(limit)

@@ -53,6 +53,17 @@ def conform(rows: pl.DataFrame, signature: Signature) -> pl.DataFrame:
     )
 
 
+def why_unfit(rows: pl.DataFrame, signature: Signature) -> str:
+    """Why rows cannot be made to fit a signature whose columns they have; empty when they can."""
+    for column in signature.inputs:
+        found = rows[column.name]
+        try:
+            found.cast(_DTYPES[column.kind])
+        except pl.exceptions.PolarsError:
+            return f"its column '{column.name}' holds {found.dtype}, not {column.kind}"
+    return ""
+
+
 def reference_of(rows: pl.DataFrame, signature: Signature, scores: Scores) -> Reference:
     """The frozen bins and counts of the training rows, and of scores on rows set aside."""
     columns = {column.name: _column_reference(rows[column.name]) for column in signature.inputs}

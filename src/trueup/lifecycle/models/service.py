@@ -13,7 +13,6 @@ from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import (
     BackendError,
-    DeniedError,
     NotFoundError,
     TrueupError,
     UsageError,
@@ -24,6 +23,7 @@ from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.models import rules, table
 from trueup.lifecycle.models.contents.containers import danger_in
 from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference, Signature
+from trueup.lifecycle.models.usable import quarantined
 from trueup.lifecycle.runs import table as runs
 from trueup.lifecycle.runs.features import table as feature_table
 from trueup.lifecycle.runs.records import Run
@@ -173,7 +173,7 @@ _built: dict[tuple[str, str], Predictor] = {}
 def _build(format_: str, file: str, raw: bytes) -> Predictor:
     danger = danger_in(io.BytesIO(raw))
     if danger:
-        raise quarantined(f"The model file {digests.short(file)}", danger)
+        raise quarantined(f"The model file {digests.short(file)}", f"it {danger}")
     backend = load_backend("formats", format_)()
     try:
         predictor: Predictor = backend.predictor(backend.load(raw))
@@ -186,15 +186,6 @@ def _build(format_: str, file: str, raw: bytes) -> Predictor:
             hint="train and register the model again",
         ) from error
     return predictor
-
-
-def quarantined(what: str, danger: str) -> DeniedError:
-    """The refusal to load what might run code."""
-    return DeniedError(
-        "model-quarantined",
-        f"{what} {danger}: to load it would be to run it, so it is kept but never loaded.",
-        hint="trueup explain model-quarantined",
-    )
 
 
 def reference_of(blobs: Blobs, version: ModelVersion) -> Reference:

@@ -18,6 +18,13 @@ def check(evidence: Evidence) -> CheckResult:
         return CheckResult(
             check="leakage", goal="", outcome="not-enough-data", words="the holdout has no rows"
         )
+    if evidence.trained_on is None:
+        return CheckResult(
+            check="leakage",
+            goal="",
+            outcome="not-applicable",
+            words=f"which rows {evidence.version.ref} learned from is not known here",
+        )
     # The holdout may hold further columns, such as the inputs of a champion that knew more.
     seen = evidence.trained_on.unique()
     rows = holdout.select(
