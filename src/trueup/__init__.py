@@ -26,13 +26,13 @@ if TYPE_CHECKING:
         UsageError,
         UserCodeError,
     )
-    from trueup.lifecycle.pipeline.builds import build
-    from trueup.lifecycle.pipeline.choosing import choose
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
-    from trueup.lifecycle.pipeline.mapping import each
-    from trueup.lifecycle.pipeline.notebooks import notebook
+    from trueup.lifecycle.pipeline.drawing.choosing import choose
+    from trueup.lifecycle.pipeline.drawing.mapping import each
     from trueup.lifecycle.pipeline.secrets import secret
-    from trueup.lifecycle.pipeline.shell import sh
+    from trueup.lifecycle.pipeline.steps.builds import build
+    from trueup.lifecycle.pipeline.steps.notebooks import notebook
+    from trueup.lifecycle.pipeline.steps.shell import sh
     from trueup.lifecycle.runs.logging.ambient import active_run
     from trueup.lifecycle.runs.logging.starting import log, run
 
@@ -78,17 +78,17 @@ _PUBLIC = {
     "UsageError": "trueup.foundation.errors",
     "UserCodeError": "trueup.foundation.errors",
     "active_run": "trueup.lifecycle.runs.logging.ambient",
-    "build": "trueup.lifecycle.pipeline.builds",
+    "build": "trueup.lifecycle.pipeline.steps.builds",
     "candidate": "trueup.lifecycle.pipeline.decorators",
-    "choose": "trueup.lifecycle.pipeline.choosing",
+    "choose": "trueup.lifecycle.pipeline.drawing.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
-    "each": "trueup.lifecycle.pipeline.mapping",
+    "each": "trueup.lifecycle.pipeline.drawing.mapping",
     "log": "trueup.lifecycle.runs.logging.starting",
-    "notebook": "trueup.lifecycle.pipeline.notebooks",
+    "notebook": "trueup.lifecycle.pipeline.steps.notebooks",
     "pipeline": "trueup.lifecycle.pipeline.decorators",
     "run": "trueup.lifecycle.runs.logging.starting",
     "secret": "trueup.lifecycle.pipeline.secrets",
-    "sh": "trueup.lifecycle.pipeline.shell",
+    "sh": "trueup.lifecycle.pipeline.steps.shell",
     "step": "trueup.lifecycle.pipeline.decorators",
 }
 

@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trueup.app import watching
-from trueup.app.automation import ACTOR, Automation
-from trueup.app.training import train
+from trueup.app.automation import watching
+from trueup.app.automation.reacting import ACTOR, Automation
+from trueup.app.running.training import train
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.gates.records import Verdict

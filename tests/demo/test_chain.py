@@ -319,6 +319,6 @@ def commit_id(folder: Path, commit: str) -> str:
 def fingerprint(root: Path) -> str:
     """The only code of ours here: what it makes of the committed file, read afresh."""
     from trueup.lifecycle.pipeline import discovery
-    from trueup.lifecycle.pipeline.fingerprint import of_code
+    from trueup.lifecycle.pipeline.code.fingerprint import of_code
 
     return of_code(discovery.find(root, "flights"), root).digest

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from trueup.app import starting
-from trueup.app.training import train
+from trueup.app.running.training import train
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.actor import Actor, service
 from trueup.lifecycle.models.service import load_predictor

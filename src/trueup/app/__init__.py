@@ -1,4 +1,4 @@
-"""The application: wiring from configuration, automation, scheduler, lineage, status, demo.
+"""The application: what needs more than one stage. Running, automation, provenance, the demo.
 
-Read `wiring.py` first, then `automation.py`, which closes the loop.
+Read `wiring.py` first, then `running/training.py`; `automation/` closes the loop.
 """

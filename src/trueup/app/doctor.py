@@ -26,7 +26,7 @@ from trueup.foundation.configuration import Settings
 from trueup.foundation.errors import NotFoundError, TrueupError
 from trueup.foundation.records import Record
 from trueup.foundation.text import plural, size
-from trueup.lifecycle.pipeline import source
+from trueup.lifecycle.pipeline.code import source
 from trueup.lifecycle.plan.service import read as read_plan
 from trueup.ports.loading import load
 from trueup.state import database

@@ -21,7 +21,7 @@ from trueup.foundation.configuration import FILE, HOME
 from trueup.foundation.errors import BackendError, ConflictError, MissingExtraError, UsageError
 from trueup.foundation.records import Record
 from trueup.foundation.text import listing
-from trueup.lifecycle.pipeline import source
+from trueup.lifecycle.pipeline.code import source
 
 IGNORED = (f"{HOME}/", "__pycache__/")
 _TEMPLATES = (FILE, "pipelines/example.py", "tests/test_example.py")

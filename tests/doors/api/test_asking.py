@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar.testing import TestClient
 
-from trueup.app import performing
+from trueup.app.running import performing
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import service
 from trueup.state.leases import Lease

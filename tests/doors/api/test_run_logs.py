@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from trueup.app.run_logs import LogLine
-from trueup.app.training import train
+from trueup.app.running.logs import LogLine
+from trueup.app.running.training import train
 from trueup.app.wiring import Workspace
 
 from .conftest import Speaker

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from trueup.doors.cli import main
-from trueup.doors.cli.grammar import Command, Group
 from trueup.doors.cli.main import COMMANDS, cli
+from trueup.doors.cli.terminal.grammar import Command, Group
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -50,7 +50,7 @@ def test_no_argument_is_a_question_for_help(trueup: Any) -> None:
 
 
 def test_help_imports_no_command_and_nothing_heavy() -> None:
-    heavy = ("rich", "sqlalchemy", "polars", "numpy", "msgspec", "trueup.doors.cli.run")
+    heavy = ("rich", "sqlalchemy", "polars", "numpy", "msgspec", "trueup.doors.cli.run.command")
     code = (
         "import sys\nfrom trueup.doors.cli.main import run\n"
         f"run(['--help'])\nsys.exit(','.join(set(sys.modules) & {set(heavy)!r}))"

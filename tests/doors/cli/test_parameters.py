@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trueup.doors.cli.parameters import a_share
+from trueup.doors.cli.terminal.parameters import a_share
 from trueup.foundation.errors import UsageError
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from trueup.doors.cli.run_progress import Steps
+from trueup.doors.cli.run.progress import Steps
 from trueup.lifecycle.runs.records import StepProgress
 
 from .conftest import SOURCES
@@ -23,7 +23,7 @@ from .screen import Screen
 PRELUDE = """
 import os, time
 from pathlib import Path
-from trueup.doors.cli.run_progress import Steps
+from trueup.doors.cli.run.progress import Steps
 from trueup.lifecycle.runs.records import StepProgress
 
 def tell(steps, step, position, state, **more):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueup.doors.cli.run_steps import tree
+from trueup.doors.cli.runs.steps import tree
 from trueup.lifecycle.runs.records import PlannedStep, Taken
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from litestar.testing import TestClient
 
-from trueup.app import log_ends
+from trueup.app.running import log_ends
 from trueup.app.wiring import Workspace
 from trueup.lifecycle.pipeline.records import CacheEntry, Components, Difference, StoredValue
 from trueup.lifecycle.runs import logs

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from trueup.backends.blobs.local import Backend
-from trueup.lifecycle.pipeline import graph, handing, values
 from trueup.lifecycle.pipeline.decorators import pipeline
+from trueup.lifecycle.pipeline.drawing import graph
+from trueup.lifecycle.pipeline.passing import handing, values
 from trueup.lifecycle.pipeline.records import Place, StoredValue
 
 AT = Place("pipelines/flights.py", 7)

@@ -8,8 +8,8 @@ import pytest
 
 from trueup.foundation import digests
 from trueup.lifecycle.pipeline import declared
+from trueup.lifecycle.pipeline.code.syntax import Unclear
 from trueup.lifecycle.pipeline.records import StepOptions
-from trueup.lifecycle.pipeline.syntax import Unclear
 
 
 @pytest.fixture

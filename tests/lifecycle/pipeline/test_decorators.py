@@ -13,7 +13,7 @@ import pytest
 import trueup
 from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
-from trueup.lifecycle.pipeline.graph import Output
+from trueup.lifecycle.pipeline.drawing.graph import Output
 
 
 @step

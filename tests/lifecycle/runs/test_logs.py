@@ -12,7 +12,7 @@ Fatal Python error: Segmentation fault
 
 Current thread 0x00007f75654b0b80 (most recent call first):
   File "/project/pipelines/flights.py", line 15 in measure
-  File "/lib/trueup/lifecycle/pipeline/handing.py", line 121 in perform
+  File "/lib/trueup/lifecycle/pipeline/passing/handing.py", line 121 in perform
   File "/lib/trueup/backends/engines/_server.py", line 319 in main
   File "<string>", line 1 in <module>
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trueup.foundation.errors import UserCodeError
-from trueup.lifecycle.pipeline import values
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.runs.service import Runs
 
 PIPELINE = """

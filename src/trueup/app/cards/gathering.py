@@ -17,7 +17,7 @@ from trueup.lifecycle.gates.service import ground_of
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.records import ModelVersion
-from trueup.lifecycle.pipeline.packages import Environment
+from trueup.lifecycle.pipeline.code.packages import Environment
 from trueup.lifecycle.plan import table as plans
 from trueup.lifecycle.releases import table as releases
 from trueup.lifecycle.runs import table as runs

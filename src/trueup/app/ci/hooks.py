@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from trueup.foundation.errors import BackendError, ConflictError, UsageError
 from trueup.foundation.text import size
-from trueup.lifecycle.pipeline import discovery, source
+from trueup.lifecycle.pipeline import discovery
+from trueup.lifecycle.pipeline.code import source
 from trueup.lifecycle.plan import service as plans
 
 MARK: Final = "# Written by: trueup git install"

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from trueup.app.comparing.records import CodeFile
 from trueup.foundation.errors import TrueupError
-from trueup.lifecycle.pipeline import capturing, source
-from trueup.lifecycle.pipeline.capturing import Code
+from trueup.lifecycle.pipeline.code import capturing, source
+from trueup.lifecycle.pipeline.code.capturing import Code
 from trueup.ports.blobs import Blobs
 
 _PLAIN: Final = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")

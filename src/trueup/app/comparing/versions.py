@@ -21,9 +21,9 @@ from trueup.foundation.errors import NotFoundError, TrueupError
 from trueup.foundation.records import decode
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.models.records import Manifest, ModelVersion
-from trueup.lifecycle.pipeline import capturing
-from trueup.lifecycle.pipeline.capturing import Code
-from trueup.lifecycle.pipeline.packages import Environment
+from trueup.lifecycle.pipeline.code import capturing
+from trueup.lifecycle.pipeline.code.capturing import Code
+from trueup.lifecycle.pipeline.code.packages import Environment
 from trueup.lifecycle.runs.features import rules as feature_rules
 from trueup.lifecycle.runs.features.records import FeatureChange
 

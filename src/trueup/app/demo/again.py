@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from trueup.app import previewing
 from trueup.app.demo.versions import left_to_send
+from trueup.app.running import previewing
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
-from trueup.lifecycle.pipeline import discovery, source
+from trueup.lifecycle.pipeline import discovery
+from trueup.lifecycle.pipeline.code import source
 from trueup.lifecycle.plan import service as plans
 from trueup.lifecycle.runs.preview.records import RunPlan
 

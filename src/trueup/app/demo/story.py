@@ -17,8 +17,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from trueup.app.automation import ACTOR as AUTOMATION
-from trueup.app.automation import Automation
+from trueup.app.automation.reacting import ACTOR as AUTOMATION
+from trueup.app.automation.reacting import Automation
+from trueup.app.automation.watching import count, watch
 from trueup.app.demo import versions
 from trueup.app.demo.again import Looked, look
 from trueup.app.demo.client import Client
@@ -27,15 +28,15 @@ from trueup.app.demo.repository import commit_all
 from trueup.app.demo.server import Server
 from trueup.app.demo.traffic import WEEK, Batch, batches
 from trueup.app.demo.warehouse import Source, Warehouse
-from trueup.app.training import train
-from trueup.app.watching import count, watch
+from trueup.app.running.training import train
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation import configuration
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, GateFailedError
 from trueup.foundation.text import plural
 from trueup.lifecycle.models.records import ModelVersion
-from trueup.lifecycle.pipeline import discovery, source
+from trueup.lifecycle.pipeline import discovery
+from trueup.lifecycle.pipeline.code import source
 from trueup.lifecycle.plan.service import read as read_plan
 
 DEPLOYMENT: Final = "late-arrivals"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 
-from trueup.app import sharing
 from trueup.app.comparing.records import MetricChange
 from trueup.app.comparing.versions import compare
 from trueup.app.demo.progress import Display
-from trueup.app.reproducing import reproduce
-from trueup.app.training import train
+from trueup.app.reproduction.reproducing import reproduce
+from trueup.app.running import sharing
+from trueup.app.running.training import train
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError

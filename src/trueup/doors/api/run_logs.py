@@ -10,8 +10,8 @@ from litestar import get
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
-from trueup.app import run_logs
-from trueup.app.run_logs import LogLine
+from trueup.app.running import logs as run_logs
+from trueup.app.running.logs import LogLine
 from trueup.doors.api.access import TheActor, TheWorkspace, needs
 from trueup.doors.api.routes import Limit, Name, Reason, Word, reading, verb
 from trueup.foundation.records import encode

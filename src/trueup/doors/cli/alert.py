@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.lifecycle.monitoring.records import Alert
 from trueup.rendering import words
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, nearest
 
@@ -33,7 +33,7 @@ def command(
     Without ID it answers the only open question. Nobody may answer their own: use --as to speak
     for a colleague of the plan's team. An approved release starts at once.
     """
-    from trueup.app.automation import Automation
+    from trueup.app.automation.reacting import Automation
 
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)

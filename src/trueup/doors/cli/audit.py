@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.errors import BackendError
 from trueup.foundation.text import plural
 

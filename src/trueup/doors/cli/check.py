@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output, sources
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output, sources
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.errors import GateFailedError, UsageError
 from trueup.foundation.text import plural, seconds
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Command
 
 
 @click.command(cls=Command, example="trueup checkout lumps@1 --into ../lumps-1")
@@ -30,7 +30,7 @@ def command(
 
     Nothing that is not kept elsewhere is overwritten. The last line undoes it.
     """
-    from trueup.app.restoring import restore
+    from trueup.app.reproduction.restoring import restore
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:

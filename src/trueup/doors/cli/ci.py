@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
-from trueup.doors.cli.parameters import pairs
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
+from trueup.doors.cli.terminal.parameters import pairs
 from trueup.foundation.text import seconds
 
 
@@ -72,7 +72,7 @@ def build(name: str, given: tuple[str, ...], key: str, as_json: bool) -> int:
     Ctrl-C stops the build, too. The exit code is 0 for success, 6 for unstable, 7 for the rest.
     """
     from trueup.foundation.identifiers import short_id
-    from trueup.lifecycle.pipeline import connecting, following
+    from trueup.lifecycle.pipeline.steps import connecting, following
 
     parameters = pairs(given)
     with output.here() as workspace, connecting.outbound(workspace.root) as http:

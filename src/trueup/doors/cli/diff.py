@@ -9,9 +9,9 @@ import click
 from rich.text import Text
 
 from trueup.app.comparing.records import CodeChange, DatasetChange, MetricChange, VersionDifference
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.digests import PREFIX, short
 from trueup.foundation.text import plural
 from trueup.rendering import words

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.errors import BackendError
 from trueup.foundation.text import plural
 

@@ -7,8 +7,8 @@ from importlib.resources import files
 import click
 from rich.markdown import Markdown
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean, nearest
 

@@ -6,9 +6,9 @@ import os
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import plural
 
@@ -107,7 +107,7 @@ def report(
     of the review's target branch. Saying it again changes the comment instead of adding one.
     """
     from trueup.app.ci import reports, surroundings, targets
-    from trueup.lifecycle.pipeline import connecting
+    from trueup.lifecycle.pipeline.steps import connecting
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:

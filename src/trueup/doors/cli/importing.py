@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
-    from trueup.app.mlflow_import import Imported
+    from trueup.app.imports.mlflow import Imported
     from trueup.lifecycle.runs.tracking.imports.records import Counts
 
 _EVERY_SECONDS: Final = 10.0
@@ -70,7 +70,7 @@ def mlflow(
     that is run again takes what is new. A server is asked with MLFLOW_TRACKING_TOKEN, or with
     MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, when they are set.
     """
-    from trueup.app.mlflow_import import import_mlflow, open_source
+    from trueup.app.imports.mlflow import import_mlflow, open_source
 
     with output.here() as workspace, open_source(uri, folders) as source, _Telling() as telling:
         done = import_mlflow(

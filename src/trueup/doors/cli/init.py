@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.text import plural
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.text import plural
 
 
@@ -22,7 +22,8 @@ def send(dry_run: bool, as_json: bool) -> None:
 
     The catalogue is `[connections.lineage]` in trueup.toml. `trueup up` sends by itself.
     """
-    from trueup.app import lineage_sending, openlineage
+    from trueup.app.provenance import openlineage
+    from trueup.app.provenance import sending as lineage_sending
 
     with output.here() as workspace:
         actor = workspace.owner

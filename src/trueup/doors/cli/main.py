@@ -14,20 +14,20 @@ from typing import Any, Final, NoReturn
 import click
 
 from trueup import __version__
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import collector
 
 # Command name -> (file in this folder, one line of help). The order is the order of a life.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("init", "Start a project in this Git repository."),
-    "demo": ("demo", "See the whole life of a model on real flights."),
+    "demo": ("demo.command", "See the whole life of a model on real flights."),
     "up": ("up", "Open the pages, the API, predictions and the scheduler."),
     "import": ("importing", "Take over what MLflow keeps: runs, files, models."),
     "status": ("status", "What is live, what is true, what needs you."),
     "doctor": ("doctor", "Check this installation and project; each finding has its cure."),
     "why": ("why", "Trace anything to its causes and its effects."),
     "explain": ("explain", "Explain an error code."),
-    "run": ("run", "Run a pipeline and register what it makes."),
+    "run": ("run.command", "Run a pipeline and register what it makes."),
     "check": ("check", "Judge a model version by the plan's gates."),
     "release": ("release", "Ask to put a model version into a deployment."),
     "approve": ("approve", "Answer a question, as a second person."),
@@ -35,12 +35,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "checkout": ("checkout", "Restore what a model version was made of."),
     "reproduce": ("reproduce", "Make a run again and compare every result."),
     "plan": ("plan", "The goals, risks and milestones in force."),
-    "data": ("data", "Versions of data: keep, compare, branch, push and pull."),
+    "data": ("data.command", "Versions of data: keep, compare, branch, push and pull."),
     "feature": ("feature", "Feature definitions and their versions."),
-    "runs": ("runs", "Runs of pipelines."),
-    "explain-cache": ("explain_cache", "Why a step is reused or runs, part by part."),
+    "runs": ("runs.command", "Runs of pipelines."),
+    "explain-cache": ("run.explain_cache", "Why a step is reused or runs, part by part."),
     "schedule": ("schedule", "When pipelines run by themselves."),
-    "model": ("model", "Registered models and their versions."),
+    "model": ("model.command", "Registered models and their versions."),
     "diff": ("diff", "Compare two model versions in all that they are made of."),
     "deployment": ("deployment", "Where models serve, and their releases."),
     "serve": ("serve", "Serve predictions only."),
@@ -136,7 +136,7 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        from trueup.doors.cli.failures import explained, show
+        from trueup.doors.cli.terminal.failures import explained, show
 
         known = explained(error)
         show(known, as_json="--json" in arguments)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Group
 from trueup.doors.cli.prediction import parse_moment
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.text import plural
 from trueup.rendering import words
 
@@ -34,8 +34,8 @@ def run(deployment: str, at: str, speaker: str, as_json: bool) -> None:
     Without DEPLOYMENT it looks at all of them. An evaluation cannot be made for a moment before
     the last one.
     """
-    from trueup.app.automation import Automation
-    from trueup.app.watching import watch
+    from trueup.app.automation.reacting import Automation
+    from trueup.app.automation.watching import watch
 
     moment = parse_moment("--at", at)
     with output.here() as workspace:

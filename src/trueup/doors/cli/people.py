@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
 from trueup.people.rules import permitted

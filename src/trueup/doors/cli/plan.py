@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import configuration
 from trueup.foundation.digests import short
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import listing, plural
-from trueup.lifecycle.pipeline import source
+from trueup.lifecycle.pipeline.code import source
 from trueup.lifecycle.plan.rules import limit
 from trueup.rendering import words
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.serving.records import Labels, Prediction

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.people.rules import permitted
@@ -39,7 +39,7 @@ def command(
     It needs a passed verdict under the plan in force. Where the process demands a second person,
     the release starts once somebody else has approved it; otherwise it starts at once.
     """
-    from trueup.app.automation import ACTOR
+    from trueup.app.automation.reacting import ACTOR
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:

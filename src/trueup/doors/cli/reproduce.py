@@ -7,9 +7,9 @@ from typing import Final
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.addresses import of_kind
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.errors import BackendError, GateFailedError
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.runs.reproductions.records import EnvironmentMode, Outcome, Reproduction
@@ -65,7 +65,7 @@ def command(
     Code, data and parameters are rebuilt in a folder of their own and run without a cache. Ends
     with 0 when the results are equal, 6 when they differ, 8 when something needed is gone.
     """
-    from trueup.app.reproducing import reproduce
+    from trueup.app.reproduction.reproducing import reproduce
 
     wanted = of_kind(reference, "run")
     with output.here() as workspace:

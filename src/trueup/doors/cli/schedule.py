@@ -6,10 +6,10 @@ from datetime import datetime
 
 import click
 
-from trueup.app import declaring
+from trueup.app.automation import declaring
 from trueup.app.wiring import Workspace
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean

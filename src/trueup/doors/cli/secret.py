@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Group
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.errors import UsageError
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from trueup.doors.cli import output, plan
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli import plan
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation import clock
 from trueup.foundation.text import plural
 from trueup.rendering import words

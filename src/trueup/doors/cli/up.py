@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Command
 from trueup.doors.cli.serve import DEFAULT_PORT, show_places, told_failure
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 
 if TYPE_CHECKING:
     from trueup.doors.combined import App, Draining
@@ -72,7 +72,7 @@ def command(
     The scheduler evaluates monitors when they are due, runs scheduled pipelines, and reacts to
     approvals and breaches. Ctrl-C finishes what is under way.
     """
-    from trueup.app import standby
+    from trueup.app.automation import standby
     from trueup.doors.combined import Combined, Later
     from trueup.doors.mlflow import application as mlflow
     from trueup.lifecycle.serving import server
@@ -97,7 +97,7 @@ def command(
 
         tracking: App = mlflow.guarded(workspace, hosts, entrance)
         if target:
-            from trueup.app.spooling import spooling
+            from trueup.app.running.spooling import spooling
             from trueup.doors.mlflow.spooling import Spooling
 
             tracking = Spooling(

@@ -8,12 +8,12 @@ import click
 from rich.text import Text
 from rich.tree import Tree
 
-from trueup.doors.cli import output
-from trueup.doors.cli.grammar import Command
+from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation.digests import PREFIX, short
 
 if TYPE_CHECKING:
-    from trueup.app.lineage import Node
+    from trueup.app.provenance.lineage import Node
 
 _COMMIT_LENGTH = 40
 
@@ -28,7 +28,7 @@ def command(reference: str, facts: bool, as_json: bool) -> None:
     REF may name a prediction, model version, release, run, snapshot, feature definition, alert,
     verdict, approval, goal, plan or deployment.
     """
-    from trueup.app.why import explain
+    from trueup.app.provenance.why import explain
 
     with output.here() as workspace:
         found = explain(workspace, workspace.owner, reference)

@@ -17,10 +17,11 @@ from trueup.foundation import text
 from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record
-from trueup.lifecycle.pipeline import devices, fingerprint, matching, options, rules, secrets
+from trueup.lifecycle.pipeline import devices, matching, options, rules, secrets
+from trueup.lifecycle.pipeline.code import fingerprint
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.devices import Devices
-from trueup.lifecycle.pipeline.graph import Graph, Node, Output, Secret
+from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output, Secret
 from trueup.lifecycle.pipeline.records import Place
 
 # What is used up or bound to this process: drawing the pipeline again would give another one.

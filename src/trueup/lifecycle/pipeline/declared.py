@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from trueup.foundation import digests
+from trueup.lifecycle.pipeline.code.syntax import Unclear
 from trueup.lifecycle.pipeline.records import Declared, StepOptions
-from trueup.lifecycle.pipeline.syntax import Unclear
 
 _UNSET = "unset"
 

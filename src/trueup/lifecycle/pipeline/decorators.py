@@ -1,4 +1,4 @@
-"""What users write: `@step`, `@pipeline`, `data`, `candidate`; `choosing.py` and `shell.py` go on.
+"""What users write: `@step`, `@pipeline`, `data`, `candidate`; `drawing/` and `steps/` go on.
 
 Outside a pipeline a step is the plain function. Inside, its call is recorded and nothing runs.
 """
@@ -15,17 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cas
 
 from trueup.foundation.errors import UsageError
 from trueup.foundation.references import check_name
-from trueup.lifecycle.pipeline import (
-    graph,
-    mapping,
-    matching,
-    options,
-    origin,
-    partitioning,
-    rules,
-    tracing,
-    triggering,
-)
+from trueup.lifecycle.pipeline import matching, options, origin, partitioning, rules, triggering
+from trueup.lifecycle.pipeline.drawing import graph, mapping, tracing
 from trueup.lifecycle.pipeline.records import Parameter, Partitions, StepOptions
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trueup.foundation import digests
 from trueup.foundation.records import encode
-from trueup.lifecycle.pipeline import packages
+from trueup.lifecycle.pipeline.code import packages
 from trueup.lifecycle.pipeline.records import CodeFingerprint, Components, Declared
 
 

@@ -19,8 +19,9 @@ import msgspec
 from trueup.foundation.configuration import FILE, HOME
 from trueup.foundation.errors import NotFoundError, TrueupError, UsageError
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.pipeline import options, origin, tracing
-from trueup.lifecycle.pipeline.graph import Secret
+from trueup.lifecycle.pipeline import options, origin
+from trueup.lifecycle.pipeline.drawing import tracing
+from trueup.lifecycle.pipeline.drawing.graph import Secret
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,8 +9,8 @@ import reprlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
-from trueup.lifecycle.pipeline import graph as graphs
-from trueup.lifecycle.pipeline.graph import Graph, Node, Output, Secret
+from trueup.lifecycle.pipeline.drawing import graph as graphs
+from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output, Secret
 from trueup.lifecycle.runs.records import PlannedStep, RunState, StepRun, Taken
 
 _PLAIN: Final = (str, bytes, bool, int, float, type(None), list, tuple, dict, Secret)

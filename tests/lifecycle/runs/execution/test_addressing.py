@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from trueup.lifecycle.pipeline import discovery, keys, packages
+from trueup.lifecycle.pipeline import discovery, keys
+from trueup.lifecycle.pipeline.code import packages
 from trueup.lifecycle.pipeline.records import Components, StoredValue
 from trueup.lifecycle.runs.execution import addressing
 

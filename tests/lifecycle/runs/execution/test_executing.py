@@ -10,8 +10,8 @@ import pytest
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, UsageError, UserCodeError
 from trueup.foundation.records import decode
-from trueup.lifecycle.pipeline import values
-from trueup.lifecycle.pipeline.packages import Environment
+from trueup.lifecycle.pipeline.code.packages import Environment
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.runs.records import Cause
 from trueup.lifecycle.runs.service import Runs
 from trueup.state import eventlog

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.lifecycle.pipeline.graph import Condition, Graph, Node, Output
+from trueup.lifecycle.pipeline.drawing.graph import Condition, Graph, Node, Output
 from trueup.lifecycle.pipeline.records import Place
 from trueup.lifecycle.runs.execution import frontier
 from trueup.lifecycle.runs.execution.frontier import Frontier

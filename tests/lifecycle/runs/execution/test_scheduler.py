@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trueup.foundation.errors import ConflictError, NotFoundError, UsageError, UserCodeError
-from trueup.lifecycle.pipeline import values
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.runs.records import RunDetail, RunOptions
 from trueup.lifecycle.runs.service import Runs
 

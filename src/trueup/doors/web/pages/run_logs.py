@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from litestar import Response
 from litestar.params import QueryParameter
 
-from trueup.app import log_ends
-from trueup.app.log_ends import LogEnds
+from trueup.app.running import log_ends
+from trueup.app.running.log_ends import LogEnds
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.api.routes import Name, Word
 from trueup.doors.web import shell

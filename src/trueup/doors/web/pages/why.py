@@ -6,8 +6,8 @@ from typing import Any
 
 from litestar import Response
 
-from trueup.app.lineage import Node
-from trueup.app.why import explain
+from trueup.app.provenance.lineage import Node
+from trueup.app.provenance.why import explain
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.api.routes import Name
 from trueup.doors.web import shell

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from trueup.foundation import digests
-from trueup.lifecycle.pipeline import declared, fingerprint, graph, keys, packages
-from trueup.lifecycle.pipeline.graph import Output, StepLike
+from trueup.lifecycle.pipeline import declared, keys
+from trueup.lifecycle.pipeline.code import fingerprint, packages
+from trueup.lifecycle.pipeline.code.syntax import Unclear
+from trueup.lifecycle.pipeline.drawing import graph
+from trueup.lifecycle.pipeline.drawing.graph import Output, StepLike
 from trueup.lifecycle.pipeline.records import CodeFingerprint, Components, StoredValue
-from trueup.lifecycle.pipeline.syntax import Unclear
 
 # Kinds whose bytes may equal those of a value of another kind: `b"1"`, `"1"` and 1.
 _AMBIGUOUS = frozenset({"text", "bytes", "file", "folder"})

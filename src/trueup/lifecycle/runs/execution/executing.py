@@ -18,9 +18,10 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, InternalError, TrueupError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.pipeline import checking, discovery, fingerprint, packages
+from trueup.lifecycle.pipeline import checking, discovery
+from trueup.lifecycle.pipeline.code import fingerprint, packages
 from trueup.lifecycle.pipeline.decorators import Pipeline
-from trueup.lifecycle.pipeline.graph import Graph
+from trueup.lifecycle.pipeline.drawing.graph import Graph
 from trueup.lifecycle.runs import logs, outline, process, table
 from trueup.lifecycle.runs.execution import partial, scheduling, worker
 from trueup.lifecycle.runs.execution.holding import Holding

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from trueup.lifecycle.pipeline.graph import Graph, Node, outputs_in, source_of
+from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, outputs_in, source_of
 
 
 class Frontier:

@@ -14,9 +14,11 @@ import msgspec
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.pipeline import fingerprint, keys, values
+from trueup.lifecycle.pipeline import keys
 from trueup.lifecycle.pipeline import table as pipeline_table
-from trueup.lifecycle.pipeline.graph import Node, StepLike
+from trueup.lifecycle.pipeline.code import fingerprint
+from trueup.lifecycle.pipeline.drawing.graph import Node, StepLike
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.pipeline.records import CacheEntry, CodeFingerprint, Components, StoredValue
 from trueup.lifecycle.runs import table
 from trueup.lifecycle.runs.execution import addressing

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, listing
-from trueup.lifecycle.pipeline import values
-from trueup.lifecycle.pipeline.graph import Graph
+from trueup.lifecycle.pipeline.drawing.graph import Graph
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.runs.execution import frontier
 from trueup.lifecycle.runs.execution.calls import Call, name_of
 from trueup.lifecycle.runs.execution.lookup import Lookup

@@ -17,7 +17,7 @@ import msgspec
 
 from trueup.foundation import clock
 from trueup.foundation.errors import TrueupError
-from trueup.lifecycle.pipeline.graph import Node
+from trueup.lifecycle.pipeline.drawing.graph import Node
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.execution.calls import Call, name_of
 from trueup.lifecycle.runs.execution.recording import WAIT, Recorder

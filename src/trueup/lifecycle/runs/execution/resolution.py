@@ -12,8 +12,9 @@ from typing import Any
 from trueup.foundation.errors import UserCodeError
 from trueup.lifecycle.data import tables
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.pipeline import choosing, graph, mapping, values
-from trueup.lifecycle.pipeline.graph import Condition, Graph, Node, Output
+from trueup.lifecycle.pipeline.drawing import choosing, graph, mapping
+from trueup.lifecycle.pipeline.drawing.graph import Condition, Graph, Node, Output
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.runs.records import Candidate
 from trueup.ports.blobs import Blobs

@@ -17,9 +17,9 @@ import msgspec
 from trueup.foundation import clock
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural
-from trueup.lifecycle.pipeline import graph as graphs
-from trueup.lifecycle.pipeline import values
-from trueup.lifecycle.pipeline.graph import Graph, Node
+from trueup.lifecycle.pipeline.drawing import graph as graphs
+from trueup.lifecycle.pipeline.drawing.graph import Graph, Node
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.runs.execution import scheduling
 from trueup.lifecycle.runs.execution.calls import Call, attempt_at, read

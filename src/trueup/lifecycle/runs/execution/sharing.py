@@ -15,7 +15,8 @@ import msgspec
 from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
-from trueup.lifecycle.pipeline import filing, keys, values
+from trueup.lifecycle.pipeline import keys
+from trueup.lifecycle.pipeline.passing import filing, values
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.execution import unwritten
 from trueup.ports.blobs import Blobs

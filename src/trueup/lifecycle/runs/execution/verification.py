@@ -55,7 +55,7 @@ class Verification:
         entry = self._expected.pop(key, None)
         if entry is None:
             return
-        from trueup.lifecycle.pipeline import comparing  # NumPy, for a sample alone
+        from trueup.lifecycle.pipeline.passing import comparing  # NumPy, for a sample alone
 
         blobs = self._state.blobs
         found = comparing.differences(entry.outputs, blobs, outputs, blobs)

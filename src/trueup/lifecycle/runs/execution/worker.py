@@ -17,8 +17,11 @@ import msgspec
 from trueup.foundation.errors import ConflictError, InternalError, TrueupError
 from trueup.foundation.records import Record, builtins, encode
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.pipeline import discovery, fingerprint, graph, handing, values
-from trueup.lifecycle.pipeline.graph import Graph, Node, Output
+from trueup.lifecycle.pipeline import discovery
+from trueup.lifecycle.pipeline.code import fingerprint
+from trueup.lifecycle.pipeline.drawing import graph
+from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output
+from trueup.lifecycle.pipeline.passing import handing, values
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.runs.logging import ambient
 from trueup.ports.blobs import Blobs

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.pipeline import fingerprint
-from trueup.lifecycle.pipeline.graph import Graph
+from trueup.lifecycle.pipeline.code import fingerprint
+from trueup.lifecycle.pipeline.drawing.graph import Graph
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.runs.features import rules
 from trueup.lifecycle.runs.features.records import FeatureDefinition

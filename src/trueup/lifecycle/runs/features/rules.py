@@ -8,8 +8,8 @@ from typing import Any
 
 from trueup.foundation import digests
 from trueup.foundation.text import listing
-from trueup.lifecycle.pipeline import graph
-from trueup.lifecycle.pipeline.graph import Node
+from trueup.lifecycle.pipeline.drawing import graph
+from trueup.lifecycle.pipeline.drawing.graph import Node
 from trueup.lifecycle.runs.features.records import FeatureChange, FeatureDefinition
 
 

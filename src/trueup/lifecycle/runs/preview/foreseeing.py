@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.pipeline import discovery, graph, keys, mapping, values
+from trueup.lifecycle.pipeline import discovery, keys
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.decorators import Pipeline
-from trueup.lifecycle.pipeline.graph import Graph, Node, Output
+from trueup.lifecycle.pipeline.drawing import graph, mapping
+from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.options import bytes_of
+from trueup.lifecycle.pipeline.passing import values
 from trueup.lifecycle.pipeline.records import Components, StoredValue
 from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.runs import table

@@ -1,0 +1,1 @@
+"""Taking over what other tools keep: DVC repositories and MLflow stores."""

@@ -1,0 +1,1 @@
+"""From anything to its causes and its effects: `trueup why`, lineage, OpenLineage."""

@@ -1,0 +1,1 @@
+"""`trueup data …`. Read `command.py` first."""

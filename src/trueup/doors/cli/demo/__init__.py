@@ -1,0 +1,1 @@
+"""`trueup demo`. Read `command.py` first."""

@@ -1,0 +1,1 @@
+"""`trueup model …`. Read `command.py` first."""

@@ -1,0 +1,1 @@
+"""`trueup run` and `trueup explain-cache`. Read `command.py` first."""

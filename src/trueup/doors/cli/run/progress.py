@@ -1,0 +1,213 @@
+"""How a run shows itself while it goes on: what runs, its newest line, and what it prints.
+
+On a terminal the running steps stand at the bottom, each with its newest line. Elsewhere, or with
+`--logs`, all that steps print comes as a stream, each line behind the name of its step.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from trueup.doors.cli.terminal import output
+from trueup.foundation.text import plural, seconds
+from trueup.lifecycle.runs.logs import Follower
+from trueup.lifecycle.runs.records import StepProgress
+from trueup.rendering import words as words_of
+
+_EVERY = 0.15
+_BAR = 24
+_NAME = 18
+_NARROW = 60  # columns; below that names and bars get less room
+_PARTS = 10  # of a step over a list, one line is printed each tenth where there is no terminal
+
+
+@dataclass
+class _Shown:
+    """A step or item that runs."""
+
+    step: str
+    follower: Follower
+    newest: str = ""
+    since: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class _Bar:
+    """A step over a list."""
+
+    step: str
+    items: int
+    ended: int = 0
+    told: int = 0
+
+
+class Steps:
+    """Tells how the steps go, live on a terminal, a line for each that ended everywhere.
+
+    Attributes:
+        ran: Steps that ran.
+        reused: Steps that were reused.
+        skipped: Steps that were skipped.
+    """
+
+    def __init__(self, *, logs: bool | None = None) -> None:
+        self.ran = self.reused = self.skipped = 0
+        self._total = 0
+        self._since = time.monotonic()
+        self._live = output.words.is_terminal and not output.words.is_dumb_terminal
+        self._stream = not self._live if logs is None else logs
+        self._running: dict[str, _Shown] = {}
+        self._bars: dict[int, _Bar] = {}
+        self._picture = Group()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Steps:
+        if self._live:
+            from rich.live import Live
+
+            shown = Live(
+                get_renderable=self._renderable,
+                console=output.words,
+                transient=True,
+                refresh_per_second=8,
+            )
+            self._stack.enter_context(shown)
+        if self._stream:
+            thread = threading.Thread(target=self._keep_reading, name="trueup-logs", daemon=True)
+            thread.start()
+            self._stack.callback(thread.join)
+            self._stack.callback(self._stop.set)
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._stack.close()
+
+    def tell(self, told: StepProgress) -> None:
+        """Show what happened."""
+        with self._lock:
+            self._total = max(self._total, told.total)
+            if told.state == "notice":
+                output.say("[yellow]note:[/] {}.", told.notice)
+            elif told.state == "started":
+                self._running[told.step] = _Shown(told.step, Follower(Path(told.log)))
+            else:
+                self._ended(told)
+            self._count(told)
+
+    def _ended(self, told: StepProgress) -> None:
+        shown = self._running.pop(told.step, None)
+        if shown is not None:
+            self._read(shown, to_the_end=True)
+            shown.follower.close()
+        if told.item < 0:
+            self._bars.pop(told.position, None)
+            self.ran += told.state == "finished"
+            self.reused += told.state == "reused"
+            self.skipped += told.state == "skipped"
+        if told.item < 0 or told.state in ("failed", "retried", "interrupted"):
+            self._line(told)
+
+    def _line(self, told: StepProgress) -> None:
+        name = {"reused": "cached", "retried": "warning"}.get(told.state, told.state)
+        state = output.state(name)
+        line = Text(f"{state.plain.split()[0]} ", style=state.style)
+        line.append(f"{told.step:<{_name()}} ", style="not dim")
+        took = seconds(told.seconds) if told.seconds else words_of.NOTHING
+        took = told.state if told.state in ("reused", "skipped") else took
+        line.append(f"{took:<8} ", style="not dim")
+        if told.state not in ("failed", "interrupted"):  # why it ran does not explain that
+            line.append("; ".join(told.why[:2]), style="dim")
+        if self._live:  # one line a step on a terminal; `trueup runs show` has the rest
+            output.words.print(line, soft_wrap=False, no_wrap=True, overflow="ellipsis")
+        else:
+            output.words.print(line)
+
+    def _count(self, told: StepProgress) -> None:
+        if told.item < 0 or not told.items:
+            return
+        step = told.step.rpartition("[")[0]
+        bar = self._bars.setdefault(told.position, _Bar(step, told.items))
+        bar.ended = max(bar.ended, told.ended)
+        part = bar.ended * _PARTS // bar.items
+        if not self._live and part > bar.told and bar.ended < bar.items:
+            bar.told = part
+            output.say("  {}: {} of {}", bar.step, f"{bar.ended:,}", plural(bar.items, "item"))
+
+    def _renderable(self) -> RenderableType:
+        # Whoever prints holds our lock and waits for that of the display, which is held here:
+        # waiting for ours would stop both for ever.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._picture = self._drawn()
+            finally:
+                self._lock.release()
+        return self._picture
+
+    def _drawn(self) -> Group:
+        lines = [_bar(bar) for bar in self._bars.values()]
+        lines += [self._line_of(shown) for shown in self._running.values()]
+        lines = _fitting(lines)
+        if lines:
+            lines.append(self._whole())
+        for line in lines:
+            line.truncate(output.words.width, overflow="ellipsis")
+        return Group(*lines)
+
+    def _line_of(self, shown: _Shown) -> Text:
+        if not self._stream:
+            self._read(shown)
+        took = seconds(time.monotonic() - shown.since)
+        line = Text.assemble(("▸ ", "cyan"), f"{shown.step:<{_name()}} {took:<8} ")
+        unfinished = shown.follower.unfinished.strip()  # such as a progress bar
+        return line.append(unfinished or shown.newest, style="dim")
+
+    def _whole(self) -> Text:
+        # The last line is a short one: a terminal writes its ^C behind it, and must not wrap.
+        ended = self.ran + self.reused + self.skipped
+        took = seconds(time.monotonic() - self._since)
+        return Text(f"  {ended:,} of {plural(self._total, 'step')}, {took}", style="dim")
+
+    def _read(self, shown: _Shown, *, to_the_end: bool = False) -> None:
+        for text in shown.follower.lines(to_the_end=to_the_end):
+            if text.strip():
+                shown.newest = text
+            if self._stream:
+                line = Text(f"{shown.step} | ", style="dim")
+                line.append(text, style="not dim")
+                output.words.print(line)
+
+    def _keep_reading(self) -> None:
+        while not self._stop.wait(_EVERY):
+            with self._lock:
+                for shown in self._running.values():
+                    self._read(shown)
+
+
+def _bar(bar: _Bar) -> Text:
+    width = _BAR if output.words.width >= _NARROW else _BAR // 3
+    full = bar.ended * width // bar.items
+    line = Text(f"  {bar.step:<{_name()}} ")
+    line.append("━" * full, style="green")
+    line.append("─" * (width - full), style="dim")  # thinner: told apart without colour, too
+    return line.append(f" {bar.ended:,} of {bar.items:,}")
+
+
+def _name() -> int:
+    return _NAME if output.words.width >= _NARROW else _NAME // 2
+
+
+def _fitting(lines: list[Text]) -> list[Text]:
+    """As many lines as the terminal is high, and how many others there are."""
+    room = max(output.words.height - 3, 1)
+    if len(lines) <= room:
+        return lines
+    return [*lines[: room - 1], Text(f"  and {len(lines) - room + 1:,} others", style="dim")]

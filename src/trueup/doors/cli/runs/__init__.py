@@ -1,0 +1,1 @@
+"""`trueup runs …`. Read `command.py` first."""

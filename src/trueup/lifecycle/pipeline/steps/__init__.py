@@ -1,0 +1,1 @@
+"""Steps that are no Python functions: programs, notebooks, builds elsewhere."""

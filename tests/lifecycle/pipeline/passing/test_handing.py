@@ -1,0 +1,165 @@
+"""A step gets what its annotations ask for, and never another step's own object."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from trueup import step
+from trueup.foundation.errors import UserCodeError
+from trueup.lifecycle.pipeline.passing import handing
+
+FRAME = pl.DataFrame({"a": [1, 2]})
+
+
+def kind_of(value: Any) -> str:
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+
+
+def test_a_frame_comes_as_the_kind_that_is_asked_for(bench: Any) -> None:
+    @step
+    def kinds(
+        a: pl.DataFrame, b: pd.DataFrame, c: pl.LazyFrame, d: Any, e: list[pd.DataFrame]
+    ) -> list[str]:
+        return [kind_of(value) for value in (a, b, c, d, *e)]
+
+    stored = bench.store(FRAME)
+    found = bench.perform(kinds, a=stored, b=stored, c=stored, d=stored, e=[stored, stored])
+    assert bench.load(found) == [
+        "polars.DataFrame",
+        "pandas.DataFrame",
+        "polars.LazyFrame",
+        "polars.DataFrame",
+        "pandas.DataFrame",
+        "pandas.DataFrame",
+    ]
+
+
+def test_a_path_comes_as_a_read_only_file_with_its_suffix(bench: Any) -> None:
+    @step
+    def look(rows: Path, parts: dict[str, Path], maybe: Path | None, plain: Any) -> list[str]:
+        laid = [rows, parts["x"], maybe, plain]
+        assert all(not p.stat().st_mode & 0o222 for p in laid if p)
+        return [p.suffix for p in laid if p]
+
+    file = bench.write("rows.csv", "a,b")
+    stored = bench.store(file)
+    found = bench.perform(
+        look,
+        rows=bench.store(FRAME),
+        parts={"x": bench.store({"a": 1})},
+        maybe=stored,
+        plain=stored,
+    )
+    assert bench.load(found) == [".parquet", ".json", ".csv", ".csv"]
+    assert not list((bench.root / ".trueup" / "scratch").iterdir())
+
+
+def test_a_step_cannot_change_the_store_through_its_path(bench: Any) -> None:
+    @step
+    def spoil(file: Path) -> str:
+        file.chmod(0o644)
+        file.write_text("spoilt")
+        return "done"
+
+    stored = bench.store(bench.write("rows.csv", "a,b"))
+    bench.perform(spoil, file=stored)
+    assert bench.load(stored).read_text() == "a,b"
+
+
+def test_lists_and_dicts_of_results_are_filled_in(bench: Any) -> None:
+    @step
+    def total(parts: list[int], named: dict[str, Any], pair: tuple[int, int]) -> int:
+        assert isinstance(pair, tuple)
+        return sum(parts) + named["x"].sum() + sum(pair)
+
+    found = bench.perform(
+        total,
+        parts=[bench.store(1), 2],
+        named={"x": bench.store(np.array([3, 4]))},
+        pair=(bench.store(5), 6),
+    )
+    assert bench.load(found) == 21
+
+
+def test_a_result_in_the_folder_of_the_call_is_kept(bench: Any) -> None:
+    @step
+    def write() -> Path:
+        place = handing.surroundings().folder() / "model.txt"
+        place.write_text("fitted")
+        return place
+
+    stored = bench.perform(write)
+    assert bench.load(stored).read_text() == "fitted"
+
+
+def test_the_folder_of_a_killed_call_is_removed_later(bench: Any) -> None:
+    home = bench.root / ".trueup" / "scratch"
+    for name in ("999999999-abc", f"{os.getpid()}-abc"):
+        (home / name / "deep").mkdir(parents=True)
+        os.utime(home / name, (1, 1))
+
+    @step
+    def write(file: Path) -> str:
+        return file.name
+
+    bench.perform(write, file=bench.store("x"))
+    assert [folder.name for folder in home.iterdir()] == [f"{os.getpid()}-abc"]
+
+
+def test_what_a_step_raises_is_the_users_error(bench: Any) -> None:
+    @step
+    def fail() -> None:
+        raise ValueError("no rows")
+
+    with pytest.raises(UserCodeError, match=r"Step 'fail' failed at test_handing.py:\d+: ValueErr"):
+        bench.perform(fail)
+
+
+class Silent(Exception):
+    """An error that fails again when it is shown."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (asyncio.CancelledError("stop"), "CancelledError: stop"),
+        (Silent(), "Silent, which cannot be shown as text"),
+        (ValueError("file \udcff.csv"), r"ValueError: file \udcff.csv"),
+    ],
+)
+def test_whatever_a_step_raises_can_be_told(bench: Any, error: BaseException, said: str) -> None:
+    @step
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(UserCodeError) as raised:
+        bench.perform(fail)
+    assert said in raised.value.message
+    msgspec.json.encode(raised.value.as_problem())
+
+
+def test_a_recursion_without_end_shows_its_ends_only(bench: Any) -> None:
+    def deeper(level: int) -> int:
+        return deeper(level + 1)
+
+    @step
+    def fail() -> int:
+        return deeper(0)
+
+    with pytest.raises(UserCodeError, match="RecursionError") as raised:
+        bench.perform(fail)
+    functions = [frame["function"] for frame in raised.value.context["frames"]]
+    assert "fail" in functions
+    assert len(functions) == 20
