@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +20,32 @@ class Predictor(Protocol):
         ...
 
 
+class Flavor(NamedTuple):
+    """How clients of MLflow load the file `model` + suffix, as their file `MLmodel` says it.
+
+    Attributes:
+        name: Of the flavour; `mlflow.<name>` loads it.
+        settings: What stands under that name.
+        function: What stands under `python_function`, besides the loader.
+        packages: Distributions that loading needs.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    function: Mapping[str, Any]
+    packages: tuple[str, ...]
+
+
 class Format(Protocol):
-    """One file format for models."""
+    """One file format for models.
+
+    Attributes:
+        suffix: How its files are called.
+        flavor: How clients of MLflow load it; None when they can't.
+    """
 
     suffix: str
+    flavor: Flavor | None
 
     def accepts(self, model: Any) -> bool:
         """Whether this format can hold the object."""

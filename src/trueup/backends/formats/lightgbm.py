@@ -12,7 +12,7 @@ import polars as pl
 
 from trueup.backends.formats import _rows
 from trueup.foundation.errors import MissingExtraError
-from trueup.ports.format import Predictor, Scores
+from trueup.ports.format import Flavor, Predictor, Scores
 
 LARGEST: Final = 1 << 30
 _END: Final = "end of trees"
@@ -23,6 +23,12 @@ class Backend:
     """The LightGBM format."""
 
     suffix = ".txt"
+    flavor = Flavor(
+        "lightgbm",
+        {"data": "model.txt", "model_class": "lightgbm.basic.Booster"},
+        {"data": "model.txt"},
+        ("lightgbm",),
+    )
 
     def accepts(self, model: Any) -> bool:
         """Whether the object is a booster, or a fitted estimator around one."""

@@ -14,7 +14,7 @@ import polars as pl
 
 from trueup.backends.formats import _rows
 from trueup.foundation.errors import MissingExtraError, UsageError
-from trueup.ports.format import Predictor, Scores
+from trueup.ports.format import Flavor, Predictor, Scores
 
 LARGEST: Final = (1 << 31) - 1  # of one Protocol Buffers message
 _DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -30,6 +30,12 @@ class Backend:
     """The ONNX format."""
 
     suffix = ".onnx"
+    flavor = Flavor(
+        "onnx",
+        {"data": "model.onnx"},
+        {"data": "model.onnx"},
+        ("onnx", "onnxruntime"),
+    )
 
     def accepts(self, model: Any) -> bool:
         """Whether the object is an `onnx.ModelProto`."""

@@ -17,7 +17,7 @@ import skops.io
 
 from trueup.backends.formats import _rows
 from trueup.foundation.errors import DeniedError, UsageError
-from trueup.ports.format import Predictor, Scores
+from trueup.ports.format import Flavor, Predictor, Scores
 
 # Exact names: a prefix would let in whatever scikit-learn adds later.
 _TRUSTED = frozenset(
@@ -42,6 +42,16 @@ class Backend:
     """The skops format."""
 
     suffix = ".skops"
+    flavor = Flavor(
+        "sklearn",
+        {
+            "pickled_model": "model.skops",
+            "serialization_format": "skops",
+            "skops_trusted_types": sorted(_TRUSTED),
+        },
+        {"model_path": "model.skops", "predict_fn": "predict"},
+        ("scikit-learn", "skops"),
+    )
 
     def accepts(self, model: Any) -> bool:
         """Whether the object is a scikit-learn estimator, and not of a format of its own."""

@@ -14,7 +14,7 @@ import polars as pl
 
 from trueup.backends.formats import _rows, _ubjson
 from trueup.foundation.errors import MissingExtraError
-from trueup.ports.format import Predictor, Scores
+from trueup.ports.format import Flavor, Predictor, Scores
 
 LARGEST: Final = 1 << 30
 _ROOT: Final = 2147483647
@@ -25,6 +25,12 @@ class Backend:
     """The XGBoost format."""
 
     suffix = ".json"
+    flavor = Flavor(
+        "xgboost",
+        {"data": "model.json", "model_class": "xgboost.core.Booster", "model_format": "json"},
+        {"data": "model.json"},
+        ("xgboost",),
+    )
 
     def accepts(self, model: Any) -> bool:
         """Whether the object is a booster, or a fitted estimator around one."""

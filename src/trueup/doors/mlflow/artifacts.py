@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from trueup.doors.mlflow import wire
+from trueup.doors.mlflow import layouts, wire
 from trueup.doors.mlflow.answers import Header, Stream
 from trueup.doors.mlflow.asking import Call
 from trueup.doors.mlflow.failures import Refusal
 from trueup.doors.mlflow.runs import run_id
-from trueup.lifecycle.runs.tracking.files.content import Content
 from trueup.lifecycle.runs.tracking.files.table import Listed
 
 PROXIED: Final = "mlflow-artifacts:"
@@ -40,18 +39,19 @@ async def upload(call: Call, body: AsyncIterator[bytes]) -> dict[str, Any]:
 def get(call: Call) -> Stream:
     """One file."""
     path = call.path["path"]
-    return _stream(call, path, call.workspace.files.content(call.actor, path))
+    return _stream(call, path, _content(call, path))
 
 
 def list_(call: Call) -> dict[str, Any]:
     """What lies in a folder; a file's own path lists nothing."""
     path = call.path.get("path") or call.text("path", default="")
-    found = call.workspace.files.folder(call.actor, path)
+    found = _folder(call, path)
     return wire.listed("files", (_shown(each, each.name) for each in found))
 
 
 def delete(call: Call) -> dict[str, Any]:
     """Delete a file, or a folder with all in it."""
+    layouts.check_writable(call.path["path"])
     call.workspace.files.delete(call.actor, call.path["path"])
     return {}
 
@@ -79,7 +79,7 @@ def listing(call: Call, root: str, path: str) -> dict[str, Any]:
     if plain is not None and below is not None:
         found = plain.folder(joined(below, path))
     else:
-        found = call.workspace.files.folder(call.actor, joined(_proxied(root), path))
+        found = _folder(call, joined(_proxied(root), path))
     files = (_shown(each, joined(path, each.name)) for each in found)
     return {"root_uri": root, **wire.listed("files", files)}
 
@@ -95,12 +95,12 @@ def reading(call: Call, root: str, path: str) -> Stream:
     if plain is not None and below is not None:
         place = joined(below, path)
         return _ranged(call, path, plain.size(place), "", lambda *at: plain.pieces(place, *at))
-    place = joined(_proxied(root), path)
-    return _stream(call, path, call.workspace.files.content(call.actor, place))
+    return _stream(call, path, _content(call, joined(_proxied(root), path)))
 
 
 async def _receive(call: Call, path: str, body: AsyncIterator[bytes]) -> None:
     """Write a body as it comes; nothing is kept unless all of it came."""
+    layouts.check_writable(path)
     receiving = call.workspace.files.receiving(call.actor, path)
     file = await asyncio.to_thread(receiving.__enter__)
     try:
@@ -112,7 +112,19 @@ async def _receive(call: Call, path: str, body: AsyncIterator[bytes]) -> None:
     await asyncio.to_thread(receiving.__exit__, None, None, None)
 
 
-def _stream(call: Call, path: str, content: Content) -> Stream:
+def _folder(call: Call, path: str) -> list[Listed]:
+    if layouts.is_ours(path):
+        return layouts.folder(call, path)
+    return call.workspace.files.folder(call.actor, path)
+
+
+def _content(call: Call, path: str) -> Any:
+    if layouts.is_ours(path):
+        return layouts.content(call, path)
+    return call.workspace.files.content(call.actor, path)
+
+
+def _stream(call: Call, path: str, content: Any) -> Stream:
     return _ranged(call, path, content.size, content.digest, content.pieces)
 
 

@@ -5,7 +5,6 @@ Unknown fields are ignored, `null` counts as left out, and a wrong value is name
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -151,7 +150,7 @@ class Call:
         return self._inside(value)
 
     def words(self, name: str, limit: int | None = None) -> dict[str, str]:
-        """A list of `{"key", "value"}` as a mapping; of a key's values the last counts.
+        """A list of `{"key", "value"}` as a mapping.
 
         Raises:
             Refusal: It is none, or longer than `limit`.
@@ -160,23 +159,6 @@ class Call:
         if limit is not None and len(pairs) > limit:
             raise invalid(name, f"{len(pairs)} entries; at most {limit} are allowed")
         return {pair.text("key"): pair.text("value", default="") for pair in pairs}
-
-    def distinct(self, name: str, limit: int) -> dict[str, str]:
-        """The same, of a list that may say each key once.
-
-        Raises:
-            Refusal: It is no such list, or longer than `limit`.
-        """
-        found = self.words(name, limit)
-        if len(found) < len(self.objects(name)):
-            counts = Counter(pair.text("key") for pair in self.objects(name))
-            again = [key for key, count in counts.items() if count > 1]
-            raise Refusal(
-                "INVALID_PARAMETER_VALUE",
-                f"Duplicate parameter keys have been submitted: {again}. Please ensure the "
-                "request contains only one param value per param key.",
-            )
-        return found
 
     @property
     def _is_body(self) -> bool:

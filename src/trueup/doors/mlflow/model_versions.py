@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from trueup.doors.mlflow import artifacts, wire
+from trueup.doors.mlflow import artifacts, layouts, wire
 from trueup.doors.mlflow.answers import Stream
 from trueup.doors.mlflow.asking import Call, missing
 from trueup.doors.mlflow.failures import Refusal
@@ -71,12 +71,12 @@ def search(call: Call) -> dict[str, Any]:
 
 def download_uri(call: Call) -> dict[str, Any]:
     """The URI below which a version's files are."""
-    return {"artifact_uri": _found(call).location}
+    return {"artifact_uri": layouts.uri(_found(call).location)}
 
 
 def file(call: Call) -> Stream:
     """One file of a version."""
-    return artifacts.reading(call, _found(call).location, call.filled("path"))
+    return artifacts.reading(call, layouts.uri(_found(call).location), call.filled("path"))
 
 
 def transition(call: Call) -> dict[str, Any]:

@@ -72,7 +72,7 @@ async def set_tag(call: Call) -> dict[str, Any]:
 async def log_batch(call: Call) -> dict[str, Any]:
     """Keep many points, parameters and tags at once, or none of them."""
     metrics = _points(call)
-    params = call.distinct("params", WORDS)
+    params = call.words("params", WORDS)
     tags = call.words("tags", WORDS)
     if len(metrics) > METRICS or len(metrics) + len(params) + len(tags) > ALL:
         raise invalid("metrics", len(metrics), f"a batch may hold {ALL} entries in all")

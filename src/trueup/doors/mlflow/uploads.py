@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
+from trueup.doors.mlflow import layouts
 from trueup.doors.mlflow.answers import JSON, Reply
 from trueup.doors.mlflow.artifacts import joined
 from trueup.doors.mlflow.asking import Call, invalid
@@ -22,7 +23,9 @@ def create(call: Call) -> dict[str, Any]:
     """Begin; the answer says where each part goes."""
     name = call.filled("path").rpartition("/")[2]
     parts = call.whole("num_parts", 1)
-    begun = call.workspace.uploads.begin(call.actor, joined(call.path["path"], name), parts)
+    path = joined(call.path["path"], name)
+    layouts.check_writable(path)
+    begun = call.workspace.uploads.begin(call.actor, path, parts)
     server = f"{call.headers.get('x-forwarded-proto', 'http')}://{call.headers.get('host', '')}"
     return {
         "upload_id": begun.id,

@@ -14,7 +14,6 @@ from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.runs.tracking import finding, points, reading, rules, table
-from trueup.lifecycle.runs.tracking.files.rules import check_location
 from trueup.lifecycle.runs.tracking.records import (
     DEFAULT_EXPERIMENT,
     Experiment,
@@ -47,10 +46,9 @@ class Tracking:
 
         Raises:
             ConflictError: There is one of that name, perhaps a deleted one.
-            UsageError: The name, a tag, or the place of its files cannot be kept.
+            UsageError: The name or a tag cannot be kept.
         """
         _check_tags(tags, rules.EXPERIMENT_TAG)
-        check_location(artifacts)
         with self._state.write(actor, "runs.write") as unit:
             known = table.experiment(unit.connection, name=name)
             if known is not None or name == "Default":

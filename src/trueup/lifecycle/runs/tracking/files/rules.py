@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from trueup.foundation.errors import UsageError
 
 LONGEST: Final = 1000
-LONGEST_LOCATION: Final = 2048
 _DECODINGS: Final = 8
 _ODD = re.compile(r"[\x00-\x1f\x7f#\\]|^[A-Za-z]:")
-_UP = re.compile(r"[\x00-\x1f\x7f]|(^|[/\\])\s*\.\.\s*([/\\]|$)")
 _AWAY = re.compile(r"\x00|^\s*[/\\]|^[A-Za-z]:|(^|[/\\])\s*\.\.?\s*([/\\]|$)")
 
 
@@ -45,25 +43,6 @@ def checked(path: str, *, empty: bool = False) -> str:
             return path
         reading = decoded
     raise _refused(path)
-
-
-def check_location(uri: str) -> None:
-    """Refuse a URI below which an experiment can keep no files.
-
-    Raises:
-        UsageError: It is too long, has a fragment, goes up, or names a run or a model.
-
-    Example:
-        >>> check_location("s3://bucket/flights")
-    """
-    split = urlsplit(uri)
-    below = split.path.lstrip("/")
-    if len(uri) > LONGEST_LOCATION or split.fragment or split.scheme in ("runs", "models"):
-        raise _refused(uri)
-    for _ in range(_DECODINGS):
-        if _UP.search(below):
-            raise _refused(uri)
-        below = unquote(below, errors="replace")
 
 
 def parts(path: str) -> tuple[str, str]:
