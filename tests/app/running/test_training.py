@@ -67,7 +67,18 @@ def test_files_that_differ_from_the_commit_are_refused_or_noted(desk: Desk) -> N
     assert caught.value.message.startswith("trueup.toml differ")
     assert desk.workspace.datasets.show(SAM, "rows").version == 1
     assert train(desk.workspace, SAM, "training", {}, allow_dirty=True).run.dirty
-    assert committed(desk.workspace, allow_dirty=True).changed == ("trueup.toml",)
+    assert committed(desk.workspace, SAM, allow_dirty=True).changed == ("trueup.toml",)
+
+
+def test_files_of_datasets_have_versions_of_their_own_and_stop_no_run(desk: Desk) -> None:
+    rows = desk.root / desk.workspace.datasets.paths(SAM)["rows"]
+    rows.write_text(rows.read_text() + rows.read_text().splitlines()[-1] + "\n")
+    (desk.root / "pictures").mkdir()
+    (desk.root / "pictures" / "one.txt").write_text("1")
+    with pytest.raises(UsageError, match=r"^pictures/ differ from commit"):
+        train(desk.workspace, SAM, "training", {})
+    desk.workspace.datasets.add(SAM, "pictures", desk.root)
+    assert not train(desk.workspace, SAM, "training", {}).run.dirty
 
 
 def test_a_step_that_fails_makes_no_version(desk: Desk) -> None:

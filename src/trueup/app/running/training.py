@@ -59,7 +59,7 @@ def train(
         UsageError: The pipeline, a parameter or the repository is not as it must be.
         UserCodeError: A step raised; the run is recorded as failed.
     """
-    origin = committed(workspace, allow_dirty=allow_dirty)
+    origin = committed(workspace, actor, allow_dirty=allow_dirty)
     pipeline = discovery.find(workspace.root, name)
     drawn = checked(workspace, actor, pipeline, parameters)
     snapshots = {
@@ -123,13 +123,16 @@ class _Noted:
         self._tell(progress)
 
 
-def committed(workspace: Workspace, *, allow_dirty: bool = False) -> Source:
-    """The commit that the project's files are at.
+def committed(workspace: Workspace, actor: Actor, *, allow_dirty: bool = False) -> Source:
+    """The commit that the project's files are at. Datasets have versions of their own.
 
     Raises:
         UsageError: There is no repository, no commit, or files differ from it.
     """
     origin = source.read(workspace.root)
+    if origin.is_dirty:
+        places = workspace.datasets.paths(actor)
+        origin = source.read(workspace.root, without=places.values())
     if origin.is_dirty and not allow_dirty:
         changed = listing(origin.changed[:3])
         more = f" and {plural(len(origin.changed) - 3, 'more file')}" if origin.changed[3:] else ""

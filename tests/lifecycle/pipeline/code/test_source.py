@@ -35,6 +35,14 @@ def test_a_clean_tree_has_its_commit_and_no_changes(repository: Path) -> None:
     assert not found.is_dirty
 
 
+def test_what_lies_in_places_that_are_left_out_does_not_count(repository: Path) -> None:
+    for name in ("data/new/a.csv", "[a]*.csv", "other.py"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("1")
+    assert source.read(repository).changed == ("[a]*.csv", "data/", "other.py")
+    assert source.read(repository, without=["data/new", "[a]*.csv"]).changed == ("other.py",)
+
+
 def test_changed_and_new_files_count_and_ignored_ones_do_not(repository: Path) -> None:
     (repository / "trueup.toml").write_text("[project]\nname = 'x'\n")
     (repository / "größe ü.py").write_text("")

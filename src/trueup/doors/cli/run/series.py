@@ -42,7 +42,7 @@ def perform(
     """
     _check_together(many)
     if not dry_run:
-        training.committed(workspace, allow_dirty=how.allow_dirty)
+        training.committed(workspace, how.actor, allow_dirty=how.allow_dirty)
     if many.partitions:
         _fill(workspace, pipeline, given, many, how, dry_run=dry_run, as_json=as_json)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from trueup.foundation.errors import BackendError, UsageError
@@ -21,17 +22,21 @@ _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _FIELDS = {"1": 8, "2": 9, "u": 10, "?": 1}
 
 
-def read(root: Path) -> Source:
+def read(root: Path, without: Iterable[str] = ()) -> Source:
     """The commit that is checked out, and what differs from it below `root`: one call of Git.
 
     Ignored files do not count.
+
+    Args:
+        root: The project's folder.
+        without: Files and folders in it that do not count either, such as those of datasets.
 
     Raises:
         UsageError: Git is not installed, `root` is in no repository, or it has no commit.
         BackendError: Git failed or did not answer.
     """
     shown = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--", ".")
-    done = run(root, *shown)
+    done = run(root, *shown, *(f":(exclude,literal){path}" for path in without))
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" in told:
         raise UsageError(
