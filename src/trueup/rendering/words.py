@@ -42,6 +42,12 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "skipped": (NOTHING, "quiet"),
     "cached": ("≡", "quiet"),
     "not-reached": ("◌", "quiet"),
+    "started": ("▸", "busy"),
+    "dropped": (NOTHING, "quiet"),
+    "killed": ("■", "warn"),
+    "scheduled": ("○", "quiet"),
+    "on-time": ("✓", "good"),
+    "paused": ("‖", "warn"),
     "interrupted": ("■", "warn"),
     "lost": ("∅", "warn"),
     # runs made again

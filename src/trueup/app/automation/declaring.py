@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -46,14 +47,16 @@ class Declarations:
         self._stamp: _Stamp | None = None
         self._read_at = 0.0
         self._survey = Survey()
+        self._lock = threading.Lock()
 
     def read(self) -> Survey:
         """What the files declare now."""
-        stamp = _stamp(self._root)
-        if stamp != self._stamp or time.monotonic() - self._read_at > _FRESH_S:
-            self._survey = _in_child(self._root, self._survey) if stamp else Survey()
-            self._stamp, self._read_at = stamp, time.monotonic()
-        return self._survey
+        with self._lock:  # pages and the scheduler read the same
+            stamp = _stamp(self._root)
+            if stamp != self._stamp or time.monotonic() - self._read_at > _FRESH_S:
+                self._survey = _in_child(self._root, self._survey) if stamp else Survey()
+                self._stamp, self._read_at = stamp, time.monotonic()
+            return self._survey
 
 
 def of(pipeline: Pipeline[..., object]) -> Declared:

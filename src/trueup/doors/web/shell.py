@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from litestar import Response, get
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 HTML = "text/html"
+_LONG: Final = 10  # letters of a number in a cell
 
 
 class Place(Record):
@@ -51,6 +52,10 @@ class Frame(Record):
     version: str
     places: tuple[Place, ...]
 
+
+# A place with others beside it; each is reached from the first.
+RUNS: Final = (("Runs", "/runs"), ("Sweeps", "/sweeps"), ("Schedules", "/schedules"))
+_BESIDE: Final = {path: "/runs" for _, path in RUNS if path != "/runs"}
 
 _PLACES = (
     ("Home", "/"),
@@ -148,15 +153,15 @@ def bare_frame(path: str) -> Frame:
 
 
 def _places(path: str, counts: dict[str, int]) -> tuple[Place, ...]:
+    home = next((home for beside, home in _BESIDE.items() if _is_in(path, beside)), path)
     return tuple(
-        Place(
-            label=label,
-            path=at,
-            is_current=path == at or (at != "/" and path.startswith(f"{at}/")),
-            count=counts.get(at, 0),
-        )
+        Place(label=label, path=at, is_current=_is_in(home, at), count=counts.get(at, 0))
         for label, at in _PLACES
     )
+
+
+def _is_in(path: str, place: str) -> bool:
+    return path == place or (place != "/" and path.startswith(f"{place}/"))
 
 
 @cache
@@ -174,6 +179,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": words.number,
         "percent": words.percent,
+        "brief": _brief,
         "cost": words.cost,
         "difference": words.difference,
         "moment": words.moment,
@@ -198,8 +204,23 @@ def _environment() -> Environment:
         "stylesheet": static.url("style.css"),
         "icon": static.url("icon.svg"),
         "spark": _spark,
+        "runs_places": RUNS,
     }
     return environment
+
+
+def _brief(value: Any) -> Markup | str:
+    """A value in a cell: a long number is rounded, and said in full when pointed at."""
+    shown = str(value)
+    if len(shown) <= _LONG:
+        return shown
+    try:
+        short = words.number(float(shown))
+    except ValueError:
+        short = f"{shown[: 2 * _LONG]}…"
+        if len(shown) <= 2 * _LONG:
+            return shown
+    return Markup('<span title="{}">{}</span>').format(shown, short)
 
 
 def _spark(before: Sequence[float], after: Sequence[float], title: str) -> Markup:

@@ -21,6 +21,8 @@ from trueup.doors.web.pages import (
     plan,
     run_logs,
     runs,
+    schedules,
+    sweeps,
     why,
 )
 
@@ -33,6 +35,10 @@ HANDLERS: Final[list[HTTPRouteHandler]] = [
     runs.runs,
     runs.run,
     run_logs.logs,
+    sweeps.sweeps,
+    sweeps.sweep,
+    sweeps.drawing,
+    schedules.schedules,
     experiments.experiments,
     experiments.experiment,
     experiments.comparison,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, NamedTuple
 
 from trueup.lifecycle.pipeline import partitioning
@@ -47,6 +48,15 @@ def look(declared: Declared, known: Schedule, now: datetime, waiting: int) -> Lo
     if len(due) == slots.MOST:  # there may be more: they come at the next look
         return Look(due, due[-1])
     return Look(due, now)
+
+
+def missed(declared: Declared, known: Schedule | None, now: datetime) -> list[datetime]:
+    """The slots that nobody has seen to in time, the first ones: no scheduler looks at them."""
+    if known is None or not declared.schedule or known.paused_at is not None:
+        return []
+    where = slots.zone(declared.timezone)
+    late = slots.between(declared.schedule, where, known.looked_at, now - slots.ON_TIME)
+    return list(islice(late, slots.MOST))
 
 
 def wish(declared: Declared, slot: datetime, now: datetime) -> Wish:

@@ -91,3 +91,23 @@ class Comparison(Record):
     runs: tuple[Compared, ...]
     objective: Objective | None = None
     best: str = ""
+
+
+class Sweep(Record):
+    """A sweep, search or back-fill at a glance.
+
+    Attributes:
+        id: Its identifier.
+        pipeline: Name of the pipeline.
+        states: How many of its runs stand how.
+        started_at: When its first run began.
+        newest_at: When its newest run began.
+        is_backfill: Whether its runs cover parts of the data instead of trying parameters.
+    """
+
+    id: str
+    pipeline: str
+    states: dict[str, int]
+    started_at: datetime
+    newest_at: datetime
+    is_backfill: bool
