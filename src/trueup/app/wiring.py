@@ -20,7 +20,6 @@ from trueup.foundation.configuration import Settings, find_root, make_private, s
 from trueup.ports.loading import load
 
 if TYPE_CHECKING:
-    from trueup.app.automation.declaring import Declarations
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
     from trueup.lifecycle.data.exchange.service import Exchange
@@ -268,13 +267,6 @@ class Workspace:
         from trueup.lifecycle.runs.series.service import Series
 
         return Series(self.state)
-
-    @cached_property
-    def declarations(self) -> Declarations:
-        """What the project's pipelines declare, read again when their files change."""
-        from trueup.app.automation.declaring import Declarations
-
-        return Declarations(self.root)
 
     @cached_property
     def schedules(self) -> Schedules:

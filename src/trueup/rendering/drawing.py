@@ -35,6 +35,8 @@ class Box(NamedTuple):
         is_pale: Whether it takes no part.
         kin: Boxes of the same kin may be shown as one where there are too many.
         stands_for: How many boxes it is shown for.
+        noun: What such boxes are called.
+        is_here: Whether it is the one that the drawing is about.
     """
 
     label: str
@@ -46,6 +48,8 @@ class Box(NamedTuple):
     is_pale: bool = False
     kin: str = ""
     stands_for: int = 1
+    noun: str = "step"
+    is_here: bool = False
 
 
 class Edge(NamedTuple):
@@ -109,6 +113,7 @@ def _curve(above: Point, below: Point) -> str:
 def _box(box: Box, corner: Point) -> str:
     x, y = corner
     kind = f"box {box.shape} {box.tone}{' pale' if box.is_pale else ''}"
+    kind += " here" if box.is_here else ""
     inset = x + (22 if box.shape == "data" else 14)
     note = f"{box.mark} {box.note}".strip()
     line = y + (20 if note else 28)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from trueup.foundation.text import plural
 from trueup.rendering.drawing import Box, Edge
 
 _LEAST: Final = 3  # boxes that are worth being one
@@ -92,10 +93,11 @@ def _merged(
 def _together(boxes: Sequence[Box]) -> Box:
     first, last = boxes[0], boxes[-1]
     many = sum(box.stands_for for box in boxes)
+    counted = plural(many, first.noun)
     word = first.note.rpartition(", ")[2].partition(" · ")[0]
     return first._replace(
         label=f"{first.label.partition(' … ')[0]} … {last.label.rpartition(' … ')[2]}",
-        note=f"{many} steps, {word}" if word else f"{many} steps",
+        note=f"{counted}, {word}" if word else counted,
         shape="many",
         stands_for=many,
     )

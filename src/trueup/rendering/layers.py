@@ -81,16 +81,16 @@ def layout(count: int, edges: Sequence[tuple[int, int]]) -> Layout:
 
 
 def _layers(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The longest way from the top; what nothing stands above moves down to where it is needed."""
+    """The longest way from the top; what only one box needs moves down to it, with all above it."""
     found = [0] * count
     targets: dict[int, list[int]] = {}
-    has_source = set()
+    sources: dict[int, list[int]] = {}
     for source, target in sorted(edges):
         found[target] = max(found[target], found[source] + 1)
         targets.setdefault(source, []).append(target)
-        has_source.add(target)
-    for box in range(count):
-        if box not in has_source and box in targets:
+        sources.setdefault(target, []).append(source)
+    for box in reversed(range(count)):
+        if box in targets and all(targets[source] == [box] for source in sources.get(box, ())):
             found[box] = min(found[target] for target in targets[box]) - 1
     return found
 

@@ -239,6 +239,7 @@ def test_audit_tells_when_the_log_was_changed(clinic: Workspace, browse: Browse)
 
 def test_why_shows_the_chain_of_a_release(clinic: Workspace, browse: Browse) -> None:
     page = read(browse(clinic), "/why/release:clinic@1")
+    assert page.all("svg")
     for part in ("lumps@1", "data:lumps@1", "rita", "verdict"):
         assert part in page.text
 

@@ -51,7 +51,7 @@ class Declarations:
 
     def read(self) -> Survey:
         """What the files declare now."""
-        with self._lock:  # pages and the scheduler read the same
+        with self._lock:  # pages are made in several threads
             stamp = _stamp(self._root)
             if stamp != self._stamp or time.monotonic() - self._read_at > _FRESH_S:
                 self._survey = _in_child(self._root, self._survey) if stamp else Survey()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from trueup.app.automation.declaring import Survey
+from trueup.app.automation.declaring import Declarations, Survey
 from trueup.app.automation.reacting import ACTOR, Automation
 from trueup.app.automation.triggers import Triggers
 from trueup.app.automation.watching import has_news, watch
@@ -57,7 +57,7 @@ class Scheduler:
         self._lease = Lease(workspace.state.database, "scheduler", lease)
         self._lasts = lease
         self._automation = Automation(workspace, tell, later=True)
-        self._declared = declared or workspace.declarations.read
+        self._declared = declared or Declarations(workspace.root).read
         self._triggers = Triggers(workspace, self._lease, tell)
         self._performers = Performers(workspace.root, workspace.settings.home / "logs")
 

@@ -32,7 +32,7 @@ def text(card: Card, form: Format) -> str:
         whole = {MARK: card.address, "card": builtins(card)}
         return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
     if form == "html":
-        page = report.html(card.ref, _sections(card), note=f"Card {card.address}")
+        page = report.html(card.ref, sections(card), note=f"Card {card.address}")
         mark = f'<meta name="{MARK}" content="{card.address}">\n<title>'
         return page.replace("<title>", mark, 1)
     return f"---\n{_front(card)}---\n\n{_markdown(card)}"
@@ -95,7 +95,7 @@ def _judged_on(card: Card) -> dict[str, str]:
 
 def _markdown(card: Card) -> str:
     lines = [f"# {card.ref}", ""]
-    for section in _sections(card):
+    for section in sections(card):
         lines += [f"## {section.title}", ""]
         if section.words:
             lines += [_plain(section.words), ""]
@@ -115,7 +115,7 @@ def _plain(words: str) -> str:
     return re.sub(r"([|<\\`])", r"\\\1", " ".join(words.split()))
 
 
-def _sections(card: Card) -> list[report.Section]:
+def sections(card: Card) -> list[report.Section]:
     """The parts of a card that have something to say."""
     figure = [
         (each.metric, each.slice or "all", _value(each.value), f"{each.rows:,}")

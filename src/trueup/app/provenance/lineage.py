@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trueup.foundation import digests
 from trueup.foundation.digests import short
 from trueup.foundation.records import Record
@@ -15,6 +17,14 @@ from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs.features.records import FeatureVersion
 from trueup.lifecycle.runs.records import Run
 from trueup.people.records import Approval
+
+# Relations in which a child came of its parent. In all others it is what its parent came from.
+EFFECTS: Final = frozenset(
+    {
+        *("released as", "led to", "made", "trained", "used by", "allowed", "broken in", "of"),
+        *("judged by", "ran in", "held by", "the files of", "code or environment of"),
+    }
+)
 
 
 class Node(Record):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from litestar import Response
 
+from trueup.app.automation.declaring import Declarations
 from trueup.app.wiring import Workspace
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.web import shell
@@ -68,7 +71,7 @@ def schedules(request: Asked, workspace: TheWorkspace, actor: TheActor) -> Respo
 
 def load(workspace: Workspace, actor: Actor) -> SchedulesPage:
     """Gather the page."""
-    survey = workspace.declarations.read()
+    survey = _declarations(workspace.root).read()
     known = {schedule.pipeline: schedule for schedule in workspace.schedules.list(actor)}
     now = clock.now()
     return SchedulesPage(
@@ -87,6 +90,12 @@ def load(workspace: Workspace, actor: Actor) -> SchedulesPage:
         queue=tuple(workspace.requests.list(actor, unfinished=True, limit=_QUEUE)),
         problems=survey.problems,
     )
+
+
+@cache
+def _declarations(root: Path) -> Declarations:
+    """Pipelines are read in a child process, and again only when their files change."""
+    return Declarations(root)
 
 
 def _coming(declared: Declared, now: datetime) -> tuple[Coming, ...]:

@@ -10,7 +10,7 @@ from trueup.app.provenance.lineage import Node
 from trueup.app.provenance.why import explain
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.api.routes import Name
-from trueup.doors.web import shell
+from trueup.doors.web import lineage_graph, shell
 from trueup.foundation.records import Record
 
 
@@ -26,4 +26,7 @@ def why(request: Asked, workspace: TheWorkspace, actor: TheActor, reference: Nam
     """The whole chain behind a reference."""
     page = WhyPage(reference=reference, tree=explain(workspace, actor, reference))
     title = f"Why {reference}"
-    return shell.answer(request, "why.html", title, page, command=f"trueup why {reference}")
+    drawing = "" if shell.wants_json(request) else lineage_graph.svg(page.tree)
+    return shell.answer(
+        request, "why.html", title, page, command=f"trueup why {reference}", drawing=drawing
+    )
