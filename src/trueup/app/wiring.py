@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.data.dvc.service import DvcOutputs
     from trueup.lifecycle.data.exchange.service import Exchange
     from trueup.lifecycle.data.service import Datasets
+    from trueup.lifecycle.data.upkeep.service import Retention
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
     from trueup.lifecycle.models.aliases.service import Aliases
@@ -135,6 +136,13 @@ class Workspace:
         from trueup.lifecycle.data.service import Datasets
 
         return Datasets(self.state)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Verbs of forgetting versions of data."""
+        from trueup.lifecycle.data.upkeep.service import Retention
+
+        return Retention(self.state, self.root)
 
     @cached_property
     def differences(self) -> Differences:

@@ -103,3 +103,29 @@ class Branch(Record):
     dataset: str
     branch: str
     version: int
+
+
+class Forgotten(Record):
+    """A version whose name and lineage stay, while its bytes may go.
+
+    Attributes:
+        dataset: Name of the dataset.
+        version: Its number.
+        by: Who said so.
+        at: When.
+        why: In their words.
+        even_if_named: Whether they said so knowing that something else names it: its bytes may go
+            all the same.
+    """
+
+    dataset: str
+    version: int
+    by: str
+    at: datetime
+    why: str = ""
+    even_if_named: bool = False
+
+    @property
+    def told(self) -> str:
+        """Who, when and why, for people."""
+        return f"{self.at:%Y-%m-%d} by {self.by}" + (f": {self.why}" if self.why else "")

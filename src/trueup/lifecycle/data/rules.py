@@ -18,7 +18,7 @@ from trueup.foundation.errors import (
     UsageError,
 )
 from trueup.foundation.text import did_you_mean, listing
-from trueup.lifecycle.data.records import Change, DatasetVersion
+from trueup.lifecycle.data.records import Change, DatasetVersion, Forgotten
 
 SUFFIXES: Final = (".parquet", ".csv")
 # The state of Trueup and of Git: never kept, never written.
@@ -234,3 +234,15 @@ def check_branch(name: str) -> str:
             hint="name it, for example: fewer-outliers",
         )
     return name
+
+
+def is_forgotten(gone: Forgotten, *, has_bytes: bool) -> NotFoundError:
+    """The error for a version that somebody forgot."""
+    ref = f"{gone.dataset}@{gone.version}"
+    return NotFoundError(
+        "version-forgotten",
+        f"data:{ref} was forgotten on {gone.told}.",
+        hint=f"trueup data forget {ref} --undo   (its bytes are here still)"
+        if has_bytes
+        else f"trueup data pull {ref}   (if a remote has it still)",
+    )

@@ -404,7 +404,9 @@ class Datasets:
             return collecting.looked(self._sorted(actor, before), before)
         with locking.collecting(root):
             found = self._sorted(actor, before)
-            freed = collecting.sweep(self._state.blobs, found, before)
+            with self._state.read(actor) as connection:
+                lists = table.forgotten_roots(connection)
+            freed = collecting.sweep(self._state.blobs, found, before, lists)
             with self._state.write(actor, "data.write") as unit:
                 return collecting.written(unit, found, before, freed)
 

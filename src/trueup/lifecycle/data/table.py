@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.data.records import Branch, DatasetVersion
+from trueup.lifecycle.data.records import Branch, DatasetVersion, Forgotten
 from trueup.state.schema import Json, Moment, metadata, row_as
 
 dataset_versions = sa.Table(
@@ -47,9 +47,21 @@ dataset_records = sa.Table(
     # False for a version of which only the name was pulled.
     sa.Column("is_held", sa.Boolean, nullable=False),
 )
+# Versions that somebody said are not needed: a collector may take their bytes.
+forgotten_versions = sa.Table(
+    "forgotten_versions",
+    metadata,
+    sa.Column("dataset", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("by", sa.String(100), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("even_if_named", sa.Boolean, nullable=False),
+)
 _t = dataset_versions.c
 _r = dataset_records.c
 _b = dataset_branches.c
+_f = forgotten_versions.c
 
 
 class Held(NamedTuple):
@@ -149,15 +161,31 @@ def note_record(
 def note_held(connection: sa.Connection, dataset: str, version: int) -> bool:
     """Remember that a version's bytes are here now; False if that was known."""
     where = (_r.dataset == dataset, _r.version == version, ~_r.is_held)
-    return bool(
-        connection.execute(dataset_records.update().where(*where).values(is_held=True)).rowcount
-    )
+    arrived = connection.execute(dataset_records.update().where(*where).values(is_held=True))
+    return remember(connection, dataset, version) or bool(arrived.rowcount)
+
+
+def forget(connection: sa.Connection, gone: Forgotten) -> None:
+    """Count the bytes of a version as needed no more."""
+    connection.execute(forgotten_versions.insert().values(**builtins(gone) | {"at": gone.at}))
+
+
+def remember(connection: sa.Connection, dataset: str, version: int) -> bool:
+    """Count the bytes of a version as needed again; False if they are anyway."""
+    where = (_f.dataset == dataset, _f.version == version)
+    return bool(connection.execute(forgotten_versions.delete().where(*where)).rowcount)
+
+
+def forgotten(connection: sa.Connection, dataset: str) -> dict[int, Forgotten]:
+    """The versions of a dataset whose bytes may go, by number."""
+    query = sa.select(forgotten_versions).where(_f.dataset == dataset)
+    return {row.version: row_as(Forgotten, row) for row in connection.execute(query)}
 
 
 def elsewhere(connection: sa.Connection, dataset: str) -> set[int]:
-    """The versions of which only the name was pulled."""
+    """The versions of which only the name is here for sure: pulled without bytes, or forgotten."""
     query = sa.select(_r.version).where(_r.dataset == dataset, ~_r.is_held)
-    return set(connection.scalars(query))
+    return {*connection.scalars(query), *forgotten(connection, dataset)}
 
 
 def held(connection: sa.Connection, dataset: str) -> list[Held]:
@@ -170,16 +198,22 @@ def held(connection: sa.Connection, dataset: str) -> list[Held]:
     ]
 
 
-def roots(connection: sa.Connection) -> list[str]:
-    """The manifests of all versions of all datasets."""
-    return list(connection.scalars(sa.select(_t.digest).distinct()))
-
-
-def held_roots(connection: sa.Connection) -> set[str]:
-    """The manifests of all versions whose bytes are here."""
+def held_roots(connection: sa.Connection, without: Collection[tuple[str, int]] = ()) -> set[str]:
+    """The manifests of all versions whose bytes are here; `without` are names and numbers."""
     away = sa.and_(_r.dataset == _t.name, _r.version == _t.version, ~_r.is_held)
-    query = sa.select(_t.digest).where(~sa.exists().where(away)).distinct()
-    return set(connection.scalars(query))
+    gone = sa.and_(_f.dataset == _t.name, _f.version == _t.version)
+    query = sa.select(_t.name, _t.version, _t.digest).where(
+        ~sa.exists().where(away), ~sa.exists().where(gone)
+    )
+    return {row.digest for row in connection.execute(query) if (row[0], row[1]) not in without}
+
+
+def forgotten_roots(connection: sa.Connection, *, even_if_named: bool = False) -> set[str]:
+    """The manifests of forgotten versions; or only of those that go though they are named."""
+    here = sa.and_(_f.dataset == _t.name, _f.version == _t.version)
+    if even_if_named:
+        here = sa.and_(here, _f.even_if_named)
+    return set(connection.scalars(sa.select(_t.digest).where(sa.exists().where(here))))
 
 
 def newest_of_each(connection: sa.Connection) -> list[DatasetVersion]:

@@ -185,17 +185,19 @@ def here(connection: sa.Connection, blobs: Blobs, name: str) -> list[str]:
 
 
 def check_here(connection: sa.Connection, blobs: Blobs, version: DatasetVersion) -> None:
-    """Refuse a version of which only the name was pulled.
+    """Refuse a version whose bytes are not here: forgotten, or pulled by name alone.
 
     Raises:
-        NotFoundError: With the command that fetches its bytes.
+        NotFoundError: With the command that brings them.
     """
-    away = version.version in table.elsewhere(connection, version.name)
-    if away or not blobs.has(version.digest):
+    name, number = version.name, version.version
+    if gone := table.forgotten(connection, name).get(number):
+        raise rules.is_forgotten(gone, has_bytes=blobs.has(version.digest))
+    if number in table.elsewhere(connection, name) or not blobs.has(version.digest):
         raise NotFoundError(
             "version-elsewhere",
             f"The bytes of {version.ref} are not here; a remote has them.",
-            hint=f"trueup data pull {version.name}@{version.version}",
+            hint=f"trueup data pull {name}@{number}",
         )
 
 
@@ -261,7 +263,8 @@ def described(blobs: Blobs, found: Known, digest: str) -> Kept:
     """
     files, size = manifest.totals(blobs, digest)
     content = tables.of_version(blobs, digest, found.based_on, found.path, strict=found.is_declared)
-    before = found.based_on.digest if found.based_on else ""
+    base = found.based_on
+    before = base.digest if base and blobs.has(base.digest) else ""
     return Kept(digest, files, size, content, before, _changes(blobs, before, digest))
 
 

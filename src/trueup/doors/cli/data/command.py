@@ -8,6 +8,7 @@ import click
 
 from trueup.doors.cli.data import diff as data_diff
 from trueup.doors.cli.data import exchange as data_exchange
+from trueup.doors.cli.data import forget as data_forget
 from trueup.doors.cli.data import importing as data_import
 from trueup.doors.cli.data import keep as data_keep
 from trueup.doors.cli.data import status as data_status
@@ -16,6 +17,7 @@ from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation.digests import short
+from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import plural, size
 from trueup.rendering import words
 
@@ -59,7 +61,13 @@ def show(reference: str, as_json: bool) -> None:
     wanted = of_kind(reference, "data")
     with output.here() as workspace:
         found = workspace.datasets.show(workspace.owner, wanted.name, wanted.selector)
-        files = list(islice(workspace.datasets.files(workspace.owner, found), _MOST_FILES))
+        files, missing = [], ""
+        try:
+            files = list(islice(workspace.datasets.files(workspace.owner, found), _MOST_FILES))
+        except NotFoundError as error:
+            if error.code not in ("version-forgotten", "version-elsewhere"):
+                raise
+            missing = f"{error.message}  {error.hint}"
     if as_json:
         output.emit_json(found)
         return
@@ -78,10 +86,13 @@ def show(reference: str, as_json: bool) -> None:
         }
     )
     output.blank()
-    output.table(
-        ("file", "size", "digest"), [(f.path, size(f.size), short(f.digest)) for f in files]
-    )
-    if found.files > len(files):
+    if missing:
+        output.say("{}", missing)
+    else:
+        output.table(
+            ("file", "size", "digest"), [(f.path, size(f.size), short(f.digest)) for f in files]
+        )
+    if files and found.files > len(files):
         output.say("And {} more.", plural(found.files - len(files), "file"))
     if found.columns:
         output.blank()
@@ -99,6 +110,7 @@ command.add_command(data_versions.log, "log")
 command.add_command(data_versions.branch, "branch")
 command.add_command(data_versions.merge, "merge")
 command.add_command(data_versions.verify, "verify")
+command.add_command(data_forget.command, "forget")
 command.add_command(data_versions.gc, "gc")
 command.add_command(data_exchange.push, "push")
 command.add_command(data_exchange.pull, "pull")

@@ -32,15 +32,17 @@ def log(name: str, as_json: bool) -> None:
     wanted = of_kind(name, "data")
     with output.here() as workspace:
         found = workspace.datasets.log(workspace.owner, wanted.name)
+        forgotten = workspace.retention.forgotten(workspace.owner, wanted.name)
     if as_json:
-        output.emit_json(found)
+        gone = {number: builtins(each) for number, each in forgotten.items()}
+        output.emit_json([builtins(v) | {"forgotten": gone.get(v.version)} for v in found])
         return
     output.table(
         ("version", "holds", "branch", "from", "taken at", "by", "why"),
         [
             (
                 v.ref,
-                held(v),
+                f"forgotten {forgotten[v.version].told}" if v.version in forgotten else held(v),
                 v.branch,
                 [f"@{n}" for n in v.parents],
                 v.taken_at,

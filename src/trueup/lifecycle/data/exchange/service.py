@@ -203,7 +203,7 @@ class Exchange:
                     for reference in asked
                     for version in _meant(connection, reference, received[reference.name])
                 ]
-                have = table.roots(connection)
+                have = table.held_roots(connection)
             with locking.keeping(self._root):
                 moved = walking.fetch(there, self._state.blobs, versions, have, progress)
         with self._state.write(actor, "data.write") as unit:

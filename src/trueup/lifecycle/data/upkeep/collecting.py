@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -89,13 +90,23 @@ def looked(found: Sorted, before: datetime) -> Collected:
     return Collected(shares=found.shares, stored_before=before, freed=0, done=False)
 
 
-def sweep(blobs: Blobs, found: Sorted, before: datetime) -> int:
+def sweep(blobs: Blobs, found: Sorted, before: datetime, lists: Collection[str]) -> int:
     """Throw away what nothing refers to; what was put again since stays.
+
+    Args:
+        blobs: The blobs.
+        found: What to throw away.
+        before: When everything that goes was stored at the latest.
+        lists: Manifests of forgotten versions. They go first: where one is, all below it is.
 
     Returns:
         The bytes freed.
     """
-    return blobs.delete(map(digests.of_key, found.unused), stored_before=before)
+    unused = [digests.of_key(key) for key in found.unused]
+    freed = blobs.delete([each for each in unused if each in lists], stored_before=before)
+    return freed + blobs.delete(
+        [each for each in unused if each not in lists], stored_before=before
+    )
 
 
 def written(unit: Unit, found: Sorted, before: datetime, freed: int) -> Collected:

@@ -218,6 +218,24 @@ def upgrade() -> None:
         op.f("ix_feature_versions_digest"), "feature_versions", ["digest"], unique=False
     )
     op.create_table(
+        "forgotten_runs",
+        sa.Column("run", sa.String(length=20), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", name=op.f("pk_forgotten_runs")),
+    )
+    op.create_table(
+        "forgotten_versions",
+        sa.Column("dataset", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("even_if_named", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "version", name=op.f("pk_forgotten_versions")),
+    )
+    op.create_table(
         "imported",
         sa.Column("source", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -982,6 +1000,8 @@ def downgrade() -> None:
     op.drop_table("latest_points")
     op.drop_table("journal_segments")
     op.drop_table("imported")
+    op.drop_table("forgotten_versions")
+    op.drop_table("forgotten_runs")
     op.drop_index(op.f("ix_feature_versions_digest"), table_name="feature_versions")
     op.drop_table("feature_versions")
     op.drop_table("experiments")
