@@ -31,6 +31,7 @@ from trueup.lifecycle.data.exchange import published, remotes
 from trueup.lifecycle.data.exchange.service import Exchange
 from trueup.lifecycle.data.records import DatasetVersion, Entry
 from trueup.lifecycle.data.service import Datasets
+from trueup.lifecycle.data.upkeep.service import Retention
 from trueup.state import eventlog
 from trueup.state.remotes import envelopes
 from trueup.state.remotes.remote import Remote
@@ -70,6 +71,13 @@ class Project(NamedTuple):
             name, _, selector = text.partition("@")
             wanted.append(Reference(kind="data", name=name, selector=selector))
         return self.exchange.pull(SAM, wanted, **options)
+
+    def forget(self, version: DatasetVersion, *, collect: bool) -> None:
+        wanted = [Reference(kind="data", name=version.name, selector=str(version.version))]
+        Retention(self.state, self.root).forget(SAM, wanted, why="old")
+        if collect:
+            with clock.held_at(clock.now() + timedelta(days=2)):
+                self.datasets.collect(SAM, self.root, older_than=timedelta(days=1), dry_run=False)
 
     def texts(self, version: str = "") -> dict[str, str]:
         """What a version holds, read from the blobs."""
@@ -295,6 +303,59 @@ def test_one_changed_file_sends_one_small_pack(make: Make, tmp_path: Path) -> No
     mine.keep(file7="changed")
     assert mine.push().moved.packs == 1
     assert sorted(path.stat().st_size for path in (tmp_path / "remote/packs").iterdir())[0] < 5000
+
+
+def test_a_forgotten_version_comes_back_from_a_remote_that_has_it(make: Make) -> None:
+    mine = make("mine")
+    first = mine.keep(a="one")
+    mine.push()
+    mine.keep(a="two")
+    mine.forget(first, collect=True)
+    with pytest.raises(NotFoundError, match="was forgotten"):
+        mine.datasets.files(SAM, first)
+    mine.push()
+    mine.pull("notes@1")
+    assert mine.texts("1") == {"a.txt": "one"}
+
+
+def test_a_version_that_was_forgotten_before_a_push_is_history_there(make: Make) -> None:
+    mine, theirs = make("mine"), make("theirs")
+    versions = [mine.keep(a=str(number)) for number in range(3)]
+    mine.forget(versions[0], collect=True)
+    mine.push()
+    mine.forget(versions[1], collect=False)
+    theirs.pull("notes")
+    assert theirs.texts() == {"a.txt": "2"}
+    assert len(theirs.datasets.log(SAM, "notes")) == 3
+    theirs.pull("notes@2")
+    code, message = refusal(lambda: theirs.pull("notes@1"))
+    assert (code, "before its bytes came" in message) == ("version-forgotten", True)
+    assert mine.exchange.verify(SAM) == []
+    mine.exchange.collect(SAM, dry_run=False)
+    assert theirs.push().moved.packs == 0
+
+
+def test_whoever_has_a_forgotten_version_brings_it_by_a_push_of_everything(
+    make: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "second").mkdir()
+    mine, theirs = make("mine"), make("theirs")
+    first = mine.keep(a="one")
+    mine.push()
+    theirs.pull("notes@1")
+    mine.keep(a="two")
+    mine.forget(first, collect=True)
+    for project in (mine, theirs):
+        with (project.root / "trueup.toml").open("a") as file:
+            file.write(f'[remotes.second]\nurl = "file://{tmp_path}/second"\n')
+    mine.push(remote="second")
+    theirs.pull("notes", remote="second")
+    theirs.push(remote="second", whole=True)
+    third = make("third", f"file://{tmp_path}/second")
+    third.pull("notes@1")
+    assert third.texts("1") == {"a.txt": "one"}
+    third.exchange.collect(SAM, dry_run=False)
+    assert third.exchange.verify(SAM) == []
 
 
 def test_only_who_may_keep_data_pushes_and_pulls(make: Make) -> None:

@@ -12,7 +12,7 @@ from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.data import merging, table
 from trueup.lifecycle.data.exchange import published, walking
 from trueup.lifecycle.data.exchange.published import Head
-from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.records import DatasetVersion, Forgotten
 from trueup.ports.blobs import Blobs
 from trueup.state.remotes.remote import Remote
 
@@ -26,6 +26,7 @@ class Local(NamedTuple):
         branches: The newest version of each branch.
         known: The records of versions that remotes know.
         records: Digest and bytes of the record of every version.
+        forgotten: The versions whose bytes are needed no more.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Local(NamedTuple):
     branches: dict[str, int]
     known: dict[int, str]
     records: dict[int, tuple[str, bytes]]
+    forgotten: dict[int, Forgotten]
 
     def lineage(self, version: int) -> set[int]:
         """A version and all that it comes from."""
@@ -138,6 +140,7 @@ def local_of(connection: sa.Connection, name: str) -> Local:
         {each.branch: each.version for each in table.branches(connection, name)},
         known,
         published.records_of(versions.values(), known),
+        table.forgotten(connection, name),
     )
 
 
@@ -192,9 +195,9 @@ def wanted_of(there: Remote, blobs: Blobs, errand: Errand) -> Iterator[str]:
         for branch in errand.branches
         if branch.there and not errand.is_whole
     ]
-    versions = [local.versions[number] for number in errand.new]
+    versions = [local.versions[number] for number in errand.new if number not in local.forgotten]
     yield from walking.to_send(blobs, there, versions, shared)
-    yield from (local.records[version.version][0] for version in versions)
+    yield from (local.records[number][0] for number in errand.new)
 
 
 def moves_of(errands: Iterable[Errand]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from trueup.foundation.records import Record, encode
 from trueup.foundation.references import Reference
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.data import table
-from trueup.lifecycle.data.exchange import published, refetching, remotes, walking
+from trueup.lifecycle.data.exchange import marks, published, refetching, remotes, walking
 from trueup.lifecycle.data.exchange.errands import (
     Errand,
     Local,
@@ -205,7 +205,10 @@ class Exchange:
                 ]
                 have = table.held_roots(connection)
             with locking.keeping(self._root):
-                moved = walking.fetch(there, self._state.blobs, versions, have, progress)
+                try:
+                    moved = walking.fetch(there, self._state.blobs, versions, have, progress)
+                except NotFoundError as error:
+                    raise self._never_there(actor, there, versions) or error from error
         with self._state.write(actor, "data.write") as unit:
             for version in versions:
                 if table.note_held(unit.connection, version.name, version.version):
@@ -296,6 +299,18 @@ class Exchange:
         with locking.keeping(self._root):
             return refetching.refetch(self._state.blobs, there, kept, progress)
 
+    def _never_there(
+        self, actor: Actor, there: Remote, versions: Iterable[DatasetVersion]
+    ) -> NotFoundError | None:
+        """The error about the first version that the remote never had; None if it had all."""
+        with self._state.read(actor) as connection:
+            known = [(each, table.records(connection, each.name)) for each in versions]
+        for each, records in known:
+            record = records.get(each.version, "")
+            if record and (error := marks.lacking(there, each.ref, record, each.name)):
+                return error
+        return None
+
     @contextmanager
     def _opened(self, remote: str) -> Iterator[tuple[str, Remote]]:
         meant = remotes.choose(self._root, remote)
@@ -319,6 +334,7 @@ class Exchange:
         if not there.settled():
             return None
         for errand in errands:
+            _mark(there, errand)
             for branch in errand.ahead:
                 lineage = errand.local.lineage(branch.here)
                 head = published.head_of(errand.local.records, lineage, actor.name, clock.now())
@@ -371,6 +387,21 @@ class Exchange:
             with self._state.blobs.batch() as batch:  # so that another remote can have them
                 records = published.read_records(there, heads.values(), known, batch.put)
             return receive(self._state, actor, self._root, dataset, heads, records)
+
+
+def _mark(there: Remote, errand: Errand) -> None:
+    """Say of versions that were forgotten here, and of which the remote has nothing, that it is so.
+
+    Whoever has one after all takes the mark away by a push of everything.
+    """
+    local = errand.local
+    new = {*errand.new}
+    for number in local.forgotten.keys() & new:
+        if not there.has([local.versions[number].digest]):
+            marks.put(there, local.records[number][0], local.forgotten[number])
+    if errand.is_whole:
+        sent = {local.records[number][0] for number in new - local.forgotten.keys()}
+        marks.take_away(there, local.name, sent & marks.marked(there, local.name))
 
 
 def _known_here(here: list[Local]) -> Callable[[str], bool]:

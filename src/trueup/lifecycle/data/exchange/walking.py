@@ -13,7 +13,7 @@ from trueup.foundation import digests
 from trueup.foundation.errors import ConflictError, TrueupError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import manifest, rules
-from trueup.lifecycle.data.exchange import published
+from trueup.lifecycle.data.exchange import marks, published
 from trueup.lifecycle.data.exchange.published import Head, VersionRecord
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.ports.blobs import Blobs
@@ -123,9 +123,10 @@ def fetch(
 def needed(there: Remote, heads: Iterable[Head]) -> Iterator[str]:
     """Every blob that branches of a remote need."""
     walked: set[str] = set()
+    forgotten = marks.marked(there)
     for digest, record in published.read_records(there, heads).items():
         yield digest
-        if record.digest in walked:
+        if record.digest in walked or digest in forgotten:
             continue
         walked.add(record.digest)
         yield record.digest
@@ -148,7 +149,8 @@ def wrong(there: Remote, faults: Iterable[Fault], heads: Iterable[Head]) -> Iter
             records |= published.read_records(there, [head], records)
         except TrueupError as error:
             yield Wrong(object=str(error.context.get("object", "refs")), problem=error.message)
-    for record in records.values():
+    forgotten = marks.marked(there)
+    for record in (each for digest, each in records.items() if digest not in forgotten):
         shown = f"data:{record.dataset}@{digests.short(record.digest)}"
         try:
             for shard in manifest.shards(_There(there), record.digest):
