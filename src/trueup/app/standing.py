@@ -5,7 +5,7 @@ What the database knows of them is remembered until something is recorded.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from trueup import __version__
 from trueup.app.wiring import Workspace, account
@@ -15,6 +15,9 @@ from trueup.lifecycle.data.worktree import positions
 from trueup.lifecycle.data.worktree.comparing import Status
 from trueup.lifecycle.data.worktree.keeping import Progress, nothing
 from trueup.state.recall import Recall
+
+if TYPE_CHECKING:
+    from trueup.ports.blobs import Blobs
 
 _FILE: Final = "datasets.json"
 
@@ -34,7 +37,18 @@ def statuses(workspace: Workspace, name: str = "", progress: Progress = nothing)
     found = [each for each in _known(workspace) if name in ("", each.name)]
     if name and not found:
         return [workspace.datasets.status(workspace.owner, name, workspace.root, progress)]
-    return [standing.status(workspace.blobs, workspace.root, each, progress) for each in found]
+    blobs = cast("Blobs", _Blobs(workspace))
+    return [standing.status(blobs, workspace.root, each, progress) for each in found]
+
+
+class _Blobs:
+    """The blob store, loaded and opened when something has to be looked up in it: hardly ever."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._workspace.blobs, name)
 
 
 def _known(workspace: Workspace) -> list[Known]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
     from trueup.lifecycle.data.exchange.service import Exchange
+    from trueup.lifecycle.data.retention.service import Retention
     from trueup.lifecycle.data.service import Datasets
-    from trueup.lifecycle.data.upkeep.service import Retention
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
     from trueup.lifecycle.models.aliases.service import Aliases
@@ -140,7 +140,7 @@ class Workspace:
     @cached_property
     def retention(self) -> Retention:
         """Verbs of forgetting versions of data."""
-        from trueup.lifecycle.data.upkeep.service import Retention
+        from trueup.lifecycle.data.retention.service import Retention
 
         return Retention(self.state, self.root)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
@@ -67,6 +66,8 @@ class Recall:
         """Keep an answer that was read in the same transaction as the newest event."""
         raw = msgspec.Raw(msgspec.json.encode(answer))
         kept = _Kept(version=self._version, event=event, actor=actor, answer=raw)
+        import tempfile  # not quick to load, and most commands only ask
+
         with suppress(OSError, BackendError):
             folder = make_private(self._file.parent)
             handle, aside = tempfile.mkstemp(dir=folder, prefix="incoming-")

@@ -7,6 +7,7 @@ since it was last asked. `taking.py` finds out what is known.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,9 +86,9 @@ def _differing(
     blobs: Blobs, source: Source, digest: str, cache: StatCache, progress: Progress
 ) -> Compared:
     """What differs from a version; nothing is read if nothing was touched since it was so."""
-    if digest and (files := cache.is_still(digest, walked(source))) is not None:
+    if digest and (files := cache.is_still(digest, _runs(source))) is not None:
         return Compared(files, [], [], [])
-    walk = Walk(walked(source))
+    walk = Walk(_runs(source))
     entries = manifest.entries(blobs, digest) if digest else ()
     differing = comparing.compare(source, cache.recall(walk), entries, cache, progress)
     cache.save()
@@ -103,7 +104,11 @@ def source_of(blobs: Blobs, root: Path, found: Known) -> Source:
         UsageError: It leads out of the project.
     """
     place = tree.inside(root, found.path, found.name)
-    return Source(place, found.path, root.resolve() / HOME, blobs.local_path)
+
+    def locate(digest: str) -> Path:  # where nothing changed, nobody asks
+        return blobs.local_path(digest)
+
+    return Source(place, found.path, root.resolve() / HOME, locate)
 
 
 def cache_of(source: Source) -> StatCache:
@@ -116,5 +121,9 @@ def cache_of(source: Source) -> StatCache:
 
 def walked(source: Source) -> Iterator[Found]:
     """The files that lie there, whatever they are; none where there is no place."""
+    return chain.from_iterable(_runs(source))
+
+
+def _runs(source: Source) -> Iterator[list[Found]]:
     if source.place.exists():
-        yield from tree.walk(source.place, source.shown, links="keep")
+        yield from tree.runs(source.place, source.shown, links="keep")

@@ -30,8 +30,8 @@ from trueup.lifecycle.data import manifest, table
 from trueup.lifecycle.data.exchange import published, remotes
 from trueup.lifecycle.data.exchange.service import Exchange
 from trueup.lifecycle.data.records import DatasetVersion, Entry
+from trueup.lifecycle.data.retention.service import Retention
 from trueup.lifecycle.data.service import Datasets
-from trueup.lifecycle.data.upkeep.service import Retention
 from trueup.state import eventlog
 from trueup.state.remotes import envelopes
 from trueup.state.remotes.remote import Remote

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ class Growing:
 
     def __init__(self, folder: Path) -> None:
         self._file = Incoming(folder)
-        self.writer = packs.Writer(self._file, salt=secrets.randbits(32))
+        self.writer = packs.Writer(self._file, salt=int.from_bytes(os.urandom(4)))
 
     def seal(self, folder: Path) -> Sealed:
         """Make it durable under its name in the folder of packs."""

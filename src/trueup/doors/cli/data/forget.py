@@ -14,7 +14,7 @@ from trueup.foundation import clock
 from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
-    from trueup.lifecycle.data.upkeep.forgetting import Forgetting
+    from trueup.lifecycle.data.retention.forgetting import Forgetting
 
 _MOST_SHOWN = 50
 
@@ -80,7 +80,7 @@ def command(
             return
         from datetime import timedelta
 
-        from trueup.lifecycle.data.upkeep.forgetting import Keep
+        from trueup.lifecycle.data.retention.forgetting import Keep
 
         since = clock.now() - timedelta(days=keep_days) if keep_days else None
         keep = Keep(keep_last, since)

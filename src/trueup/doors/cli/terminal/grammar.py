@@ -5,6 +5,8 @@ Only click may be imported here. Read `output.py` next: what commands print.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -42,6 +44,30 @@ class Group(click.Group):
         if args and args[0] not in known and not args[0].startswith("-"):
             raise no_such_command(args[0], known, ctx)
         return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
+    """A noun whose verbs are imported when they are called.
+
+    Attributes:
+        folder: The package in which the modules lie.
+        verbs: Module and name of each command, in order.
+    """
+
+    folder = ""
+    verbs: Mapping[str, tuple[str, str]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs: those that were written down, then those that were added."""
+        return [*self.verbs, *self.commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in self.verbs:
+            return super().get_command(ctx, cmd_name)
+        module, name = self.verbs[cmd_name]
+        found: click.Command = getattr(importlib.import_module(f"{self.folder}.{module}"), name)
+        return found
 
 
 def no_such_command(word: str, known: list[str], ctx: click.Context) -> click.UsageError:

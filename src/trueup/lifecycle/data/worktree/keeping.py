@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trueup.foundation import digests
 from trueup.foundation.waiting import waits
@@ -26,6 +25,9 @@ from trueup.lifecycle.data.worktree.reading import (
     Takes,
 )
 from trueup.lifecycle.data.worktree.statcache import Known, StatCache
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _GROUP: Final = 256
 _GROUP_BYTES: Final = 16 << 20
@@ -82,6 +84,8 @@ def read_all(
         UsageError: A file cannot be part of a dataset.
         ConflictError: A file goes on changing while it is read.
     """
+    from concurrent.futures import ThreadPoolExecutor  # not for a status that need not read
+
     waiting: deque[Future[list[Read]] | list[Read]] = deque()
     files = size = 0
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")

@@ -6,7 +6,6 @@ This belongs to the folder, not to the database, which several work trees may sh
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -49,6 +48,8 @@ def position(root: Path, dataset: str) -> Position:
 
 def stand(root: Path, dataset: str, new: Position) -> None:
     """Note where the files of a dataset stand now; a crash leaves the old note or the new one."""
+    import tempfile  # needed to write alone, and not quick to load
+
     folder = make_private(_folder(root))
     handle, aside = tempfile.mkstemp(dir=folder, prefix="incoming-")
     try:

@@ -9,8 +9,8 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import islice
-from operator import attrgetter
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -28,8 +28,8 @@ _FINE: Final = 20_000_000
 _COARSE: Final = 2_000_000_000
 _AT_ONCE: Final = 10_000
 
-_MTIME: Final = attrgetter("mtime_ns")
-_CTIME: Final = attrgetter("ctime_ns")
+_MTIME: Final = itemgetter(Found._fields.index("mtime_ns"))
+_CTIME: Final = itemgetter(Found._fields.index("ctime_ns"))
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS files (
@@ -46,28 +46,30 @@ class Walk:
     """Files as they pass by, summed up: two walks of one sum saw the same of every file.
 
     Args:
-        walked: The files.
+        walked: The files, some of one folder at a time.
     """
 
-    def __init__(self, walked: Iterable[Found]) -> None:
+    def __init__(self, walked: Iterable[list[Found]]) -> None:
         self._walked = walked
         self._hasher = blake3()
         self.files = 0
         self.newest = 0
 
     def __iter__(self) -> Iterator[Found]:
-        walked = iter(self._walked)
-        while some := list(islice(walked, _AT_ONCE)):
-            self._hasher.update(msgspec.msgpack.encode(some))
-            self.files += len(some)
-            self.newest = max(self.newest, *map(_MTIME, some), *map(_CTIME, some))
-            yield from some
+        return chain.from_iterable(self._passing())
 
     def run(self) -> bytes:
         """Let all files pass; the sum."""
-        for _ in self:
+        for _ in self._passing():
             pass
         return self.sum
+
+    def _passing(self) -> Iterator[list[Found]]:
+        for some in self._walked:
+            self._hasher.update(msgspec.msgpack.encode(some))
+            self.files += len(some)
+            self.newest = max(self.newest, *map(_MTIME, some), *map(_CTIME, some))
+            yield some
 
     @property
     def sum(self) -> bytes:
@@ -100,7 +102,7 @@ class StatCache:
         """From now on files are read or written: what happens to them later shows in `stat`."""
         self._since = int(clock.now().timestamp() * 1_000_000_000)
 
-    def is_still(self, digest: str, walked: Iterable[Found]) -> int | None:
+    def is_still(self, digest: str, walked: Iterable[list[Found]]) -> int | None:
         """How many files there are, if all of them are as when they were last found to be `digest`.
 
         None if they are not, or were never found to be that.

@@ -12,14 +12,17 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Links = Literal["refuse", "keep"]
 
@@ -108,7 +111,18 @@ def walk(
     links: Links = "refuse",
     clashes: bool = True,
 ) -> Iterator[Found]:
-    """All files of a dataset, in the order of their paths.
+    """All files of a dataset, in the order of their paths; the arguments are those of `runs`."""
+    return chain.from_iterable(runs(place, shown, links=links, clashes=clashes))
+
+
+def runs(
+    place: Path,
+    shown: str,
+    *,
+    links: Links = "refuse",
+    clashes: bool = True,
+) -> Iterator[list[Found]]:
+    """All files of a dataset, in the order of their paths, some of one folder at a time.
 
     Args:
         place: The file or folder, absolute.
@@ -126,24 +140,16 @@ def walk(
         raise rules.unreadable(error, shown) from error
     if not stat.S_ISDIR(top.st_mode):
         rules.check_name(place.name, shown)
-        yield found_at(place.name, _mode_of(top.st_mode, shown, links), top)
+        yield [found_at(place.name, _mode_of(top.st_mode, shown, links), top)]
         return
-    with ThreadPoolExecutor(2, thread_name_prefix="walk") as pool:
-        yield from _Walk(pool, str(place), shown, links, clashes).below("")
+    with _Walk(str(place), shown, links, clashes) as walking:
+        yield from walking.below("")
 
 
 class _Walk:
     """One walk: its rules, and the threads that read folders ahead."""
 
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        place: str,
-        shown: str,
-        links: Links,
-        clashes: bool,
-    ) -> None:
-        self._pool = pool
+    def __init__(self, place: str, shown: str, links: Links, clashes: bool) -> None:
         self._place = place
         self._shown = shown
         self._links = links
@@ -151,7 +157,20 @@ class _Walk:
         self._ahead: dict[str, Future[_Folder]] = {}
         self._is_slow = False
 
-    def below(self, folder: str) -> Iterator[Found]:
+    def __enter__(self) -> _Walk:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        if "_pool" in self.__dict__:
+            self._pool.shutdown()
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # 10 ms that a fast disk never needs
+
+        return ThreadPoolExecutor(2, thread_name_prefix="walk")
+
+    def below(self, folder: str) -> Iterator[list[Found]]:
         """The files of the folders still to visit; a stack rather than calls in calls."""
         stack = [self._visit(self._read(folder))]
         while stack:
@@ -159,7 +178,7 @@ class _Walk:
             if item is None:
                 stack.pop()
             elif isinstance(item, list):
-                yield from item
+                yield item
             else:
                 ahead = self._ahead.pop(item, None)
                 stack.append(self._visit(ahead.result() if ahead else self._read(item)))

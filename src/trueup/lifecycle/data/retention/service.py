@@ -18,9 +18,10 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.references import Reference
 from trueup.lifecycle.data import manifest, rules, table
 from trueup.lifecycle.data.records import DatasetVersion, Forgotten
+from trueup.lifecycle.data.retention import forgetting
+from trueup.lifecycle.data.retention.forgetting import Fate, Forgetting, Keep
 from trueup.lifecycle.data.service import find
-from trueup.lifecycle.data.upkeep import forgetting, locking
-from trueup.lifecycle.data.upkeep.forgetting import Fate, Forgetting, Keep
+from trueup.lifecycle.data.upkeep import locking
 from trueup.state.unit import State
 
 _NOTHING: Final = Keep()

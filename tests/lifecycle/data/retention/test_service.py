@@ -15,14 +15,14 @@ from trueup.foundation.errors import DeniedError, TrueupError
 from trueup.foundation.references import Reference
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import DatasetVersion
+from trueup.lifecycle.data.retention.forgetting import Forgetting, Keep
+from trueup.lifecycle.data.retention.service import Retention
 from trueup.lifecycle.data.upkeep import live
-from trueup.lifecycle.data.upkeep.forgetting import Forgetting, Keep
-from trueup.lifecycle.data.upkeep.service import Retention
 from trueup.state import eventlog
 from trueup.state.unit import State
 
 from ..conftest import Desk
-from .test_collecting import collected, insert
+from ..upkeep.test_collecting import collected, insert
 
 BIG = 100_000
 
