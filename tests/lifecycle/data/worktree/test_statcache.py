@@ -30,14 +30,14 @@ def remembered(place: Path, after: timedelta = LATER) -> StatCache:
     """A cache that took the files, some time after they were written, for a version."""
     with clock.held_at(clock.now() + after):
         cache = StatCache(place.parent / "cache", "data")
-    walk = Walk(tree.walk(place, "data"))
+    walk = Walk(tree.runs(place, "data"))
     walk.run()
     cache.found_to_be(DIGEST, walk)
     return cache
 
 
 def still(cache: StatCache, place: Path, digest: str = DIGEST) -> int | None:
-    return cache.is_still(digest, tree.walk(place, "data"))
+    return cache.is_still(digest, tree.runs(place, "data"))
 
 
 def test_untouched_files_are_still_the_version(place: Path) -> None:

@@ -172,8 +172,8 @@ def test_names_of_255_bytes_and_paths_as_long_as_the_system_opens_are_kept(desk:
     # The place, a slash and the path: 4,095 bytes is the most that can be opened. The last part
     # leaves room for the longer name under which a file is written before it gets its own.
     room = 4095 - len(os.fsencode(desk.place)) - 1
-    parts = ["x" * 250] * ((room - 60) // 251)
-    parts += ["y" * (room - 251 * len(parts))]
+    parts = ["x" * 190] * ((room - 60) // 191)
+    parts += ["y" * (room - 191 * len(parts))]
     tree_ = {"n" * 255: b"long", "/".join(parts): b"deep"}
     write(desk.place, tree_)
     kept = desk.keep()
