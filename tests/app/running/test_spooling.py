@@ -27,6 +27,8 @@ from trueup.lifecycle.runs.tracking.spool.store import Spool
 PLAN = '[project]\nname = "laptop"\nobjective = "Log on the train"\n'
 AWAY = "http://127.0.0.1:9"
 API = "http://localhost/api/2.0/mlflow"
+# One span of OpenTelemetry's: trace ttt…, span sss…, called "whole".
+SPANS = b"\n'\x12%\x12#\n\x10" + b"t" * 16 + b"\x12\x08" + b"s" * 8 + b"*\x05whole"
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ class Laptop:
 
         reply = asyncio.run(asked())
         assert reply.status_code == 200, reply.text
-        found: dict[str, Any] = reply.json()
+        found: dict[str, Any] = reply.json() if reply.content else {}
         return found
 
     def put(self, path: str, raw: bytes) -> None:
@@ -88,6 +90,25 @@ class Laptop:
         self.ask("POST", "/registered-models/alias", json=alias)
         self.ask("POST", "/runs/update", json={"run_id": run, "status": "FINISHED"})
         return run
+
+    def trace(self) -> str:
+        """Trace a call as both clients do, and judge it; the identifier of the newer trace."""
+        group = self.ask("POST", "/experiments/create", json={"name": "traced"})["experiment_id"]
+        old = {"experiment_id": group, "timestamp_ms": 1}
+        begun = self.ask("POST", "/traces", json=old)["trace_info"]["request_id"]
+        self.ask("PATCH", f"/traces/{begun}", json={"timestamp_ms": 3, "status": "OK"})
+        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": group}}
+        info = {"trace_id": f"tr-{(b't' * 16).hex()}", "trace_location": place, "state": "OK"}
+        v3 = "/../../3.0/mlflow/traces"
+        self.ask("POST", v3, json={"trace": {"trace_info": info}})
+        headers = {"content-type": "application/x-protobuf", "x-mlflow-experiment-id": group}
+        self.ask("POST", "/../../../v1/traces", content=SPANS, headers=headers)
+        said = {"assessment_name": "good", "feedback": {"value": True}}
+        path = f"{v3}/{info['trace_id']}/assessments"
+        made = self.ask("POST", path, json={"assessment": said})["assessment"]["assessment_id"]
+        changed = {"assessment": {"rationale": "as asked"}, "update_mask": "rationale"}
+        self.ask("PATCH", f"{path}/{made}", json=changed)
+        return str(info["trace_id"])
 
 
 def test_what_is_read_does_not_wait(workspace: Workspace) -> None:
@@ -161,19 +182,7 @@ def test_a_server_of_ours_gets_all_of_it_once_with_its_identifiers(
 ) -> None:
     laptop = Laptop(workspace, server)
     run = laptop.train()
-    do = laptop.spool._do
-    # As if killed after every second request, when the server had it and nobody knew.
-    while (entry := laptop.spool.first()) is not None:
-        row = do("SELECT * FROM entries WHERE seq = ?", (entry.seq,))[0]
-        places = do("SELECT * FROM places")
-        send_one(laptop)
-        if entry.tries == 0 and entry.seq % 2:
-            do("DELETE FROM places")
-            for place in places:
-                do("INSERT INTO places VALUES (?, ?, ?)", place)
-            do("DELETE FROM entries WHERE seq = ?", (entry.seq,))
-            do(f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})", row)
-            laptop.spool.trying(entry)
+    send_interrupted(laptop)
     assert standing(workspace).refused == ()
     with httpx.Client(base_url=f"{server}/api/2.0/mlflow", trust_env=False) as client:
         reply = client.get("/runs/get", params={"run_id": run}).json()
@@ -212,3 +221,41 @@ def send_one(laptop: Laptop) -> None:
     replay = Replay(laptop.spool, lambda path: files.content(olga, path).pieces())
     replay.send(_OneStep())  # type: ignore[arg-type]
     replay.close()
+
+
+@pytest.mark.slow
+def test_traces_come_with_their_spans_and_what_is_said_of_them(
+    workspace: Workspace, server: str
+) -> None:
+    laptop = Laptop(workspace, server)
+    with httpx.Client(base_url=f"{server}/api", trust_env=False) as client:
+        # The server counts its experiments otherwise.
+        client.post("/2.0/mlflow/experiments/create", json={"name": "another"})
+        trace = laptop.trace()
+        send_interrupted(laptop)
+        assert standing(workspace).refused == ()
+        named = client.get("/2.0/mlflow/experiments/get-by-name?experiment_name=traced").json()
+        group = named["experiment"]["experiment_id"]
+        assert group == "2"
+        listed = client.get(f"/2.0/mlflow/traces?experiment_ids={group}").json()["traces"]
+        assert [each["status"] for each in listed] == ["OK", "OK"]
+        (found,) = client.get(f"/3.0/mlflow/traces/batchGet?trace_ids={trace}").json()["traces"]
+        assert [span["name"] for span in found["spans"]] == ["whole"]
+        (said,) = found["trace_info"]["assessments"]
+        assert (said["feedback"]["value"], said["rationale"]) == (True, "as asked")
+
+
+def send_interrupted(laptop: Laptop) -> None:
+    """Send all, as if killed after every second request, when the server had it, nobody knew."""
+    do = laptop.spool._do
+    while (entry := laptop.spool.first()) is not None:
+        row = do("SELECT * FROM entries WHERE seq = ?", (entry.seq,))[0]
+        places = do("SELECT * FROM places")
+        send_one(laptop)
+        if entry.tries == 0 and entry.seq % 2:
+            do("DELETE FROM places")
+            for place in places:
+                do("INSERT INTO places VALUES (?, ?, ?)", place)
+            do("DELETE FROM entries WHERE seq = ?", (entry.seq,))
+            do(f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})", row)
+            laptop.spool.trying(entry)

@@ -84,6 +84,20 @@ def test_what_is_not_there_is_told(client: Client) -> None:
         assert "not found" in message
 
 
+def test_what_was_said_elsewhere_keeps_its_identifier(client: Client) -> None:
+    record(client)
+    record(client, trace_id="tr-2")
+    said = {"assessment_name": "good", "feedback": {"value": True}, "assessment_id": "a-1"}
+    for _ in range(2):
+        made = client.post(f"{V3}/tr-1/assessments", assessment=said)["assessment"]
+        assert made["assessment_id"] == "a-1"
+    (only,) = client.get(f"{V3}/tr-1")["trace"]["trace_info"]["assessments"]
+    assert only == made
+    for path, id_ in (("tr-2", "a-1"), ("tr-1", "x"), ("tr-1", "a-" + "0" * 39)):
+        body = {"assessment": {**said, "assessment_id": id_}}
+        assert client.refused("POST", f"{V3}/{path}/assessments", json=body)[0] == 400
+
+
 def test_spans_are_kept_packed_or_not(client: Client) -> None:
     packed = {**HEADERS, "content-encoding": "gzip"}
     for headers, raw in ((HEADERS, request(SPAN)), (packed, gzip.compress(request(SPAN)))):

@@ -122,7 +122,7 @@ def _show(done: Imported) -> None:
     ]
     output.table(("what", "there", "here", "") if here else ("what", "there"), rows)
     if done.as_before:
-        output.say("{} were here already.", plural(done.as_before, "run"))
+        output.say("Already here: {}.", plural(done.as_before, "run"))
     for each in done.not_taken[:_SHOWN]:
         output.say("Not taken: {}: {}.", each.what, each.why.rstrip("."))
     if len(done.not_taken) > _SHOWN:

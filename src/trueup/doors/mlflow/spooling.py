@@ -12,12 +12,15 @@ from trueup.doors.mlflow.application import Scope
 from trueup.lifecycle.runs.tracking.spool.store import Spool
 
 _READING: Final = re.compile(
-    r"/(search|search-datasets|get-latest-versions|get-history-bulk[\w-]*)$"
+    r"/(search|search-datasets|get-latest-versions|get-history-bulk[\w-]*|batchGetInfos)$"
+    r"|/calculate-filter-correlation$"
     r"|/mpu/(create|abort)/|/parts/"
 )
 _WHOLE: Final = "/mpu/complete/"
 _FILES: Final = "/mlflow-artifacts/"
 _UPLOAD: Final = "/upload-artifact"
+_SPANS: Final = "/v1/traces"
+_OF_SPANS: Final = ("content-type", "content-encoding", "x-mlflow-experiment-id")
 
 
 class App(Protocol):
@@ -69,7 +72,8 @@ class Spooling:
                 method, path = "PUT", path.replace(_WHOLE, "/artifacts/", 1)
             elif path.endswith(_UPLOAD):
                 method, path, query = "PUT", await asyncio.to_thread(self._uploaded, query), ""
-            given = (method, path, query, bytes(body), bytes(answer))
+            headers = _headers(scope) if path == _SPANS else {}
+            given = (method, path, query, bytes(body), bytes(answer), headers)
             await asyncio.to_thread(self._spool.add, *given)
         for message in held:
             await send(message)
@@ -81,3 +85,9 @@ class Spooling:
         root = self._workspace.tracking.show(self._workspace.owner, run).artifacts
         below = f"{urlsplit(root).path.strip('/')}/{given.get('path', '')}"
         return f"/api/2.0/mlflow-artifacts/artifacts/{quote(below)}"
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers without which nobody could read spans."""
+    given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return {name: given[name] for name in _OF_SPANS if name in given}

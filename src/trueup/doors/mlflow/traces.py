@@ -143,7 +143,11 @@ def assess(call: Call) -> dict[str, Any]:
     """Say something about a trace."""
     said = call.object("assessment") or missing_in(call)
     made = call.workspace.traces.assess(
-        call.actor, call.path["trace_id"], said.filled("assessment_name"), _body(said)
+        call.actor,
+        call.path["trace_id"],
+        said.filled("assessment_name"),
+        _body(said),
+        id_=said.text("assessment_id", default=""),  # of a spool
     )
     return {"assessment": _assessment(made)}
 

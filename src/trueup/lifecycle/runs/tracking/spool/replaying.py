@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -25,7 +25,10 @@ from trueup.state.outbound import Outbound
 
 TAG: Final = "trueup.spool"
 _ARTIFACTS: Final = "/mlflow-artifacts/artifacts/"
-_IDS = re.compile(r"\bm-[0-9a-f]{32}\b|\b[0-9a-f]{32}\b")
+_SPANS: Final = "/v1/traces"
+_OF_SPANS: Final = "x-mlflow-experiment-id"
+_IDS = re.compile(r"\b(?:m-|tr-|a-)?[0-9a-f]{32}\b")
+_SAID = re.compile(r"traces/([^/]+)/assessments")
 _PROXIED = re.compile(r"mlflow-artifacts:/(\d+)/")
 _OF_OWNER = re.compile(r"(\d+)/(models/)?([\w\-]+)/artifacts/(.+)", re.DOTALL)
 # What a server refuses the second time.
@@ -87,6 +90,12 @@ class Replay:
             except Away as away:
                 self._spool.note("problem", str(away))
                 raise
+            except Exception as error:  # what waits behind it must not wait unseen
+                told = (
+                    f"{entry.method} {entry.path} cannot be sent: {type(error).__name__}: {error}"
+                )
+                self._spool.note("problem", told[:500])
+                raise Away(told[:500]) from error
             count += 1
         if count:
             self._spool.note("problem", "")
@@ -100,6 +109,12 @@ class Replay:
         kind = entry.path.partition("/mlflow/")[2]
         if _ARTIFACTS in entry.path:
             self._send_file(entry)
+        elif entry.path == _SPANS:
+            self._send_spans(entry)
+        elif entry.method == "POST" and (match := _SAID.fullmatch(kind)):
+            self._say(entry, match[1])
+        elif entry.method == "POST" and entry.path == "/api/2.0/mlflow/traces":
+            self._begin_trace(entry)
         elif kind == "experiments/create":
             self._make_experiment(entry)
         elif kind in ("runs/create", "logged-models"):
@@ -183,6 +198,42 @@ class Replay:
         there = str(found.get("version", ""))
         self._spool.done(entry, refusal, [] if refusal else [("version", f"{name}@{here}", there)])
 
+    def _begin_trace(self, entry: Entry) -> None:
+        """Begin a trace as clients 2.x do; an MLflow server gives it an identifier of its own."""
+        here = answered(entry).get("trace_info", {}).get("request_id", "")
+        answer = self._ask(entry, {**self._body(entry), "request_id": here})
+        there = _json(answer).get("trace_info", {}).get("request_id", "")
+        refusal = _refusal(answer)
+        self._spool.done(entry, refusal, [] if refusal else [("id", here, there)])
+
+    def _say(self, entry: Entry, trace: str) -> None:
+        """Say something about a trace, unless a try whose end nobody knows said it."""
+        here = answered(entry).get("assessment", {}).get("assessment_id", "")
+        body = self._body(entry)
+        said = body.setdefault("assessment", {})
+        said |= {"assessment_id": here, "metadata": {**(said.get("metadata") or {}), TAG: here}}
+        found: dict[str, Any] = {}
+        refusal = ""
+        if entry.tries:
+            asked = self._request("GET", f"/api/3.0/mlflow/traces/{self._renamed(trace)}")
+            info = _json(asked).get("trace", {}).get("trace_info", {})
+            every = info.get("assessments") or ()
+            found = next((a for a in every if (a.get("metadata") or {}).get(TAG) == here), {})
+        if not found:
+            answer = self._ask(entry, body)
+            refusal = _refusal(answer)
+            found = _json(answer).get("assessment", {})
+        places = [("id", here, str(found.get("assessment_id", "")))]
+        self._spool.done(entry, refusal, [] if refusal else places)
+
+    def _send_spans(self, entry: Entry) -> None:
+        headers = dict(entry.headers)
+        experiment = headers.get(_OF_SPANS, "")
+        headers[_OF_SPANS] = self._spool.place("experiment", experiment) or experiment
+        self._spool.trying(entry)
+        answer = self._request("POST", _SPANS, content=iter([entry.body]), headers=headers)
+        self._spool.done(entry, _refusal(answer))
+
     def _send_file(self, entry: Entry) -> None:
         path = unquote(entry.path.partition(_ARTIFACTS)[2])
         place = self._place_of(path)
@@ -219,9 +270,11 @@ class Replay:
         body = msgspec.json.decode(self._renamed(entry.body.decode()))
         if isinstance(body, str):
             body = msgspec.json.decode(body)
-        experiment = body.get("experiment_id")
-        if experiment is not None:
-            body["experiment_id"] = self._spool.place("experiment", str(experiment)) or experiment
+        info = (body.get("trace") or {}).get("trace_info") or {}
+        for within in (body, (info.get("trace_location") or {}).get("mlflow_experiment") or {}):
+            if (experiment := within.get("experiment_id")) is not None:
+                there = self._spool.place("experiment", str(experiment))
+                within["experiment_id"] = there or experiment
         version = body.get("version")
         if version is not None and "name" in body:
             known = self._spool.place("version", f"{body['name']}@{version}")
@@ -262,12 +315,13 @@ class Replay:
         body: dict[str, Any] | None = None,
         *,
         content: Iterator[bytes] | None = None,
+        headers: Mapping[str, str] = {},
     ) -> Response:
         try:
             answer = self._outbound.request(
                 method,
                 f"{self._spool.target.rstrip('/')}{path}",
-                headers=self._headers,
+                headers={**headers, **self._headers},
                 login=self._login,
                 json=body if content is None and method != "GET" else None,
                 content=content,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +23,8 @@ from trueup.state.outbound import shown
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, method TEXT NOT NULL,
-    path TEXT NOT NULL, query TEXT NOT NULL, body BLOB NOT NULL, answer BLOB NOT NULL,
+    path TEXT NOT NULL, query TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
+    answer BLOB NOT NULL,
     state TEXT NOT NULL, tries INTEGER NOT NULL, note TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS ix_entries_state ON entries (state, seq);
@@ -42,6 +43,7 @@ class Entry(NamedTuple):
         method: HTTP method.
         path: As it was asked.
         query: As it was asked.
+        headers: Those that say how the body is to be read, where it is no JSON.
         body: Its JSON; empty for a file, whose bytes are read when it is sent.
         answer: What was answered here.
         tries: How often it was sent already without a known end.
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     method: str
     path: str
     query: str
+    headers: dict[str, str]
     body: bytes
     answer: bytes
     tries: int
@@ -119,22 +122,34 @@ class Spool:
         """Address of the server; empty when there never was one."""
         return self.fact("target")
 
-    def add(self, method: str, path: str, query: str, body: bytes, answer: bytes) -> None:
+    def add(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        body: bytes,
+        answer: bytes,
+        headers: Mapping[str, str] = {},
+    ) -> None:
         """Keep a request that was answered; it is durable against a kill when this returns."""
         at = round(clock.now().timestamp() * 1000)
         self._do(
-            "INSERT INTO entries (at, method, path, query, body, answer, state, tries, note) "
-            "VALUES (?, ?, ?, ?, ?, ?, 'waiting', 0, '')",
-            (at, method, path, query, body, answer),
+            "INSERT INTO entries "
+            "(at, method, path, query, headers, body, answer, state, tries, note) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, '')",
+            (at, method, path, query, msgspec.json.encode(headers).decode(), body, answer),
         )
 
     def first(self) -> Entry | None:
         """The oldest request that waits."""
         rows = self._do(
-            "SELECT seq, method, path, query, body, answer, tries FROM entries "
+            "SELECT seq, method, path, query, headers, body, answer, tries FROM entries "
             "WHERE state = 'waiting' ORDER BY seq LIMIT 1"
         )
-        return Entry(*rows[0]) if rows else None
+        if not rows:
+            return None
+        found = Entry(*rows[0])
+        return found._replace(headers=msgspec.json.decode(rows[0][4]))
 
     def trying(self, entry: Entry) -> None:
         """Say that a request is about to be sent: if nothing follows, nobody knows its end."""

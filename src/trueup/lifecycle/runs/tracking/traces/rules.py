@@ -17,6 +17,7 @@ KEPT_HERE: Final = "TRACKING_STORE"
 FILES_TAG: Final = "mlflow.artifactLocation"
 
 _ID: Final = re.compile(r"[A-Za-z0-9][\w\-]{0,127}")
+_SAID: Final = re.compile(r"a-[\w\-]{1,38}", re.ASCII)
 _KEY: Final = 250
 _VALUE: Final = 8000
 
@@ -34,6 +35,23 @@ def check(trace_id: str, words: Mapping[str, str] = {}) -> None:
             raise _refused(f"The key '{key[:100]}' is empty or longer than {_KEY} characters")
         if len(value) > _VALUE:
             raise _refused(f"The value of '{key}' has {len(value)} characters; {_VALUE} may be")
+
+
+def check_assessment(id_: str, trace: str, owner: str | None) -> None:
+    """Refuse an identifier that can be none of an assessment, or is that of another trace's.
+
+    Args:
+        id_: The identifier.
+        trace: What the assessment is about.
+        owner: The trace that the assessment of this identifier is about, if there is one.
+
+    Raises:
+        UsageError: It cannot be kept.
+    """
+    if not _SAID.fullmatch(id_):
+        raise _refused(f"'{id_[:100]}' can be no identifier of an assessment")
+    if owner not in (None, trace):
+        raise _refused(f"The assessment '{id_}' is about another trace")
 
 
 def drawn(spans: Sequence[Span], experiment: int) -> Trace:

@@ -23,6 +23,7 @@ from trueup.lifecycle.runs.tracking.traces.records import (
     Trace,
     TraceState,
 )
+from trueup.state.schema import upsert
 from trueup.state.unit import State, Unit
 
 
@@ -262,17 +263,26 @@ class Traces:
                 unit.emit("traces.deleted", f"experiment:{experiment}", data={"number": len(gone)})
             return gone
 
-    def assess(self, actor: Actor, trace_id: str, name: str, body: dict[str, Any]) -> Assessment:
+    def assess(
+        self, actor: Actor, trace_id: str, name: str, body: dict[str, Any], *, id_: str = ""
+    ) -> Assessment:
         """Say something about a trace.
+
+        Args:
+            actor: Who says it.
+            trace_id: What it is about.
+            name: What is judged.
+            body: All that is said.
+            id_: Its identifier, if it was said elsewhere; one that is here comes out as it is.
 
         Raises:
             NotFoundError: There is no such trace.
-            UsageError: Its name cannot be kept.
+            UsageError: Its name or its identifier cannot be kept.
         """
         rules.check(trace_id, {name: ""})
         at = now()
         made = Assessment(
-            id=f"a-{uuid.uuid4().hex}",
+            id=id_ or f"a-{uuid.uuid4().hex}",
             trace=trace_id,
             name=name,
             body=body,
@@ -281,6 +291,8 @@ class Traces:
         )
         with self._state.write(actor, "runs.write") as unit:
             _known(unit.connection, trace_id)
+            if id_ and (known := table.assessment(unit.connection, trace_id, id_)) is not None:
+                return known
             _add_assessment(unit, made)
         return made
 
@@ -336,9 +348,11 @@ def now() -> int:
 
 
 def _add_assessment(unit: Unit, made: Assessment) -> None:
+    said = table.assessments
+    owner = unit.execute(sa.select(said.c.trace).where(said.c.id == made.id)).scalar()
+    rules.check_assessment(made.id, made.trace, owner)
     fields = {name: getattr(made, name) for name in Assessment.__struct_fields__}
-    unit.execute(table.assessments.delete().where(table.assessments.c.id == made.id))
-    unit.execute(table.assessments.insert().values(**fields))
+    upsert(unit.connection, said, [fields], key=("id",))
     unit.emit("assessment.made", f"trace:{made.trace}", data={"name": made.name})
 
 
