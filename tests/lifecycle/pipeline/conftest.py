@@ -11,7 +11,7 @@ import pytest
 from trueup.backends.blobs.local import Backend
 from trueup.lifecycle.pipeline.decorators import pipeline
 from trueup.lifecycle.pipeline.drawing import graph
-from trueup.lifecycle.pipeline.passing import handing, values
+from trueup.lifecycle.pipeline.passing import handing, keeping, values
 from trueup.lifecycle.pipeline.records import Place, StoredValue
 
 AT = Place("pipelines/flights.py", 7)
@@ -38,7 +38,7 @@ class Bench:
 
     def store(self, value: Any) -> StoredValue:
         """A value as an earlier step left it."""
-        return values.store(self.blobs, value, "earlier", AT)
+        return keeping.store(self.blobs, value, "earlier", AT)
 
     def load(self, stored: StoredValue) -> Any:
         """What the next step would get."""

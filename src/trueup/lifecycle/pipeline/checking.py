@@ -17,7 +17,7 @@ from trueup.foundation import text
 from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record
-from trueup.lifecycle.pipeline import devices, matching, options, rules, secrets
+from trueup.lifecycle.pipeline import devices, matching, options, origin, rules, secrets
 from trueup.lifecycle.pipeline.code import fingerprint
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.devices import Devices
@@ -170,12 +170,12 @@ def _files(node: Node, root: Path) -> Iterator[UsageError]:
 def _result(node: Node) -> Iterator[UsageError]:
     returned = node.called.types.get("return", Any)
     if cure := matching.cure(returned):
-        code = node.called.function.__code__
+        written = origin.of_function(node.called.function)
         yield _problem_at(
             node.at,
             "result-unusable",
             f"step '{node.name}' says that it returns {matching.shown(returned)}, which has no "
-            f"safe stored form (its function begins at line {code.co_firstlineno})",
+            f"safe stored form (its function begins at line {written.line})",
             cure,
         )
 

@@ -156,9 +156,7 @@ class Pipeline(Generic[P, R]):
         Raises:
             UsageError: A type or default is of no use on a command line.
         """
-        code = inspect.unwrap(self.function).__code__
-        at = origin.place(code.co_filename, code.co_firstlineno)
-        return rules.parameters_of(self.name, self.function, at)
+        return rules.parameters_of(self.name, self.function, origin.of_function(self.function))
 
     def parse(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """All parameter values, read from the text of a command line; defaults filled in.

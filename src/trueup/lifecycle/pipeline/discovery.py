@@ -124,18 +124,13 @@ def _collect(module: ModuleType, root: Path, found: dict[str, Pipeline[..., Any]
             continue
         before = found.get(value.name)
         if before is not None and before is not value:
-            first, second = (_place(p, root) for p in (before, value))
+            first, second = (origin.of_function(p.function, root) for p in (before, value))
             raise UsageError(
                 "pipeline-duplicate",
                 f"Two pipelines are called '{value.name}': {first} and {second}.",
                 hint=f'give one another name at {second}: @pipeline(name="…")',
             )
         found[value.name] = value
-
-
-def _place(of: Pipeline[..., Any], root: Path) -> Place:
-    code = of.function.__code__
-    return origin.place(code.co_filename, code.co_firstlineno, root)
 
 
 def _open_package(root: Path) -> None:

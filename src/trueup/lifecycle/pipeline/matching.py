@@ -103,6 +103,16 @@ def accepts(wanted: Any, value: Any) -> bool:
     return any(_accepts_one(w, value) for w in _members(wanted))
 
 
+def may_hold(declared: Any, value: Any) -> bool:
+    """Whether a value can be of type `declared`; what a list or dict holds is not looked at.
+
+    Example:
+        >>> may_hold(int, 6), may_hold(int, "six"), may_hold(list[int], ["six"])
+        (True, False, True)
+    """
+    return any(_may_hold_one(d, value) for d in _members(declared))
+
+
 def part(of: Any, key: str) -> Any:
     """The type of one value of a dict; Any when the annotation does not say.
 
@@ -251,20 +261,22 @@ def _fits_one(given: Any, wanted: Any) -> bool:
 
 def _accepts_one(wanted: Any, value: Any) -> bool:
     want = _shape(wanted)
-    if want is None:
-        return (
-            not _is_plain_class(wanted) or isinstance(value, wanted) or _shape(type(value)) is None
-        )
-    have = _shape(type(value))
-    if have is None:
+    if not _may_hold_one(wanted, value):
         return False
-    if have.family != want.family:
-        return want.family in _WIDER.get(have.family, ())
-    if want.family == "list":
-        return all(accepts(want.inner, each) for each in value)
-    if want.family == "dict":
-        return all(accepts(want.inner, each) for each in value.values())
-    return True
+    if want is None or want.inner is Any:
+        return True
+    within = value.values() if want.family == "dict" else value
+    return all(accepts(want.inner, each) for each in within)
+
+
+def _may_hold_one(declared: Any, value: Any) -> bool:
+    want, have = _shape(declared), _shape(type(value))
+    if want is None:
+        return not _is_plain_class(declared) or isinstance(value, declared) or have is None
+    if have is None:  # such as a mapping that is no dict
+        origin = typing.get_origin(declared) or declared
+        return not typing.is_typeddict(origin) and isinstance(value, origin)
+    return have.family == want.family or want.family in _WIDER.get(have.family, ())
 
 
 def _shape(hint: Any) -> _Shape | None:  # noqa: PLR0911 - one line a family

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sysconfig
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb
 from types import FrameType, TracebackType
+from typing import Any
 
 from trueup.foundation.errors import TrueupError, UserCodeError
 from trueup.lifecycle.pipeline.records import Place
@@ -52,6 +54,12 @@ def is_cell(file: str) -> bool:
 def place(file: str, line: int, root: Path | None = None) -> Place:
     """A place as people read it: relative to the project where it can be."""
     return Place(_shown(file, root or _project.get()), line)
+
+
+def of_function(function: Any, root: Path | None = None) -> Place:
+    """Where a function is written."""
+    code = inspect.unwrap(function).__code__
+    return place(code.co_filename, code.co_firstlineno, root)
 
 
 @contextmanager

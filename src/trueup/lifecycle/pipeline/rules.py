@@ -7,6 +7,7 @@ import enum
 import inspect
 import math
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trueup.foundation.errors import UsageError
+from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline import matching
 from trueup.lifecycle.pipeline.records import Parameter, Place
@@ -86,6 +87,27 @@ def type_wrong(
         hint=hint,
         context={"file": at.file, "line": at.line, "step": step, "argument": name},
     )
+
+
+def result_wrong(step: str, value: Any, declared: Any, written: Place, at: Place) -> UserCodeError:
+    """The error for a result that can never be of the type that the step declares."""
+    has, says = matching.shown(type(value)), matching.shown(declared)
+    return UserCodeError(
+        "step-result-type",
+        f"{at}: step '{step}' is declared to return {says} at {written}, but returned {has}"
+        f"{_sample(value)}.",
+        hint=matching.cure(type(value)) or f"return {says}, or write -> {has} at {written}",
+        context={
+            **{"file": written.file, "line": written.line, "step": step},
+            **{"declared": says, "returned": has},
+        },
+    )
+
+
+def _sample(value: Any) -> str:
+    """A plain value itself, cut to a length that a message can bear."""
+    plain = isinstance(value, str | int | float) and value is not None
+    return f" ({reprlib.repr(value)})" if plain else ""
 
 
 def condition_wrong(what: str, given: Any, at: Place) -> UsageError:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.backends.blobs.local import Backend
-from trueup.lifecycle.pipeline.passing import comparing, values
+from trueup.lifecycle.pipeline.passing import comparing, keeping
 from trueup.lifecycle.pipeline.records import Difference, Place
 
 AT = Place("work.py", 1)
@@ -25,7 +25,7 @@ def blobs(tmp_path: Path) -> Backend:
 
 
 def compared(blobs: Backend, before: Any, now: Any) -> list[str]:
-    stored = [values.store(blobs, each, "work", AT) for each in (before, now)]
+    stored = [keeping.store(blobs, each, "work", AT) for each in (before, now)]
     return [str(each) for each in comparing.differences(stored[0], blobs, stored[1], blobs)]
 
 
@@ -64,7 +64,7 @@ def test_it_says_what_differs(blobs: Backend, before: Any, now: Any, words: list
 
 def test_bytes_that_are_gone_are_no_error(blobs: Backend, tmp_path: Path) -> None:
     other = Backend(f"local://{tmp_path / 'other'}")
-    one, two = (values.store(blobs, each, "work", AT) for each in (1, 2))
+    one, two = (keeping.store(blobs, each, "work", AT) for each in (1, 2))
     [found] = comparing.differences(one, other, two, blobs)
     assert "its bytes differ" in found.what
     assert not found.is_within(1.0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -113,6 +115,68 @@ def test_the_folder_of_a_killed_call_is_removed_later(bench: Any) -> None:
 
     bench.perform(write, file=bench.store("x"))
     assert [folder.name for folder in home.iterdir()] == [f"{os.getpid()}-abc"]
+
+
+def returning(declared: Any, value: Any) -> Any:
+    """A step with that annotation, which returns that value."""
+
+    @step
+    def made() -> Any:
+        return value
+
+    made.types["return"] = declared
+    return made
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "says"),
+    [
+        (int, "six", r"is declared to return int at \S+, but returned str \('six'\)"),
+        (int, 6.0, r"return int at \S+, but returned float \(6.0\)"),
+        (dict[str, int], [1], r"return dict\[str, int\] at \S+, but returned list"),
+        (pl.DataFrame, {"a": [1]}, r"return DataFrame at \S+, but returned dict"),
+        (Path, "model.txt", r"return Path at \S+, but returned str"),
+        (int | None, FRAME, r"return int \| None at \S+, but returned DataFrame"),
+        (None, 3, r"return None at \S+, but returned int \(3\)"),
+        (list[int], None, r"return list\[int\] at \S+, but returned None"),
+    ],
+)
+def test_a_result_that_can_never_be_of_the_declared_type_is_refused(
+    bench: Any, declared: Any, value: Any, says: str
+) -> None:
+    with pytest.raises(UserCodeError, match=says) as refused:
+        bench.perform(returning(declared, value))
+    assert refused.value.code == "step-result-type"
+    where = refused.value.context
+    assert (where["step"], where["file"], type(where["line"])) == ("made", "test_handing.py", int)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        (float, 6),
+        (int, True),
+        (int, np.int64(6)),
+        (float, np.float32(0.5)),
+        (list[int], ["what a list holds is not looked at"]),
+        (Sequence[int], (1, 2)),
+        (Mapping[str, int], MappingProxyType({"a": 1})),
+        (pd.DataFrame, FRAME),
+        (int | None, None),
+        (Any, "anything"),
+        (object, 3),
+    ],
+)
+def test_a_result_that_may_be_of_the_declared_type_is_kept(
+    bench: Any, declared: Any, value: Any
+) -> None:
+    assert bench.perform(returning(declared, value)).digest
+
+
+def test_the_error_of_a_wrong_series_says_how_to_make_a_frame_of_it(bench: Any) -> None:
+    with pytest.raises(UserCodeError) as refused:
+        bench.perform(returning(pl.DataFrame, FRAME["a"]))
+    assert refused.value.hint == "return series.to_frame()"
 
 
 def test_what_a_step_raises_is_the_users_error(bench: Any) -> None:

@@ -21,7 +21,7 @@ from trueup.foundation import digests
 from trueup.foundation.errors import BackendError, UserCodeError
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import Entry
-from trueup.lifecycle.pipeline.passing import filing, frames, values
+from trueup.lifecycle.pipeline.passing import filing, frames, keeping, values
 from trueup.lifecycle.pipeline.records import Place, StoredValue
 
 AT = Place("pipelines/flights.py", 7)
@@ -54,7 +54,7 @@ def blobs(tmp_path: Path) -> Backend:
 
 
 def kept(blobs: Any, value: Any) -> StoredValue:
-    return values.store(blobs, value, "train", AT)
+    return keeping.store(blobs, value, "train", AT)
 
 
 @given(JSON)
@@ -154,10 +154,10 @@ def test_a_list_gives_its_items_to_a_mapped_step(blobs: Backend) -> None:
 
 def test_the_results_of_a_mapped_step_are_a_list(blobs: Backend) -> None:
     results = [kept(blobs, value) for value in (1, "x", pl.DataFrame({"a": [1]}))]
-    stored = values.listed(results)
+    stored = keeping.listed(results)
     assert values.load(blobs, stored)[:2] == [1, "x"]
-    assert values.listed([]).digest == values.listed([]).digest
-    assert stored.digest != values.listed(results[::-1]).digest
+    assert keeping.listed([]).digest == keeping.listed([]).digest
+    assert stored.digest != keeping.listed(results[::-1]).digest
     assert values.is_present(blobs, stored)
 
 
@@ -314,10 +314,10 @@ def test_storing_and_loading_plain_data_imports_no_large_library() -> None:
     code = """
 import sys, tempfile
 from trueup.backends.blobs.local import Backend
-from trueup.lifecycle.pipeline.passing import values
+from trueup.lifecycle.pipeline.passing import keeping, values
 from trueup.lifecycle.pipeline.records import Place
 blobs = Backend(f"local://{tempfile.mkdtemp()}/blobs")
-stored = values.store(blobs, {"a": [1, "x"]}, "train", Place("x.py", 1))
+stored = keeping.store(blobs, {"a": [1, "x"]}, "train", Place("x.py", 1))
 assert values.load(blobs, stored) == {"a": [1, "x"]} and values.is_present(blobs, stored)
 print(sorted({"numpy", "polars", "pandas", "safetensors"} & set(sys.modules)))
 """
@@ -420,3 +420,45 @@ def test_presence_means_every_part(blobs: Backend) -> None:
     assert values.is_present(blobs, stored)
     blobs.delete([stored.parts["b"].digest])
     assert not values.is_present(blobs, stored)
+
+
+def circle() -> Any:
+    inner: list[Any] = [1]
+    inner.append({"again": inner})
+    return {"rows": [0, inner]}
+
+
+def circle_beside_a_frame() -> Any:
+    parts: dict[str, Any] = {"frame": pl.DataFrame({"a": [1]})}
+    parts["self"] = parts
+    return parts
+
+
+def tower(levels: int) -> Any:
+    found: Any = 1
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (circle(), r"step 'train' returned in \['rows'\]\[1\]\[1\]\['again'\] holds itself"),
+        (circle_beside_a_frame(), r"returned in \['self'\] holds itself"),
+        (tower(300), r"returned in (\[0\]){6}…\[0\] is nested more than 200 levels deep"),
+        (tower(100_000), r"is nested more than 200 levels deep"),
+    ],
+)
+def test_what_goes_on_without_end_is_refused_with_its_path(
+    blobs: Backend, value: Any, says: str
+) -> None:
+    with pytest.raises(UserCodeError, match=says) as refused:
+        kept(blobs, value)
+    assert (refused.value.code, refused.value.context["step"]) == ("step-output", "train")
+
+
+def test_what_is_deep_but_ends_comes_back_equal(blobs: Backend) -> None:
+    shared = [1]
+    for value in (tower(199), [shared, shared, {"twice": shared}]):
+        assert values.load(blobs, kept(blobs, value)) == value

@@ -266,8 +266,7 @@ def trace(
         UserCodeError: The pipeline function itself raised.
     """
     drawing = Trace(pipeline, parameters, root)
-    code = inspect.unwrap(function).__code__
-    at = origin.place(code.co_filename, code.co_firstlineno, root)
+    at = origin.of_function(function, root)
     token = _current.set(drawing)
     try:
         with (

@@ -20,9 +20,9 @@ from typing import Any, Final
 from trueup.foundation.configuration import HOME, make_private
 from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.data.records import DatasetVersion
-from trueup.lifecycle.pipeline import matching, origin, secrets
+from trueup.lifecycle.pipeline import matching, origin, rules, secrets
 from trueup.lifecycle.pipeline.drawing.graph import Secret, StepLike
-from trueup.lifecycle.pipeline.passing import filing, frames, values
+from trueup.lifecycle.pipeline.passing import filing, frames, keeping, values
 from trueup.lifecycle.pipeline.records import Place, StoredValue
 from trueup.lifecycle.pipeline.secrets import Guard
 from trueup.ports.blobs import Blobs
@@ -124,7 +124,11 @@ def perform(
                 origin.user_code("step-failed", f"Step '{name}'", root, at),
             ):
                 result = step.function(*bound.args, **bound.kwargs)
-            return values.store(blobs, result, name, at, Guard(given))
+            declared = types.get("return", Any)
+            if not matching.may_hold(declared, result):
+                written = origin.of_function(step.function, root)
+                raise rules.result_wrong(name, result, declared, written, at)
+            return keeping.store(blobs, result, name, at, Guard(given))
     except TrueupError as error:
         raise secrets.clean(error, hidden) from None
 

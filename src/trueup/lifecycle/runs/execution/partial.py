@@ -8,7 +8,7 @@ from typing import NamedTuple
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline.drawing.graph import Graph
-from trueup.lifecycle.pipeline.passing import values
+from trueup.lifecycle.pipeline.passing import keeping
 from trueup.lifecycle.runs.execution import frontier
 from trueup.lifecycle.runs.execution.calls import Call, name_of
 from trueup.lifecycle.runs.execution.lookup import Lookup
@@ -87,7 +87,7 @@ def check_cached(graph: Graph, choice: Chosen, resolution: Resolution, lookup: L
             if isinstance(found, Call):
                 raise missing(graph, choice.only, name_of(node, found.item), found.why)
             outputs.append(found.outputs)
-        resolution.stored[index] = values.listed(outputs) if node.over else outputs[0]
+        resolution.stored[index] = keeping.listed(outputs) if node.over else outputs[0]
 
 
 def _index(graph: Graph, name: str) -> int:

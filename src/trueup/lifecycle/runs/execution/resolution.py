@@ -14,7 +14,7 @@ from trueup.lifecycle.data import tables
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.pipeline.drawing import choosing, graph, mapping
 from trueup.lifecycle.pipeline.drawing.graph import Condition, Graph, Node, Output
-from trueup.lifecycle.pipeline.passing import values
+from trueup.lifecycle.pipeline.passing import keeping, values
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.runs.records import Candidate
 from trueup.ports.blobs import Blobs
@@ -60,7 +60,7 @@ class Resolution:
         source, at = graph.source_of(output), graph.place_of(output)
         if isinstance(source, str):
             frame = tables.load(self._blobs, self._data[source])
-            return values.store(self._blobs, frame, f'data("{source}")', at)
+            return keeping.store(self._blobs, frame, f'data("{source}")', at)
         stored, name = self.stored[source], self._graph.nodes[source].name
         for key in graph.path_of(output):
             if stored.kind == "list" and key.isdecimal() and int(key) < len(stored.items):
@@ -135,7 +135,7 @@ class Resolution:
         if isinstance(chosen, Output):
             return self.resolved(chosen), wanted
         plain = graph.replaced(chosen, self.load)
-        return values.store(self._blobs, plain, node.name, node.at), wanted
+        return keeping.store(self._blobs, plain, node.name, node.at), wanted
 
     def candidate(self) -> Candidate | None:
         """What the run offers as a model version.

@@ -19,7 +19,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural
 from trueup.lifecycle.pipeline.drawing import graph as graphs
 from trueup.lifecycle.pipeline.drawing.graph import Graph, Node
-from trueup.lifecycle.pipeline.passing import values
+from trueup.lifecycle.pipeline.passing import keeping
 from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.runs.execution import scheduling
 from trueup.lifecycle.runs.execution.calls import Call, attempt_at, read
@@ -174,7 +174,7 @@ class Scheduler:
             under.items = len(next(iter(under.lists.values())))
             under.outputs = [None] * under.items
             if under.items == 0:
-                self._finish(under, values.listed([]), ("the list is empty",))
+                self._finish(under, keeping.listed([]), ("the list is empty",))
             else:
                 self._lists[node.index] = under
         else:
@@ -351,7 +351,7 @@ class Scheduler:
             why = under.why
             if under.reused:
                 why = (f"{under.reused:,} of {plural(under.items, 'item')} reused", *why)
-            self._finish(under, values.listed(found), why)
+            self._finish(under, keeping.listed(found), why)
 
     def _finish(
         self, under: UnderWay, outputs: StoredValue, why: tuple[str, ...], key: str = ""

@@ -16,7 +16,7 @@ from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
 from trueup.lifecycle.pipeline import keys
-from trueup.lifecycle.pipeline.passing import filing, values
+from trueup.lifecycle.pipeline.passing import filing, keeping, values
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.execution import unwritten
 from trueup.ports.blobs import Blobs
@@ -191,6 +191,6 @@ def _is_sound(stored: StoredValue) -> bool:
         right = digests.of_record(pairs) == stored.digest
         return right and all(map(_is_sound, stored.parts.values()))
     if stored.kind == "list":
-        same = values.listed(list(stored.items)).digest == stored.digest
+        same = keeping.listed(list(stored.items)).digest == stored.digest
         return same and all(map(_is_sound, stored.items))
     return True

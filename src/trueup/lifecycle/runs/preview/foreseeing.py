@@ -19,7 +19,7 @@ from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.drawing import graph, mapping
 from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.options import bytes_of
-from trueup.lifecycle.pipeline.passing import values
+from trueup.lifecycle.pipeline.passing import keeping
 from trueup.lifecycle.pipeline.records import Components, StoredValue
 from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.runs import table
@@ -229,7 +229,7 @@ class _Preview:
             raise partial.missing(self._graph, self._choice.only, name, calls[0].why)
         items = count if node.over else None
         if not answers:
-            self._known.stored[node.index] = values.listed([])
+            self._known.stored[node.index] = keeping.listed([])
             return self._planned(node, _Look("run", ("the list is empty",)), items=0)
         if self.computes_all_again and found and not is_upstream:
             why = calls[0].why if calls else ("it is computed again to verify the cache",)
@@ -238,7 +238,7 @@ class _Preview:
             look = _Look("run", calls[0].why)
             return self._planned(node, look, items=items, reused=len(found))
         outputs = [answer.outputs for answer in found]
-        self._known.stored[node.index] = values.listed(outputs) if node.over else outputs[0]
+        self._known.stored[node.index] = keeping.listed(outputs) if node.over else outputs[0]
         why = found[0].why
         if node.over:
             runs = sorted({answer.run for answer in found})
