@@ -71,14 +71,6 @@ def svg(spec: dict[str, Any]) -> str:
     return known
 
 
-def png(spec: dict[str, Any], scale: float = 2.0) -> bytes:
-    """The picture as PNG on white, for places that show no SVG, such as chat messages."""
-    import vl_convert
-
-    drawn: bytes = vl_convert.vegalite_to_png(spec | {"background": "#ffffff"}, scale=scale)
-    return drawn
-
-
 def _drawn(spec: dict[str, Any]) -> str:
     import vl_convert
 

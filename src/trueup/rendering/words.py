@@ -181,11 +181,6 @@ def day(at: date | None) -> str:
     return NOTHING if at is None else f"{at.day} {at:%b} {at.year}"
 
 
-def clock_time(at: datetime | None) -> str:
-    """The time of day to the second, for lists that stand under a day."""
-    return NOTHING if at is None else f"{at:%H:%M:%S}"
-
-
 def span(start: datetime | None, end: datetime | None) -> str:
     """Two moments as one phrase, in days when both are midnights.
 

@@ -15,7 +15,7 @@ from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.plan.service import read as read_plan
-from trueup.lifecycle.runs.records import RunOptions
+from trueup.lifecycle.runs.records import Cause, RunOptions
 from trueup.lifecycle.runs.series.records import Choice, Objective, Range
 
 from ..conftest import git
@@ -65,6 +65,9 @@ def scoring(x: float = 1.0, kind: str = "even"):
 BEST = Objective(metric="score", direction="max")
 
 
+BUILD = Cause(by="jenkins:train#7", reason="build 7 of train on jenkins")
+
+
 class House:
     """A project, and what was told of its runs."""
 
@@ -72,10 +75,11 @@ class House:
         self.workspace = workspace
         self.told: list[tuple[str, str]] = []
         self.stop_after = 10**9
+        self.cause = Cause()
 
     def how(self, pipeline: str) -> How:
         here = RunOptions(engine="inprocess://")
-        return How(pipeline=pipeline, actor=self.workspace.owner, options=here)
+        return How(pipeline=pipeline, actor=self.workspace.owner, options=here, cause=self.cause)
 
     def tell(self, part: Part, outcome: Outcome) -> None:
         self.told.append((part.label, outcome.state))
@@ -173,6 +177,19 @@ def test_there_is_one_run_for_each_partition_and_a_failure_stops_no_other(house:
     newest = house.workspace.runs.list(house.workspace.owner).runs[0]
     assert (newest.partition, newest.parameters["partition"]) == ("2013-04", "2013-04")
     assert newest.reason == "partition 2013-04 of 2013-02..2013-04"
+
+
+def test_each_run_of_a_series_names_the_build_that_started_it(house: House) -> None:
+    house.cause = BUILD
+    house.fill("2013-02")
+    sweep = house.sweep([{"x": 0.1}, {"x": 0.2}]).sweep
+    runs = house.workspace.runs.list(house.workspace.owner).runs
+    assert {run.caused_by for run in runs} == {"jenkins:train#7"}
+    assert sorted(run.reason for run in runs) == [
+        f"combination 1 of 2 of sweep {sweep}; build 7 of train on jenkins",
+        f"combination 2 of 2 of sweep {sweep}; build 7 of train on jenkins",
+        "partition 2013-02 of 2013-02; build 7 of train on jenkins",
+    ]
 
 
 def test_what_the_same_code_has_done_is_left_out(house: House) -> None:

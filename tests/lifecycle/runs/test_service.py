@@ -15,7 +15,7 @@ import pytest
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
-from trueup.lifecycle.runs import table
+from trueup.lifecycle.runs import process, table
 from trueup.lifecycle.runs.records import Cause, Run
 from trueup.lifecycle.runs.service import Runs
 from trueup.state import eventlog
@@ -84,14 +84,42 @@ def test_a_living_run_is_not_lost(state: State, scientist: Actor) -> None:
     assert Runs(state).mark_lost(scientist) == ()
 
 
-def test_a_dead_process_leaves_a_lost_run(state: State, scientist: Actor) -> None:
-    run = start(state, scientist)
+def bury(state: State, run: Run) -> None:
+    """Let the process of a run be one that has died."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     with state.database.writing() as connection:
-        [(_, its_process, _)] = table.running(connection)
-        gone = {"machine": its_process.machine, "pid": child.pid, "born": "1"}
-        connection.execute(table.runs.update().values(process=gone))
+        gone = {"machine": process.machine(), "pid": child.pid, "born": "1"}
+        connection.execute(
+            table.runs.update().where(table.runs.c.id == run.id).values(process=gone)
+        )
+
+
+def test_whoever_reads_a_run_whose_process_died_is_told_so_before_anybody_records_it(
+    state: State, scientist: Actor, viewer: Actor
+) -> None:
+    dead, living = start(state, scientist), start(state, scientist)
+    bury(state, dead)
+    runs = Runs(state)
+
+    def in_state(wanted: str) -> list[str]:
+        return [run.id for run in runs.list(viewer, state=wanted).runs]
+
+    shown = runs.show(viewer, dead.id).run
+    assert (shown.state, shown.ended_at) == ("lost", dead.started_at)  # when it was last heard of
+    assert shown.error is not None and shown.error.code == "run-lost"
+    assert {run.id: run.state for run in runs.list(viewer).runs} == {
+        dead.id: "lost",
+        living.id: "running",
+    }
+    assert (in_state("lost"), in_state("running")) == ([dead.id], [living.id])
+    [recorded] = runs.mark_lost(scientist)
+    assert recorded == shown == runs.show(viewer, dead.id).run
+
+
+def test_a_dead_process_leaves_a_lost_run(state: State, scientist: Actor) -> None:
+    run = start(state, scientist)
+    bury(state, run)
     [lost] = Runs(state).mark_lost(scientist)
     assert (lost.id, lost.state, lost.error and lost.error.code) == (run.id, "lost", "run-lost")
     with state.database.reading() as connection:

@@ -12,7 +12,6 @@ from trueup.lifecycle.pipeline import discovery, partitioning
 from trueup.lifecycle.pipeline.code import fingerprint
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.records import Partitions
-from trueup.lifecycle.runs.records import Cause
 
 
 class Planned(NamedTuple):
@@ -53,7 +52,7 @@ def plan(
     done: list[tuple[Part, Outcome]] = []
     for number, key in enumerate(keys):
         values = builtins(parameters | {partitioning.PARAMETER: key})
-        cause = Cause(reason=f"partition {key} of {partitions}", partition=key)
+        cause = how.cause_of(f"partition {key} of {partitions}", partition=key)
         part = Part(number=number, label=key, parameters=values, cause=cause)
         run = before.get(key)
         if run is not None and run.parameters == values:

@@ -24,7 +24,7 @@ from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
-from trueup.lifecycle.runs.records import Cause, RunOptions
+from trueup.lifecycle.runs.records import BY_HAND, Cause, RunOptions
 
 _PATIENCE_S: Final = 10.0
 
@@ -38,6 +38,7 @@ class How(Record):
         options: How each is to be run.
         allow_dirty: Run although files differ from the commit.
         register: Whether each run's candidate becomes a model version.
+        cause: What all of them are made for, such as the build that started them.
     """
 
     pipeline: str
@@ -45,6 +46,12 @@ class How(Record):
     options: RunOptions = RunOptions()
     allow_dirty: bool = False
     register: bool = True
+    cause: Cause = BY_HAND
+
+    def cause_of(self, reason: str, *, sweep: str = "", partition: str = "") -> Cause:
+        """What one run is made for: what all are made for, and which of them it is."""
+        words = f"{reason}; {self.cause.reason}" if self.cause.reason else reason
+        return msgspec.structs.replace(self.cause, reason=words, sweep=sweep, partition=partition)
 
 
 class Part(Record):

@@ -19,7 +19,7 @@ from trueup.foundation.records import builtins, encode
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.pipeline.decorators import Pipeline
-from trueup.lifecycle.runs.records import Cause, Run
+from trueup.lifecycle.runs.records import Run
 from trueup.lifecycle.runs.series import rules
 from trueup.lifecycle.runs.series.records import Choice, Comparison, Objective, Range, Space
 
@@ -64,7 +64,7 @@ def grid(
     before = _finished(workspace, how, sweep)
     parts, outcomes = [], []
     for number, parameters in enumerate(values):
-        part = _part(number, sweep, parameters, f"combination {number + 1} of {len(values)}")
+        part = _part(how, number, sweep, parameters, f"combination {number + 1} of {len(values)}")
         if (run := before.get(encode(parameters))) is not None:
             done = Outcome(number=number, state="skipped", run=run.id)
             outcomes.append((part, done))
@@ -119,7 +119,7 @@ def search(
     for run in workspace.series.in_sweep(how.actor, sweep):
         if run.state in ("finished", "failed") and len(study.trials) < trials:
             _remember(workspace, how, study, space, objective, run)
-            part = _part(len(outcomes), sweep, run.parameters, "before")
+            part = _part(how, len(outcomes), sweep, run.parameters, "before")
             outcomes.append((part, _of_before(part.number, run)))
             told(*outcomes[-1])
     while (number := len(study.trials)) < trials:
@@ -129,7 +129,7 @@ def search(
             trial = study.ask(_distributions(space))
             parameters = base | _values(space, trial.params)
             words = f"trial {number + ahead + 1} of {trials}"
-            chosen.append((trial, _part(number + ahead, sweep, parameters, words)))
+            chosen.append((trial, _part(how, number + ahead, sweep, parameters, words)))
         parts = [part for _, part in chosen]
         done = series.perform(workspace, how, parts, parallel, told)
         for (trial, part), outcome in zip(chosen, done, strict=True):
@@ -138,8 +138,8 @@ def search(
     return _swept(workspace, how, sweep, outcomes, objective)
 
 
-def _part(number: int, sweep: str, parameters: dict[str, Any], words: str) -> Part:
-    cause = Cause(reason=f"{words} of sweep {sweep}", sweep=sweep)
+def _part(how: How, number: int, sweep: str, parameters: dict[str, Any], words: str) -> Part:
+    cause = how.cause_of(f"{words} of sweep {sweep}", sweep=sweep)
     return Part(number=number, label=words, parameters=parameters, cause=cause)
 
 

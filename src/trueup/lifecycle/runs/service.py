@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, TrueupError
 from trueup.foundation.identifiers import short_id
@@ -16,7 +15,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.records import CacheEntry, Difference
-from trueup.lifecycle.runs import process, rules, table
+from trueup.lifecycle.runs import ending, process, rules, table
 from trueup.lifecycle.runs.records import (
     BY_HAND,
     Candidate,
@@ -172,17 +171,11 @@ class Runs:
     def mark_lost(self, actor: Actor) -> tuple[Run, ...]:
         """Mark the runs whose process died without a word, and return them."""
         with self._state.read(actor) as connection:
-            lost = self._lost(connection)
-        if not lost:
-            return ()
+            if not ending.lost(connection):
+                return ()
         with self._state.write(actor, "runs.write") as unit:
-            error = RunError(
-                code="run-lost",
-                message="Its process ended without a word (killed, or the machine stopped).",
-                hint="run the pipeline again: steps that had finished are reused",
-            )
-            found = self._lost(unit.connection)
-            return tuple(self._close(unit, run, "lost", error=error) for run in found)
+            lost = ending.lost(unit.connection).values()
+            return tuple(ending.record(unit, _found(unit.connection, run.id), run) for run in lost)
 
     def list(
         self, actor: Actor, *, pipeline: str = "", state: str = "", limit: int = 50, after: str = ""
@@ -201,8 +194,9 @@ class Runs:
         """
         with self._state.read(actor) as connection:
             last = _found(connection, after) if after else None
-            found = table.newest(connection, limit + 1, pipeline, state, last)
-        page = tuple(found[:limit])
+            lost = ending.lost(connection)
+            found = table.newest(connection, limit + 1, pipeline, state, last, lost=lost)
+        page = tuple(lost.get(run.id, run) for run in found[:limit])
         return RunPage(runs=page, next=page[-1].id if len(found) > limit else "")
 
     def show(self, actor: Actor, run_id: str) -> RunDetail:
@@ -213,8 +207,11 @@ class Runs:
         """
         with self._state.read(actor) as connection:
             requests.require_begun(connection, run_id)
+            run = _found(connection, run_id)
+            if run.state == "running":
+                run = ending.lost(connection).get(run_id, run)
             return RunDetail(
-                run=_found(connection, run_id),
+                run=run,
                 steps=tuple(table.steps(connection, run_id)),
                 metrics=tuple(table.metrics(connection, run_id)),
                 reproductions=tuple(reproduction_table.of_run(connection, run_id)),
@@ -341,38 +338,9 @@ class Runs:
 
     def _end(self, actor: Actor, run_id: str, state: RunState, **changes: Any) -> Run:
         with self._state.write(actor, "runs.write") as unit:
-            return self._close(unit, _running(unit, run_id, state), state, **changes)
-
-    def _close(self, unit: Unit, run: Run, state: RunState, **changes: Any) -> Run:
-        ended = msgspec.structs.replace(run, state=state, ended_at=unit.at, **changes)
-        table.replace(unit.connection, ended)
-        steps = table.steps(unit.connection, run.id)
-        unit.emit(
-            f"run.{state}",
-            run.ref,
-            before=digests.of_record(run),
-            after=digests.of_record(ended),
-            why=ended.error.message if ended.error else "",
-            data={
-                "pipeline": run.pipeline,
-                "model": run.model,
-                "caused_by": run.caused_by,
-                "candidate": builtins(ended.candidate),
-                "error": builtins(ended.error),
-                "seconds": (unit.at - run.started_at).total_seconds(),
-                "steps": len(steps),
-                "reused": sum(step.cached for step in steps),
-            },
-        )
-        return ended
-
-    def _lost(self, connection: sa.Connection) -> tuple[Run, ...]:
-        now, here = clock.now(), process.machine()
-        return tuple(
-            run
-            for run, its_process, beat_at in table.running(connection)
-            if rules.is_lost(its_process, beat_at, now, here, process.is_alive)
-        )
+            run = _running(unit, run_id, state)
+            ended = msgspec.structs.replace(run, state=state, ended_at=unit.at, **changes)
+            return ending.record(unit, run, ended)
 
 
 def _running(unit: Unit, run_id: str, wanted: RunState) -> Run:

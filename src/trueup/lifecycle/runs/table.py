@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -146,12 +146,27 @@ def newest(
     pipeline: str = "",
     state: str = "",
     after: Run | None = None,
+    *,
+    lost: Collection[str] = (),
 ) -> list[Run]:
-    """Runs, newest first; `after` is the last run of the page before."""
+    """Runs, newest first.
+
+    Args:
+        connection: The database.
+        limit: How many at most.
+        pipeline: Only runs of this pipeline.
+        state: Only runs in this state.
+        after: The last run of the page before.
+        lost: Runs that are recorded as running and are lost.
+    """
     query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
     if pipeline:
         query = query.where(runs.c.pipeline == pipeline)
-    if state:
+    if state == "running":
+        query = query.where(runs.c.state == state, runs.c.id.not_in(lost))
+    elif state == "lost":
+        query = query.where((runs.c.state == state) | runs.c.id.in_(lost))
+    elif state:
         query = query.where(runs.c.state == state)
     if after is not None:
         older = runs.c.started_at < after.started_at

@@ -126,7 +126,13 @@ def command(
             actor = workspace.speaking_as(speaker)
             if not dry_run:
                 _require_plan(workspace, actor)
-            how = How(pipeline=found.name, actor=actor, options=options, allow_dirty=allow_dirty)
+            how = How(
+                pipeline=found.name,
+                actor=actor,
+                options=options,
+                allow_dirty=allow_dirty,
+                cause=surroundings.cause(os.environ),
+            )
             run_series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
             return 0
         parameters = found.parse(pairs(given))

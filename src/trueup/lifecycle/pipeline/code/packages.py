@@ -99,11 +99,6 @@ def python() -> str:
     return platform.python_version()
 
 
-def installed(root: Path | None = None) -> Mapping[str, str]:
-    """Every installed distribution and its version."""
-    return {name: found.identity for name, found in sorted(_distributions(root).items())}
-
-
 def environment(root: Path | None = None) -> Environment:
     """The environment of this process."""
     found = dict(sorted(_distributions(root).items()))

@@ -10,9 +10,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
 from trueup.lifecycle.data import manifest
@@ -129,15 +127,6 @@ def lay(blobs: Blobs, stored: StoredValue, folder: Path, name: str) -> Path:
         return target
     target = folder / (name + _suffix(stored))
     blobs.materialise(stored.digest, target, mode=READ_ONLY)
-    return target
-
-
-def lay_plain(value: Any, folder: Path, name: str) -> Path:
-    """Lay plain data into a folder as a JSON file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{name}.json"
-    target.write_bytes(msgspec.json.encode(value, order="sorted"))
-    target.chmod(READ_ONLY)
     return target
 
 

@@ -59,12 +59,6 @@ def of_run(connection: sa.Connection, run: str) -> dict[str, str]:
     return {row.name: row.digest for row in connection.execute(query.order_by("name"))}
 
 
-def runs_with(connection: sa.Connection, name: str, digest: str) -> list[str]:
-    """The runs that used a definition."""
-    where = (run_features.c.name == name, run_features.c.digest == digest)
-    return list(connection.scalars(sa.select(run_features.c.run).where(*where)))
-
-
 def _all(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[FeatureVersion]:
     found = []
     for row in connection.execute(query):
