@@ -318,7 +318,7 @@ class Workspace:
         from trueup.lifecycle.models.versions.service import Versions
         from trueup.lifecycle.releases.protection import Protection
 
-        return Versions(self.state, Protection(self.state.keys))
+        return Versions(self.state, Protection(self.state.keys), self.plain_files)
 
     @cached_property
     def aliases(self) -> Aliases:

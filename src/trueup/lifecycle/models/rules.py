@@ -38,11 +38,16 @@ def signature_of(rows: pl.DataFrame, label: str) -> Signature:
             f"{', '.join(rows.columns[:8])}.",
             hint="name the label column in candidate(..., label=…)",
         )
-    columns = [
-        Column(name=name, kind=_kind(name, dtype))
-        for name, dtype in rows.schema.items()
-        if name != label
-    ]
+    return signature_like(rows.drop(label))
+
+
+def signature_like(rows: pl.DataFrame) -> Signature:
+    """The signature whose inputs are the columns of these rows, in order.
+
+    Raises:
+        UsageError: A column has a type that no request could carry.
+    """
+    columns = [Column(name=name, kind=_kind(name, dtype)) for name, dtype in rows.schema.items()]
     return Signature(inputs=tuple(columns), output=SCORE)
 
 
@@ -102,6 +107,6 @@ def _kind(name: str, dtype: pl.DataType) -> ColumnKind:
         return "text"
     raise UsageError(
         "signature-type",
-        f"Column '{name}' of the training rows is {dtype}, which a request cannot carry.",
+        f"Column '{name}' of the rows is {dtype}, which a request cannot carry.",
         hint=f"turn '{name}' into a number, a string or a boolean in a step",
     )

@@ -188,6 +188,28 @@ def _build(format_: str, file: str, raw: bytes) -> Predictor:
     return predictor
 
 
+def check_answers(
+    blobs: Blobs, version: ModelVersion, signature: Signature, rows: pl.DataFrame
+) -> None:
+    """Refuse a signature with which a model cannot be asked.
+
+    Raises:
+        UserCodeError: It cannot answer these rows.
+    """
+    manifest = version.manifest
+    predict = load_predictor(blobs, manifest.format, manifest.file)
+    try:
+        predict(rules.conform(rows, signature))
+    except TrueupError:
+        raise
+    except Exception as error:  # a library of models may fail in any way
+        raise UserCodeError(
+            "candidate-cannot-answer",
+            f"{version.ref} cannot answer the example rows: {' '.join(str(error).split())[:300]}",
+            hint=f"trueup model show {version.ref}",
+        ) from error
+
+
 def reference_of(blobs: Blobs, version: ModelVersion) -> Reference:
     """What the version's training rows looked like."""
     return decode(blobs.get(version.manifest.reference), Reference)

@@ -14,8 +14,23 @@ def check_usable(version: ModelVersion) -> None:
 
     Raises:
         DeniedError: It is quarantined.
-        GateFailedError: Its files are not here, are of no format that is loaded here, or nobody
-            has said what it takes.
+        GateFailedError: It cannot be loaded here, or nobody has said what it takes.
+    """
+    check_loadable(version)
+    if not version.manifest.signature.inputs:
+        raise GateFailedError(
+            "model-without-signature",
+            f"{version.ref} has no signature: its files do not say which columns it takes.",
+            hint=f"trueup model signature {version.ref} --from-example FILE",
+        )
+
+
+def check_loadable(version: ModelVersion) -> None:
+    """Refuse a version whose files cannot be loaded here.
+
+    Raises:
+        DeniedError: It is quarantined.
+        GateFailedError: Its files are not here, or are of no format that is loaded here.
     """
     manifest = version.manifest
     foreign = manifest.foreign
@@ -38,12 +53,6 @@ def check_usable(version: ModelVersion) -> None:
             f"{names[:300]}{' and others' if len(foreign.files) > 5 else ''}.",
             hint="trueup explain model-not-loadable",
         )
-    if not manifest.signature.inputs:
-        raise GateFailedError(
-            "model-without-signature",
-            f"{version.ref} has no signature: its files do not say which columns it takes.",
-            hint="trueup explain model-without-signature",
-        )
 
 
 def quarantined(what: str, danger: str) -> DeniedError:
@@ -51,6 +60,6 @@ def quarantined(what: str, danger: str) -> DeniedError:
     return DeniedError(
         "model-quarantined",
         f"{what} is quarantined: {danger}. To load it would be to run it, so it is kept but never "
-        "loaded; log the model again as skops, ONNX, XGBoost JSON, LightGBM text or safetensors.",
+        "loaded; log the model again as skops, ONNX, XGBoost JSON or LightGBM text.",
         hint="trueup explain model-quarantined",
     )

@@ -9,6 +9,7 @@ import click
 
 from trueup.doors.cli.model import alias as model_alias
 from trueup.doors.cli.model import card as model_card
+from trueup.doors.cli.model import signature as model_signature
 from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Group
@@ -28,6 +29,7 @@ def command() -> None:
 command.add_command(model_alias.command, "alias")
 command.add_command(model_card.card, "card")
 command.add_command(model_card.bom, "bom")
+command.add_command(model_signature.command, "signature")
 
 
 @command.command("list", example="trueup model list")

@@ -10,7 +10,7 @@ import msgspec
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import TrueupError
+from trueup.foundation.errors import ConflictError, TrueupError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.models import moving
 from trueup.lifecycle.models import table as models
@@ -22,8 +22,11 @@ from trueup.lifecycle.runs.tracking.logged_models import table as logged_models
 from trueup.state.unit import State, Unit
 
 if TYPE_CHECKING:
-    from trueup.lifecycle.models.records import Manifest
+    import polars as pl
+
+    from trueup.lifecycle.models.records import ForeignFile, Manifest
     from trueup.lifecycle.models.versions.sources import Origin
+    from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
     from trueup.ports.blobs import Blobs
 
 _UNKNOWN = (
@@ -39,11 +42,13 @@ class Versions:
     Args:
         state: Where they are kept.
         guard: Who says whether a version may be deleted.
+        folder: The folder that clients write files to by themselves, if there is one.
     """
 
-    def __init__(self, state: State, guard: Guard) -> None:
+    def __init__(self, state: State, guard: Guard, folder: PlainFolder | None = None) -> None:
         self._state = state
         self._guard = guard
+        self._folder = folder
 
     def create(
         self,
@@ -69,8 +74,9 @@ class Versions:
         rules.check_name(name)
         rules.check_tags(tags)
         kind = rules.kind_of(tags)
+        taken: tuple[ForeignFile, ...] = ()
         if kind == "model":
-            self._look_ahead(actor, source, run, logged_model)
+            taken = self._look_ahead(actor, source, run, logged_model)
         with self._state.write(actor, "models.write") as unit:
             connection = unit.connection
             sources.require_kind(name, table.require(connection, name).kind, kind)
@@ -79,34 +85,54 @@ class Versions:
                 origin = sources.Origin(source, source, run or "", "")
             else:
                 origin = sources.resolve(connection, source, run, logged_model)
-            manifest = manifest_of(unit, self._state.blobs, name, origin, run_link)
+            manifest = manifest_of(unit, self._state.blobs, name, origin, run_link, taken)
             number = _next(unit, name, kind)
-            digest = digests.of_record(manifest)
-            unit.execute(
-                models.model_versions.insert().values(
-                    model=name,
-                    version=number,
-                    digest=digest,
-                    run=origin.run,
-                    manifest=builtins(manifest),
-                    registered_by=actor.name,
-                    registered_at=unit.at,
-                    updated_at=unit.at,
-                    description=description,
-                    source=origin.source,
-                    location=origin.location,
-                    logged_model=origin.logged_model,
-                    run_link=run_link,
-                )
+            return _insert(unit, actor, number, manifest, origin, description, tags)
+
+    def sign(
+        self, actor: Actor, name: str, selector: str, example: pl.DataFrame
+    ) -> RegisteredVersion:
+        """Register a version again, with the signature that example rows imply.
+
+        Args:
+            actor: Who.
+            name: Registered name.
+            selector: Version or alias; the newest version without.
+            example: Rows of the model's inputs alone, in its order.
+
+        Raises:
+            NotFoundError: There is no such version.
+            ConflictError: It has a signature.
+            DeniedError: It is quarantined.
+            GateFailedError: It cannot be loaded here.
+            UsageError: A column has a type that no request could carry.
+            UserCodeError: The model cannot answer these rows.
+        """
+        from trueup.lifecycle.models import rules as model_rules
+        from trueup.lifecycle.models import service as model_service
+        from trueup.lifecycle.models.usable import check_loadable
+        from trueup.lifecycle.models.versions import sources
+
+        with self._state.read(actor, "models.write") as connection:
+            before = model_service.find(connection, name, selector)
+        if before.manifest.signature.inputs:
+            raise ConflictError(
+                "signature-known",
+                f"{before.ref} has a signature, and a version never changes.",
+                hint=f"trueup model show {before.ref}",
             )
-            owner = {"model": name, "version": number}
-            table.set_tags(connection, table.version_tags, owner, dict(tags))
-            _note(unit, origin.logged_model, name, number)
-            data = {"run": origin.run, "source": origin.source[:500]}
-            if manifest.quarantined:
-                data["quarantined"] = manifest.quarantined
-            unit.emit("model-version.registered", f"{name}@{number}", after=digest, data=data)
-            return table.require_version(connection, name, number)
+        check_loadable(before)
+        signature = model_rules.signature_like(example)
+        model_service.check_answers(self._state.blobs, before, signature, example)
+        manifest = msgspec.structs.replace(before.manifest, signature=signature)
+        with self._state.write(actor, "models.write") as unit:
+            known = table.require_version(unit.connection, name, before.version)
+            origin = sources.Origin(
+                f"models:/{name}/{before.version}", known.location, known.run, known.logged_model
+            )
+            number = _next(unit, name, "model")
+            words = f"{before.ref} with a signature"
+            return _insert(unit, actor, number, manifest, origin, words, known.tags)
 
     def show(self, actor: Actor, name: str, version: int) -> RegisteredVersion:
         """One version.
@@ -200,25 +226,50 @@ class Versions:
 
     def _look_ahead(
         self, actor: Actor, source: str, run: str | None, logged_model: str | None
-    ) -> None:
-        """Look into the files before others have to wait for it; what is wrong is said later."""
+    ) -> tuple[ForeignFile, ...]:
+        """Look into the files before others have to wait for it; what is wrong is said later.
+
+        Files in a folder that clients write to are kept as they are now: what is judged later is
+        what was registered, whatever becomes of the folder.
+        """
         from trueup.lifecycle.models.contents import reading
         from trueup.lifecycle.models.versions import sources
 
+        taken: tuple[ForeignFile, ...] = ()
         with suppress(TrueupError), self._state.read(actor, "models.write") as connection:
             origin = sources.resolve(connection, source, run, logged_model)
-            reading.read(self._state.blobs, sources.files_at(connection, origin.location))
+            files = sources.files_at(connection, origin.location)
+            if self._folder is not None and not files:
+                files = taken = sources.take(self._state.blobs, self._folder, origin.location)
+            reading.read(self._state.blobs, files)
+        return taken
 
 
-def manifest_of(unit: Unit, blobs: Blobs, name: str, origin: Origin, run_link: str) -> Manifest:
-    """All that makes a version of what a source turned out to be."""
+def manifest_of(
+    unit: Unit,
+    blobs: Blobs,
+    name: str,
+    origin: Origin,
+    run_link: str,
+    taken: tuple[ForeignFile, ...] = (),
+) -> Manifest:
+    """All that makes a version of what a source turned out to be.
+
+    Args:
+        unit: The transaction.
+        blobs: Where the files are.
+        name: The registered name.
+        origin: What the source turned out to be.
+        run_link: Address of its run elsewhere.
+        taken: Its files, when they were kept for it; else looked up.
+    """
     from trueup.lifecycle.models.contents import reading
     from trueup.lifecycle.models.records import Foreign, Manifest
     from trueup.lifecycle.models.versions import sources
 
     if origin.copied is not None:
         return msgspec.structs.replace(origin.copied.manifest, model=name)
-    files = sources.files_at(unit.connection, origin.location)
+    files = taken or sources.files_at(unit.connection, origin.location)
     found = reading.read(blobs, files)
     foreign = Foreign(
         source=origin.source,
@@ -239,6 +290,44 @@ def manifest_of(unit: Unit, blobs: Blobs, name: str, origin: Origin, run_link: s
         data={},
         **dict.fromkeys(_UNKNOWN, ""),  # type: ignore[arg-type]
     )
+
+
+def _insert(
+    unit: Unit,
+    actor: Actor,
+    number: int,
+    manifest: Manifest,
+    origin: Origin,
+    description: str,
+    tags: Mapping[str, str],
+) -> RegisteredVersion:
+    """Write a new version, with its tags and its event."""
+    name, digest = manifest.model, digests.of_record(manifest)
+    unit.execute(
+        models.model_versions.insert().values(
+            model=name,
+            version=number,
+            digest=digest,
+            run=origin.run,
+            manifest=builtins(manifest),
+            registered_by=actor.name,
+            registered_at=unit.at,
+            updated_at=unit.at,
+            description=description,
+            source=origin.source,
+            location=origin.location,
+            logged_model=origin.logged_model,
+            run_link=manifest.foreign.run_link if manifest.foreign else "",
+        )
+    )
+    owner = {"model": name, "version": number}
+    table.set_tags(unit.connection, table.version_tags, owner, dict(tags))
+    _note(unit, origin.logged_model, name, number)
+    data = {"run": origin.run, "source": origin.source[:500]}
+    if manifest.quarantined:
+        data["quarantined"] = manifest.quarantined
+    unit.emit("model-version.registered", f"{name}@{number}", after=digest, data=data)
+    return table.require_version(unit.connection, name, number)
 
 
 def _next(unit: Unit, name: str, kind: Kind) -> int:

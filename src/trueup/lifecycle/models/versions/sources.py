@@ -17,7 +17,9 @@ from trueup.lifecycle.models.registry import table as registry
 from trueup.lifecycle.models.registry.records import RegisteredVersion
 from trueup.lifecycle.runs.tracking import table as tracking
 from trueup.lifecycle.runs.tracking.files import table as files
+from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
 from trueup.lifecycle.runs.tracking.logged_models import service as logged_models
+from trueup.ports.blobs import Blobs
 
 PROXIED = "mlflow-artifacts"
 PROMPT_SOURCES = frozenset(("dummy-source", "prompt-template"))
@@ -83,6 +85,19 @@ def files_at(connection: sa.Connection, location: str) -> tuple[ForeignFile, ...
         return ()
     found = files.below(connection, unquote(split.path).strip("/"))
     return tuple(ForeignFile(path=path, digest=each.digest, size=each.size) for path, each in found)
+
+
+def take(blobs: Blobs, folder: PlainFolder, location: str) -> tuple[ForeignFile, ...]:
+    """The files below a URI of the folder that clients write to, kept; none for another URI."""
+    path = folder.path_of(location)
+    if path is None:
+        return ()
+    below = folder.below(path)
+    with blobs.batch() as batch:
+        return tuple(
+            ForeignFile(path=name, digest=batch.put_file(place), size=place.stat().st_size)
+            for name, place in below
+        )
 
 
 def _of_models(

@@ -66,6 +66,17 @@ class PlainFolder:
                 if not entry.is_symlink() and (entry.is_file() or entry.is_dir())
             )
 
+    def below(self, path: str) -> list[tuple[str, Path]]:
+        """All files below a folder, however deep: paths relative to it, and where they lie."""
+        found: list[tuple[str, Path]] = []
+        for each in self.folder(path):
+            inner = f"{path}/{each.name}" if path else each.name
+            if each.is_folder:
+                found += [(f"{each.name}/{name}", place) for name, place in self.below(inner)]
+            else:
+                found.append((each.name, self._file(inner)))
+        return sorted(found)
+
     def size(self, path: str) -> int:
         """The size of a file in bytes.
 
