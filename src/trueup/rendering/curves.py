@@ -20,6 +20,8 @@ _LEFT: Final = 62
 _RIGHT: Final = 10
 _TOP: Final = 10
 _BOTTOM: Final = 26
+_SPARK_WIDTH: Final = 90
+_SPARK_HEIGHT: Final = 20
 
 
 class Curve(NamedTuple):
@@ -76,6 +78,28 @@ def svg(curves: Sequence[Curve], title: str) -> str:
             _line(place, [(x(s), y(v)) if math.isfinite(v) else None for s, v in curve.points])
         )
     return "".join((*parts, "</svg>"))
+
+
+def spark(points: Sequence[tuple[int, float]], title: str) -> str:
+    """One line without axes, small enough for a cell; nothing without two finite values."""
+    finite = [point for point in points if math.isfinite(point[1])]
+    if len(finite) < 2:
+        return ""
+    first, last = finite[0][0], finite[-1][0]
+    low, high = min(p[1] for p in finite), max(p[1] for p in finite)
+    across = _SPARK_WIDTH / (last - first) if last > first else 0.0
+    # Halves first: the span of two huge values is no finite number.
+    down = _SPARK_HEIGHT / (high / 2 - low / 2) if high > low else 0.0
+    path = " ".join(
+        f"{1 + (step - first) * across:.1f},{1 + (high / 2 - value / 2) * down:.1f}"
+        for step, value in finite
+    )
+    width, height = _SPARK_WIDTH + 2, _SPARK_HEIGHT + 2
+    return (
+        f'<svg class="curves spark-line" role="img" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}"><title>{escape(title)}</title>'
+        f'<polyline class="line" points="{path}"/></svg>'
+    )
 
 
 def key(place: int) -> str:

@@ -46,6 +46,7 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "dropped": (NOTHING, "quiet"),
     "killed": ("■", "warn"),
     "scheduled": ("○", "quiet"),
+    "in-progress": ("▸", "busy"),
     "on-time": ("✓", "good"),
     "paused": ("‖", "warn"),
     "interrupted": ("■", "warn"),

@@ -84,6 +84,7 @@ def answer(
     command: str = "",
     drawing: str = "",
     more: Mapping[str, Any] | None = None,
+    is_live: bool = False,
     status: int = 200,
 ) -> Response[Any]:
     """The page, or its JSON twin when that was asked for.
@@ -96,6 +97,7 @@ def answer(
         command: The command that prints the same.
         drawing: A picture of it, as SVG made by `rendering/drawing.py`.
         more: What else the template needs and the twin does not say.
+        is_live: Whether it is under way, so that the page reads itself again.
         status: HTTP status.
     """
     if wants_json(request):
@@ -109,6 +111,7 @@ def answer(
         drawing=Markup(drawing),  # noqa: S704 - its texts are escaped there
         twin=twins.address(request.url.path, request.url.query),
         frame=frame(workspace, request.state.actor, request.url.path),
+        is_live=is_live,
         **(more or {}),
     )
     return Response(html, media_type=HTML, status_code=status)
@@ -203,6 +206,7 @@ def _environment() -> Environment:
         "limit": words.limit,
         "stylesheet": static.url("style.css"),
         "icon": static.url("icon.svg"),
+        "script": static.url("page.js"),
         "spark": _spark,
         "runs_places": RUNS,
     }

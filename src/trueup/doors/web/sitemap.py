@@ -25,6 +25,8 @@ from trueup.doors.web.pages import (
     runs,
     schedules,
     sweeps,
+    tracked_files,
+    tracked_runs,
     why,
 )
 
@@ -43,7 +45,9 @@ HANDLERS: Final[list[HTTPRouteHandler]] = [
     schedules.schedules,
     experiments.experiments,
     experiments.experiment,
-    experiments.comparison,
+    tracked_runs.comparison,
+    tracked_files.file,
+    tracked_files.picture,
     models.models,
     models.model,
     model_history.history,

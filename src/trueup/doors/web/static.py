@@ -14,7 +14,11 @@ from trueup.foundation import digests
 from trueup.foundation.errors import NotFoundError
 
 # The whole list: a request can name nothing else.
-_KINDS: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+_KINDS: Final = {
+    "style.css": "text/css",
+    "icon.svg": "image/svg+xml",
+    "page.js": "text/javascript; charset=utf-8",
+}
 
 
 @cache

@@ -11,7 +11,7 @@ from trueup.app.wiring import Workspace
 from trueup.doors.api.access import Asked, TheActor, TheWorkspace
 from trueup.doors.api.routes import InState, Name, Word
 from trueup.doors.web import run_graph, shell
-from trueup.doors.web.pages import experiments
+from trueup.doors.web.pages import tracked_runs
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.records import Record
@@ -81,7 +81,9 @@ def runs(
         actor, limit=_AT_ONCE, pipeline=pipeline, state=in_state, after=after
     )
     page = RunsPage(runs=found.runs, next=found.next, pipeline=pipeline, state=in_state)
-    return shell.answer(request, "runs.html", "Runs", page, command="trueup runs list")
+    is_live = any(run.state == "running" for run in found.runs)
+    command = "trueup runs list"
+    return shell.answer(request, "runs.html", "Runs", page, command=command, is_live=is_live)
 
 
 @shell.page("/runs/{id_:str}")
@@ -94,14 +96,20 @@ def run(request: Asked, workspace: TheWorkspace, actor: TheActor, id_: Name) -> 
             found = workspace.tracking.show(actor, id_)
         except (NotFoundError, UsageError):
             raise missing from None
-        return experiments.tracked(request, workspace, actor, found)
+        return tracked_runs.tracked(request, workspace, actor, found)
     shown = page.detail.run
     command = f"trueup runs show {shown.id}"
     drawing = ""
     if not shell.wants_json(request):
         drawing = run_graph.svg(page.detail, page.states, page.data, page.items)
     return shell.answer(
-        request, "run.html", f"Run {shown.id}", page, command=command, drawing=drawing
+        request,
+        "run.html",
+        f"Run {shown.id}",
+        page,
+        command=command,
+        drawing=drawing,
+        is_live=shown.state == "running",
     )
 
 

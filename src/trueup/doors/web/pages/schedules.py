@@ -64,8 +64,9 @@ class SchedulesPage(Record):
 def schedules(request: Asked, workspace: TheWorkspace, actor: TheActor) -> Response[Any]:
     """What runs by itself."""
     page = load(workspace, actor)
+    command = "trueup schedule list"
     return shell.answer(
-        request, "schedules.html", "Schedules", page, command="trueup schedule list"
+        request, "schedules.html", "Schedules", page, command=command, is_live=bool(page.queue)
     )
 
 

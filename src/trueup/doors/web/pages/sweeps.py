@@ -87,7 +87,9 @@ def sweep(
     command = f"trueup runs compare --sweep {id_}"
     if page.best:
         command += f" --by {page.metric}:{page.best}"
-    return shell.answer(request, "sweep.html", f"Sweep {id_}", page, command=command)
+    is_live = "running" in page.states
+    title = f"Sweep {id_}"
+    return shell.answer(request, "sweep.html", title, page, command=command, is_live=is_live)
 
 
 @shell.page("/sweeps/{id_:str}/charts/{chart:str}")
