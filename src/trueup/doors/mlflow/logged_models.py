@@ -145,15 +145,14 @@ def shape(found: LoggedModel) -> dict[str, Any]:
     return {"info": wire.lean(info), "data": wire.lean(data)}
 
 
-def _metric(model_id: str, point: ModelPoint) -> dict[str, Any]:
-    about = {
-        "dataset_name": point.dataset or None,
-        "dataset_digest": point.dataset_digest or None,
-        "model_id": model_id,
-        "run_id": point.run,
-    }
-    plain = Point(point.key, point.value, point.step, point.at)
-    return wire.metric(plain) | wire.lean(about)
+def _metric(model_id: str, point: ModelPoint) -> wire.Metric:
+    return wire.metric(
+        Point(point.key, point.value, point.step, point.at),
+        run_id=point.run,
+        model_id=model_id,
+        dataset_name=point.dataset,
+        dataset_digest=point.dataset_digest,
+    )
 
 
 def _order(call: Call) -> Order:

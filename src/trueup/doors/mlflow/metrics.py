@@ -24,11 +24,11 @@ def history(call: Call) -> dict[str, Any]:
     named = run_id(call)
     found = call.workspace.tracking.history(call.actor, named, key, limit, after)
     following = _token(found[-1]) if len(found) == limit else ""
-    return wire.listed("metrics", (wire.metric(point) for point in found), following)
+    return wire.listed("metrics", wire.metrics(found), following)
 
 
 def _token(last: Point) -> str:
-    raw = msgspec.json.encode([last.step, last.at, wire.metric(last)["value"]])
+    raw = msgspec.json.encode([last.step, last.at, wire.metric(last).value])
     return base64.urlsafe_b64encode(raw).decode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from trueup.doors.mlflow import wire
@@ -118,7 +119,7 @@ def points(call: Call) -> dict[str, Any]:
         )
     limit = min(call.whole("max_results", POINTS, low=1), POINTS)
     found = call.workspace.search.points(call.actor, run_ids, key, limit)
-    return {"metrics": [_of_run(run_id, point) for run_id, point in found]}
+    return {"metrics": _of_runs(found)}
 
 
 def samples(call: Call) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def samples(call: Call) -> dict[str, Any]:
         raise invalid("max_results", most, f"max_results must be between 1 and {SAMPLES}.")
     key = call.filled("metric_key")
     found = call.workspace.search.samples(call.actor, run_ids, key, most, _steps(call))
-    return wire.listed("metrics", (_of_run(run_id, point) for run_id, point in found))
+    return wire.listed("metrics", _of_runs(found))
 
 
 def _steps(call: Call) -> tuple[int, int] | None:
@@ -158,8 +159,8 @@ def _steps(call: Call) -> tuple[int, int] | None:
     return first, last
 
 
-def _of_run(run_id: str, point: Point) -> dict[str, Any]:
-    return {**wire.metric(point), "run_id": run_id}
+def _of_runs(found: Iterable[tuple[str, Point]]) -> list[wire.Metric]:
+    return [wire.metric(point, run_id=run_id) for run_id, point in found]
 
 
 def _view(call: Call, name: str) -> View:

@@ -44,7 +44,7 @@ def add(connection: sa.Connection, run: int, points: Sequence[Point]) -> None:
         points: In any order.
     """
     metrics = _numbers(connection, sorted({point.key for point in points}))
-    rows = [(run, metrics[key], step, at, *_stored(value)) for key, value, step, at in points]
+    rows = [(run, metrics[key], step, at, *stored(value)) for key, value, step, at in points]
     driver.execute_many(connection, _ADD, rows)
     latest: dict[int, tuple[int, int, int, int, float, int]] = {}
     for row in rows:
@@ -54,7 +54,8 @@ def add(connection: sa.Connection, run: int, points: Sequence[Point]) -> None:
     driver.execute_many(connection, _LATEST, latest.values())
 
 
-def _stored(value: float) -> tuple[float, int]:
+def stored(value: float) -> tuple[float, int]:
+    """The columns of a value: SQLite has no NaN."""
     return (0.0, 1) if math.isnan(value) else (held(value), 0)
 
 

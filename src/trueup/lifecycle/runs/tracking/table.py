@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from trueup.lifecycle.runs.tracking.points import stored
 from trueup.lifecycle.runs.tracking.records import Experiment, Life, Point, State, TrackedRun
 from trueup.state import driver
 from trueup.state.schema import metadata
@@ -181,22 +182,18 @@ def history(
     connection: sa.Connection, run_number: int, key: str, limit: int, after: Point | None = None
 ) -> list[Point]:
     """The points of one metric by step, time and value; `after` is the last of the page before."""
-    columns = (points.c.step, points.c.at, points.c.value, points.c.is_nan)
-    query = (
-        sa.select(*columns)
-        .join(metric_names, metric_names.c.number == points.c.metric)
-        .where(points.c.run == run_number, metric_names.c.name == key)
-        .order_by(*columns)
-        .limit(limit)
-    )
+    metric = metric_numbers(connection, [key]).get(key, -1)
+    place: tuple[Any, ...] = ()
+    beyond = ""
     if after is not None:
-        is_nan = int(after.value != after.value)
-        last = sa.tuple_(after.step, after.at, 0.0 if is_nan else after.value, is_nan)
-        query = query.where(sa.tuple_(*columns) > last)
-    return [
-        Point(key, NAN if row.is_nan else row.value, row.step, row.at)
-        for row in connection.execute(query)
-    ]
+        place = (after.step, after.at, *stored(after.value))
+        beyond = f"AND (step, at, value, is_nan) > ({driver.marks(4)})"
+    query = (
+        f"SELECT step, at, value, is_nan FROM points WHERE run = ? AND metric = ? {beyond} "
+        "ORDER BY step, at, value, is_nan LIMIT ?"
+    )
+    rows = driver.execute(connection, query, (run_number, metric, *place, limit))
+    return [Point(key, NAN if is_nan else value, step, at) for step, at, value, is_nan in rows]
 
 
 def head(connection: sa.Connection, run_id: str) -> tuple[int, Life, State] | None:
