@@ -166,12 +166,25 @@ def _write(
     )
     columns = "(run, metric, step, at, value, is_nan) VALUES (?, ?, ?, ?, ?, 0)"
     database.executemany(f"INSERT INTO points {columns}", rows)
+    database.executemany(
+        "INSERT INTO run_texts (run, text) VALUES (?, ?)",
+        [(run.number, _text(run)) for run in some],
+    )
     latest = {row[:2]: row for row in rows}
     database.executemany(f"INSERT INTO latest_points {columns}", latest.values())
     counts["runs"] += len(some)
     counts["params"] += sum(len(run.params) for run in some)
     counts["tags"] += sum(len(run.tags) for run in some)
     counts["points"] += len(rows)
+
+
+def _text(run: Run) -> bytes:
+    """What stands beside a run that has ended."""
+    from trueup.lifecycle.runs.tracking import logged
+    from trueup.lifecycle.runs.tracking.records import Point
+
+    latest = {name: Point(name, value, step, at) for name, step, at, value in run.points}
+    return logged.text([latest[name] for name in sorted(latest)], dict(run.params), dict(run.tags))
 
 
 def fill_mlflow(place: Path, shape: Shape) -> None:

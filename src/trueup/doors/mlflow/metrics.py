@@ -10,6 +10,7 @@ import msgspec
 from trueup.doors.mlflow import wire
 from trueup.doors.mlflow.asking import Call, invalid
 from trueup.doors.mlflow.runs import run_id
+from trueup.lifecycle.runs.tracking import logged
 from trueup.lifecycle.runs.tracking.records import Point
 
 MOST: Final = 25_000
@@ -24,11 +25,11 @@ def history(call: Call) -> dict[str, Any]:
     named = run_id(call)
     found = call.workspace.tracking.history(call.actor, named, key, limit, after)
     following = _token(found[-1]) if len(found) == limit else ""
-    return wire.listed("metrics", wire.metrics(found), following)
+    return wire.listed("metrics", map(logged.metric, found), following)
 
 
 def _token(last: Point) -> str:
-    raw = msgspec.json.encode([last.step, last.at, wire.metric(last).value])
+    raw = msgspec.json.encode([last.step, last.at, logged.metric(last).value])
     return base64.urlsafe_b64encode(raw).decode()
 
 

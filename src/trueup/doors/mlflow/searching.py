@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import starmap, zip_longest
 from typing import Any, Final
 
 from trueup.doors.mlflow import wire
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.experiments import number_of
 from trueup.doors.mlflow.failures import Refusal
-from trueup.lifecycle.runs.tracking.reading import EVERYTHING, Columns
+from trueup.lifecycle.runs.tracking.reading import AS_TEXT, Columns
 from trueup.lifecycle.runs.tracking.records import Point
 from trueup.lifecycle.runs.tracking.search.service import View
 from trueup.lifecycle.runs.tracking.search.vocabulary import RUNS
@@ -65,7 +66,8 @@ def runs(call: Call) -> dict[str, Any]:
         token=call.text("page_token", default=""),
         columns=_columns(call),
     )
-    return wire.listed("runs", (wire.run(each) for each in found.runs), found.token)
+    whole = zip_longest(found.runs, found.texts, fillvalue=b"")
+    return wire.listed("runs", starmap(wire.run, whole), found.token)
 
 
 def datasets(call: Call) -> dict[str, Any]:
@@ -192,7 +194,7 @@ def _refused(name: str, value: object, because: str) -> Refusal:
 def _columns(call: Call) -> Columns:
     """What is wanted: `metrics`, `params`, `tags`, `inputs` for all, `metrics.loss` for one."""
     if call.given.get("columns") is None:
-        return EVERYTHING
+        return AS_TEXT
     wanted: dict[str, set[str] | None] = {"metric": set(), "parameter": set(), "tag": set()}
     has_inputs = False
     columns = call.texts("columns")

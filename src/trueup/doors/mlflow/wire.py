@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from trueup.lifecycle.runs.tracking import logged
 from trueup.lifecycle.runs.tracking.records import (
     Experiment,
     Point,
@@ -48,17 +49,11 @@ def experiment(found: Experiment) -> dict[str, Any]:
     )
 
 
-def run(found: TrackedRun) -> dict[str, Any]:
-    """A run with all that belongs to it."""
+def run(found: TrackedRun, text: bytes = b"") -> dict[str, Any]:
+    """A run with all that belongs to it; `text` is what it logged, if it was read as a text."""
     return {
         "info": run_info(found),
-        "data": lean(
-            {
-                "metrics": metrics(found.metrics),
-                "params": words(found.params),
-                "tags": words(found.tags),
-            }
-        ),
+        "data": msgspec.Raw(text or logged.text(found.metrics, found.params, found.tags)),
         "inputs": lean(
             {
                 "dataset_inputs": [dataset(used) for used in found.datasets],
@@ -115,42 +110,24 @@ def number(value: float) -> float | str:
     return "NaN" if isnan(value) else value
 
 
-class Metric(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A point; made by the hundred thousand, and for less than a dict costs."""
+class Metric(logged.Metric, frozen=True, gc=False, omit_defaults=True):
+    """A point, and whose it is."""
 
-    key: str
-    value: float | str
-    timestamp: int
-    step: int
     run_id: str = ""
     model_id: str = ""
     dataset_name: str = ""
     dataset_digest: str = ""
 
 
-class Word(msgspec.Struct, frozen=True, gc=False):
-    """A tag or a parameter; as many."""
-
-    key: str
-    value: str
-
-
-def metrics(found: Iterable[Point]) -> list[Metric]:
-    """Points; NaN is a word, since JSON has no number for it."""
-    return [
-        Metric(key, "NaN" if isnan(value) else value, at, step) for key, value, step, at in found
-    ]
-
-
 def metric(point: Point, **about: str) -> Metric:
     """A point, and whose it is."""
-    (plain,) = metrics([point])
-    return msgspec.structs.replace(plain, **about)
+    plain = logged.metric(point)
+    return Metric(plain.key, plain.value, plain.timestamp, plain.step, **about)
 
 
-def words(found: Mapping[str, str]) -> list[Word]:
+def words(found: Mapping[str, str]) -> list[logged.Word]:
     """Tags or parameters."""
-    return [Word(key, value) for key, value in found.items()]
+    return logged.listed(found)
 
 
 def lean(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ NO_REFERENCES: Final = {
     ("metric_names", "*"): "words of clients",
     ("run_params", "*"): "words of clients",
     ("run_tags", "*"): "words of clients",
+    ("run_texts", "*"): "words of clients",
     ("logged_model_points", "*"): "numbers",
     ("logged_model_params", "*"): "words of clients",
     ("logged_model_tags", "*"): "words of clients",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.runs.tracking import rules, table
+from trueup.lifecycle.runs.tracking import logged, rules, table
 from trueup.lifecycle.runs.tracking.records import DEFAULT_EXPERIMENT, Experiment, Life, State
 
 
@@ -49,7 +49,7 @@ def number(connection: sa.Connection, run_id: str) -> int:
 
 
 def active(connection: sa.Connection, run_id: str) -> tuple[int, State]:
-    """Number and state of a run that may be written.
+    """Number and state of a run that is about to be written, which takes its text away.
 
     Raises:
         NotFoundError: There is no such run.
@@ -58,6 +58,8 @@ def active(connection: sa.Connection, run_id: str) -> tuple[int, State]:
     """
     found, life, state = head(connection, run_id)
     rules.check_active(run_id, life)
+    if state in logged.ENDED:
+        logged.take_away(connection, [found])
     return found, state
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.runs.tracking import finding, points, reading, rules, table
+from trueup.lifecycle.runs.tracking import finding, logged, points, reading, rules, table
 from trueup.lifecycle.runs.tracking.records import (
     DEFAULT_EXPERIMENT,
     Experiment,
@@ -134,9 +134,9 @@ class Tracking:
         rules.check_run_id(run_id)
 
         def write(unit: Unit) -> TrackedRun:
-            known = table.run(unit.connection, id_) if id_ else None
+            known = table.head(unit.connection, id_) if id_ else None
             if known is not None:
-                return known
+                return reading.whole(unit.connection, known[0])
             group = active_experiment(unit, experiment, self._artifacts)
             chosen = name or tags.get(NAME_TAG, "") or rules.name_of(run_id)
             at = milliseconds(unit.at)
@@ -214,7 +214,8 @@ class Tracking:
             if state is not None and state != before:
                 ref = f"run:{run_id}"
                 unit.emit(f"tracked-run.{state}", ref, before=before, after=state)
-            return table.runs_of(unit.connection, [number], bare=True)[0]
+            logged.write(unit.connection, {number: state or before})
+            return table.runs_of(unit.connection, [number])[0]
 
         return self._state.submit(actor, "runs.write", write)
 
@@ -263,6 +264,7 @@ class Tracking:
                     table.change_run(unit.connection, number, name=tags[NAME_TAG])
             if metrics:
                 points.add(unit.connection, number, metrics)
+            logged.write(unit.connection, {number: before})
             table.beat(unit.connection, number, milliseconds(unit.at))
 
         return self._state.submit(actor, "runs.write", write)

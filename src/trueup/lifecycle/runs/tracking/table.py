@@ -111,6 +111,14 @@ latest_points = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# What an ended run logged, as one text: see `logged.py`.
+run_texts = sa.Table(
+    "run_texts",
+    metadata,
+    sa.Column("run", Number, primary_key=True, autoincrement=False),
+    sa.Column("text", sa.LargeBinary, nullable=False),
+)
+
 _BEAT_MS = 5000
 
 _EXPERIMENT = tuple(experiments.c.keys())
@@ -138,7 +146,7 @@ def experiments_of(connection: sa.Connection, rows: Iterable[Sequence[Any]]) -> 
 
 
 def run(connection: sa.Connection, run_id: str) -> TrackedRun | None:
-    """One run with its parameters, tags and last points."""
+    """One run, without all that belongs to it."""
     found = head(connection, run_id)
     return runs_of(connection, [found[0]])[0] if found else None
 
@@ -149,33 +157,11 @@ def numbers(connection: sa.Connection, ids: Collection[str]) -> dict[str, int]:
     return {row.id: row.number for row in connection.execute(query)}
 
 
-def runs_of(
-    connection: sa.Connection, wanted: Sequence[int], *, bare: bool = False
-) -> list[TrackedRun]:
-    """The runs of these numbers, in the same order.
-
-    Args:
-        connection: The database.
-        wanted: Numbers of runs.
-        bare: Leave out parameters, tags and last points.
-    """
+def runs_of(connection: sa.Connection, wanted: Sequence[int]) -> list[TrackedRun]:
+    """The runs of these numbers, in the same order, without all that belongs to them."""
     query = f"SELECT number, {_RUN_COLUMNS} FROM tracked_runs WHERE number IN ({{}})"
     rows = {row[0]: row[1:] for row in about(connection, query, wanted)}
-    found = [dict(zip(_RUN, rows[number], strict=True)) for number in wanted]
-    if bare:
-        return [TrackedRun(**fields) for fields in found]
-    params = _words(connection, "run_params", "run", wanted)
-    tags = _words(connection, "run_tags", "run", wanted)
-    metrics = _latest(connection, wanted)
-    return [
-        TrackedRun(
-            **fields,
-            params=params.get(number, {}),
-            tags=tags.get(number, {}),
-            metrics=tuple(metrics.get(number, ())),
-        )
-        for number, fields in zip(wanted, found, strict=True)
-    ]
+    return [TrackedRun(**dict(zip(_RUN, rows[number], strict=True))) for number in wanted]
 
 
 def history(
@@ -262,16 +248,14 @@ def words_of_many(
 
 def metric_numbers(connection: sa.Connection, keys: Collection[str]) -> dict[str, int]:
     """The numbers of those metrics that somebody logged."""
-    columns = metric_names.c
-    query = sa.select(columns.name, columns.number).where(columns.name.in_(keys))
-    return {row.name: row.number for row in connection.execute(query)} if keys else {}
+    query = "SELECT name, number FROM metric_names WHERE name IN ({})"
+    return dict(about(connection, query, list(keys)))
 
 
 def metrics_numbered(connection: sa.Connection, numbers: Collection[int]) -> dict[int, str]:
     """The names of metrics of these numbers."""
-    columns = metric_names.c
-    query = sa.select(columns.number, columns.name).where(columns.number.in_(numbers))
-    return {row.number: row.name for row in connection.execute(query)} if numbers else {}
+    query = "SELECT number, name FROM metric_names WHERE number IN ({})"
+    return dict(about(connection, query, list(numbers)))
 
 
 def change_experiment(connection: sa.Connection, number: int, **values: Any) -> None:
@@ -305,26 +289,15 @@ def _words(
     return found
 
 
-def _latest(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, list[Point]]:
-    query = (
-        "SELECT run, name, value, is_nan, step, at FROM latest_points "
-        "JOIN metric_names ON number = metric WHERE run IN ({}) ORDER BY run, name"
-    )
-    found: dict[int, list[Point]] = {number: [] for number in wanted}
-    for number, key, value, is_nan, step, at in about(connection, query, wanted):
-        found[number].append(Point(key, NAN if is_nan else value, step, at))
-    return found
-
-
 def about(
-    connection: sa.Connection, query: str, wanted: Sequence[int], more: Collection[Any] = ()
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query about these numbers, asked about some at a time.
+    connection: sa.Connection, query: str, wanted: Sequence[int | str], more: Collection[Any] = ()
+) -> Iterator[Any]:
+    """The rows of a query about these numbers or names, asked about some at a time.
 
     Args:
         connection: The database.
-        query: With `{}` where the marks of the numbers come, and any further marks behind them.
-        wanted: The numbers.
+        query: With `{}` where their marks come, and any further marks behind them.
+        wanted: The numbers or names.
         more: Values of the further marks.
     """
     for start in range(0, len(wanted), _ASKED):

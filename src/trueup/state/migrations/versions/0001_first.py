@@ -669,6 +669,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "run_texts",
+        sa.Column(
+            "run",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("text", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run", name=op.f("pk_run_texts")),
+    )
+    op.create_table(
         "runs",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("pipeline", sa.String(length=100), nullable=False),
@@ -943,6 +954,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_runs_pipeline"), table_name="runs")
     op.drop_index(op.f("ix_runs_caused_by"), table_name="runs")
     op.drop_table("runs")
+    op.drop_table("run_texts")
     op.drop_table("run_tags")
     op.drop_index(op.f("ix_run_requests_state"), table_name="run_requests")
     op.drop_index("ix_run_requests_pipeline_asked_at", table_name="run_requests")

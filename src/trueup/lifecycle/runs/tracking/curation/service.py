@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
-from trueup.lifecycle.runs.tracking import finding, rules, table
+from trueup.lifecycle.runs.tracking import finding, logged, rules, table
 from trueup.lifecycle.runs.tracking.files import table as kept
 from trueup.lifecycle.runs.tracking.records import Experiment, Life
 from trueup.state.unit import State, Unit
@@ -135,8 +135,9 @@ class Curation:
             ConflictError: It is deleted.
         """
         with self._state.write(actor, "runs.write", relaxed=True) as unit:
-            number, _ = finding.active(unit.connection, run_id)
+            number, state = finding.active(unit.connection, run_id)
             _untag(unit, table.run_tags, number, key, f"run with id {run_id}")
+            logged.write(unit.connection, {number: state})
 
     def note_model(self, actor: Actor, run_id: str, model: dict[str, Any]) -> None:
         """Add a model to those that a run says, by a tag, to have made; again changes nothing.
@@ -147,7 +148,7 @@ class Curation:
             UsageError: The tag would become too long.
         """
         with self._state.write(actor, "runs.write", relaxed=True) as unit:
-            number, _ = finding.active(unit.connection, run_id)
+            number, state = finding.active(unit.connection, run_id)
             tags = table.words_of(unit.connection, table.run_tags, number)
             try:
                 made = msgspec.json.decode(tags.get(MODELS_TAG, "[]"), type=list[dict[str, Any]])
@@ -158,6 +159,7 @@ class Curation:
             value = msgspec.json.encode([*made, model]).decode()
             rules.check_value(MODELS_TAG, value, "tag", rules.TAG)
             table.set_words(unit.connection, table.run_tags, number, {MODELS_TAG: value})
+            logged.write(unit.connection, {number: state})
 
     def _turn(self, actor: Actor, number: int, life: Life) -> None:
         with self._state.write(actor, "runs.write") as unit:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trueup.lifecycle.runs.tracking import points
+from trueup.lifecycle.runs.tracking import logged, points
 from trueup.lifecycle.runs.tracking import table as tracking
 from trueup.lifecycle.runs.tracking.files.table import tracked_files
 from trueup.lifecycle.runs.tracking.imports.records import Parcel
@@ -90,6 +90,7 @@ def put_runs(
         rows,
     )
     numbers = tracking.numbers(connection, [parcel.run.id for parcel in parcels])
+    logged.take_away(connection, numbers.values())
     for target, field in ((tracking.run_params, "params"), (tracking.run_tags, "tags")):
         driver.execute_many(
             connection,
@@ -116,6 +117,7 @@ def put_points(
     for parcel in parcels:
         if parcel.points:
             points.add(connection, numbers[parcel.run.id], parcel.points)
+    logged.write(connection, {numbers[parcel.run.id]: parcel.run.state for parcel in parcels})
 
 
 def counts(connection: sa.Connection, source: str, places: Collection[int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.runs.tracking import finding, rules
+from trueup.lifecycle.runs.tracking import finding, logged, rules
 from trueup.lifecycle.runs.tracking.inputs import table
 from trueup.lifecycle.runs.tracking.records import UsedDataset, UsedModel
 from trueup.lifecycle.runs.tracking.table import tracked_runs
@@ -53,13 +53,14 @@ class Inputs:
         for model in models:
             rules.check_value("model_id", model.model, "model", rules.KEY)
         with self._state.write(actor, "runs.write", relaxed=True) as unit:
-            run, _ = finding.active(unit.connection, run_id)
+            run, state = finding.active(unit.connection, run_id)
             if datasets:
                 group = sa.select(tracked_runs.c.experiment).where(tracked_runs.c.number == run)
                 experiment: int = unit.execute(group).scalar_one()
                 table.add_datasets(unit.connection, run, experiment, datasets)
             if models:
                 table.add_models(unit.connection, run, models)
+            logged.write(unit.connection, {run: state})
 
 
 def _check(dataset: UsedDataset) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.runs.tracking import points, rules, table
+from trueup.lifecycle.runs.tracking import finding, logged, points, rules, table
 from trueup.lifecycle.runs.tracking.receiving.records import (
     MOST_POINTS,
     MOST_WORDS,
@@ -54,17 +54,15 @@ class Receiving:
             if batch.points:
                 points.add(unit.connection, number, batch.points)
             _stand(unit, number, before, batch)
+            logged.write(unit.connection, {number: batch.state or before})
             return Received(refused=refused)
 
         return self._state.submit(actor, "runs.write", write)
 
     def _number(self, unit: Unit, batch: Batch) -> tuple[int, str]:
         """Number and state of the run, which is started if it is not there."""
-        found = table.head(unit.connection, batch.run)
-        if found is not None:
-            number, life, state = found
-            rules.check_active(batch.run, life)
-            return number, state
+        if table.head(unit.connection, batch.run) is not None:
+            return finding.active(unit.connection, batch.run)
         group = experiment_called(unit, batch.experiment, self._artifacts)
         chosen = batch.name or rules.name_of(batch.run)
         run = TrackedRun(

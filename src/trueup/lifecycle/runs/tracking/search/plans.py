@@ -59,7 +59,7 @@ class Plan:
     def __init__(self, connection: sa.Connection, wish: Wish) -> None:
         self._connection = connection
         self._wish = wish
-        self._source: Any = table.tracked_runs
+        self._joined: list[tuple[Any, sa.ColumnElement[bool]]] = []
         self._first: Any = None
         self._is_sqlite = connection.dialect.name == "sqlite"
         self.keys: list[Key] = []
@@ -112,11 +112,19 @@ class Plan:
     def _part(self, latest: Any, part: int) -> sa.Select[Any]:
         if part == _MISSING:
             return self._select(_UNINDEXED).where(latest.c.run.is_(None))
-        # The outer join becomes an inner one: the metric is there, and leads.
-        return self._select(_UNINDEXED).where(latest.c.is_nan == part)
+        return self._select(_UNINDEXED, leads=True).where(latest.c.is_nan == part)
 
-    def _select(self, experiment: sa.ColumnElement[int]) -> sa.Select[Any]:
-        query = sa.select(_RUN.number).select_from(self._source)
+    def _select(self, experiment: sa.ColumnElement[int], leads: bool = False) -> sa.Select[Any]:
+        """Runs beside what they are sorted by; whether the first of that leads to them."""
+        source: Any = table.tracked_runs
+        for place, (words, key) in enumerate(self._joined):
+            if leads and place == 0:
+                # Not by the metrics' own key, which begins with the run: by their values' index.
+                run = sa.literal_column(f"+{words.name}.run", sa.BigInteger)
+                source = source.join(words, sa.and_(run == _RUN.number, key))
+            else:
+                source = source.outerjoin(words, sa.and_(words.c.run == _RUN.number, key))
+        query = sa.select(_RUN.number).select_from(source)
         query = query.where(experiment.in_(self._wish.experiments))
         if len(self._wish.lives) == 1:
             query = query.where(_RUN.life == self._wish.lives[0])
@@ -136,14 +144,14 @@ class Plan:
         if entity == "metric":
             latest = table.latest_points.alias(f"by_{len(self.keys)}")
             number = self._wish.metrics.get(key, -1)
-            self._join(latest, latest.c.metric == number)
+            self._joined.append((latest, latest.c.metric == number))
             self._first = latest if not self.keys else self._first
             rank = sa.case((latest.c.run.is_(None), _MISSING), else_=latest.c.is_nan)
             value = sa.func.coalesce(latest.c.value, 0.0)
             self._rank(rank, Key(value, order.descending, float))
         elif entity in _WORDS:
             words = _WORDS[entity].alias(f"by_{len(self.keys)}")
-            self._join(words, words.c.key == key)
+            self._joined.append((words, words.c.key == key))
             text = self._binary(sa.func.coalesce(words.c.value, ""))
             missing = sa.case((words.c.run.is_(None), 1), else_=0)
             self._rank(missing, Key(text, order.descending, str))
@@ -158,10 +166,6 @@ class Plan:
     def _rank(self, rank: sa.ColumnElement[int], key: Key) -> None:
         """What is missing comes last in both directions."""
         self.keys += (Key(rank, False, int), key)
-
-    def _join(self, words: Any, condition: sa.ColumnElement[bool]) -> None:
-        on = sa.and_(words.c.run == _RUN.number, condition)
-        self._source = self._source.outerjoin(words, on)
 
     def _binary(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
         """Texts sort by their characters' numbers in both databases."""

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
-from trueup.lifecycle.runs.tracking import finding, reading, table
+from trueup.lifecycle.runs.tracking import finding, logged, reading, table
 from trueup.lifecycle.runs.tracking.inputs import table as inputs
 from trueup.lifecycle.runs.tracking.reading import EVERYTHING, Columns
 from trueup.lifecycle.runs.tracking.records import (
@@ -38,10 +38,14 @@ _BY_AGE: Final = (Order(field=Field(entity="attribute", key="creation_time"), de
 
 
 class RunPage(NamedTuple):
-    """Runs, and the token of the next page; empty on the last one."""
+    """Runs, the token of the next page, and what they logged if it was asked for as text.
+
+    The token is empty on the last page.
+    """
 
     runs: list[TrackedRun]
     token: str
+    texts: list[bytes]
 
 
 class ExperimentPage(NamedTuple):
@@ -106,7 +110,9 @@ class Search:
             rows = plan.rows(limit + 1, last)
             found = [row[0] for row in rows[:limit]]
             following = paging.token(orders, rows[limit - 1][1:]) if len(rows) > limit else ""
-            return RunPage(reading.runs_of(connection, found, columns), following)
+            whole = logged.of_runs(connection, found) if columns.as_text else {}
+            runs = reading.runs_of(connection, found, columns)
+            return RunPage(runs, following, [whole[number] for number in found if whole])
 
     def experiments(
         self,
