@@ -60,12 +60,22 @@ tracked_runs = sa.Table(
     sa.Index("ix_tracked_runs_beat", "state", "beat_at"),
 )
 
+SHORT = 400  # characters of a value: with its key they fill no more than PostgreSQL indexes
+
+
+def _by_value(name: str) -> sa.Index:
+    """The runs that have some value of a word; PostgreSQL's knows the short ones only."""
+    short = sa.text(f"length(value) <= {SHORT}")
+    return sa.Index(name, "key", "value", "run", postgresql_where=short)
+
+
 run_params = sa.Table(
     "run_params",
     metadata,
     sa.Column("run", Number, primary_key=True, autoincrement=False),
     sa.Column("key", sa.String(250), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+    _by_value("ix_run_params_value"),
     sqlite_with_rowid=False,
 )
 
@@ -75,6 +85,7 @@ run_tags = sa.Table(
     sa.Column("run", Number, primary_key=True, autoincrement=False),
     sa.Column("key", sa.String(250), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+    _by_value("ix_run_tags_value"),
     sqlite_with_rowid=False,
 )
 

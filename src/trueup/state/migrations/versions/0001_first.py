@@ -628,6 +628,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_run_params")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_run_params_value",
+        "run_params",
+        ["key", "value", "run"],
+        unique=False,
+        postgresql_where=sa.text("length(value) <= 400"),
+    )
     op.create_table(
         "run_requests",
         sa.Column("id", sa.String(length=20), nullable=False),
@@ -667,6 +674,13 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_run_tags")),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_run_tags_value",
+        "run_tags",
+        ["key", "value", "run"],
+        unique=False,
+        postgresql_where=sa.text("length(value) <= 400"),
     )
     op.create_table(
         "run_texts",
@@ -955,10 +969,18 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_runs_caused_by"), table_name="runs")
     op.drop_table("runs")
     op.drop_table("run_texts")
+    op.drop_index(
+        "ix_run_tags_value", table_name="run_tags", postgresql_where=sa.text("length(value) <= 400")
+    )
     op.drop_table("run_tags")
     op.drop_index(op.f("ix_run_requests_state"), table_name="run_requests")
     op.drop_index("ix_run_requests_pipeline_asked_at", table_name="run_requests")
     op.drop_table("run_requests")
+    op.drop_index(
+        "ix_run_params_value",
+        table_name="run_params",
+        postgresql_where=sa.text("length(value) <= 400"),
+    )
     op.drop_table("run_params")
     op.drop_table("run_outlines")
     op.drop_index("ix_run_models_model", table_name="run_models")

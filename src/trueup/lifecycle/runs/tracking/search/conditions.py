@@ -1,6 +1,7 @@
 """What a filter means in SQL. Every condition is true or false, never NULL, so that NOT is exact.
 
-Each looks into one table by its primary key, for the run of the row at hand.
+Each looks into one table by its primary key, for the run of the row at hand. Where runs are many
+and hardly any fits, those that do are looked up first, by their values.
 """
 
 from __future__ import annotations
@@ -59,15 +60,19 @@ class Conditions:
         dialect: Name of the database's dialect.
         metrics: Numbers of the metrics that the filter names; metrics that nobody logged are left
             out.
-        is_wide: Among so many runs that the runs that fit had better be looked up first.
+        is_rare: Whether the runs that are selected are so few that they had better be looked up
+            first; left out if there are few runs anyway.
     """
 
     def __init__(
-        self, dialect: str, metrics: Mapping[str, int] = {}, is_wide: bool = False
+        self,
+        dialect: str,
+        metrics: Mapping[str, int] = {},
+        is_rare: Callable[[sa.Select[Anything]], bool] | None = None,
     ) -> None:
         self._is_sqlite = dialect == "sqlite"
         self._metrics = metrics
-        self._is_wide = is_wide
+        self._is_rare = is_rare
 
     def of_runs(self, tree: Node) -> Condition:
         """The condition on rows of runs."""
@@ -93,9 +98,9 @@ class Conditions:
             case "metric":
                 return self._on_metric(clause)
             case "parameter":
-                return self._on_words(clause, table.run_params, _RUN.number)
+                return self._on_words_of_runs(clause, table.run_params)
             case "tag":
-                return self._on_words(clause, table.run_tags, _RUN.number)
+                return self._on_words_of_runs(clause, table.run_tags)
             case "dataset":
                 return self._on_dataset(clause)
         return self._on_column(OWN[key], clause, may_be_null=key == "end_time")
@@ -114,6 +119,23 @@ class Conditions:
             return column.is_not(None)
         compared = self._compared(column, clause)
         return sa.and_(column.is_not(None), compared) if may_be_null else compared
+
+    def _on_words_of_runs(self, clause: Comparison, words: sa.Table) -> Condition:
+        if self._is_rare is not None and self._is_indexed(clause):
+            found = sa.select(words.c.run).where(words.c.key == clause.field.key)
+            found = found.where(self._compared(words.c.value, clause))
+            if not self._is_sqlite:
+                found = found.where(sa.func.length(words.c.value) <= table.SHORT)
+            if self._is_rare(found):
+                return _RUN.number.in_(found)
+        return self._on_words(clause, words, _RUN.number)
+
+    def _is_indexed(self, clause: Comparison) -> bool:
+        """Whether the index of values tells which runs fit; SQLite's reads like a list of them."""
+        if clause.comparator in ("=", "IN"):
+            values = clause.value if isinstance(clause.value, tuple) else (clause.value,)
+            return all(len(str(value)) <= table.SHORT for value in values)
+        return self._is_sqlite and clause.comparator in ("LIKE", "ILIKE")
 
     def _on_words(
         self, clause: Comparison, words: sa.Table, owner: sa.ColumnElement[int]
@@ -134,9 +156,9 @@ class Conditions:
         # NaN is kept as 0 with a mark: it differs from every number and is otherwise nothing.
         if clause.comparator == "!=":
             return there.where(sa.or_(compared, latest.is_nan == 1)).exists()
-        if self._is_wide:
-            found = sa.select(latest.run).where(latest.metric == number, latest.is_nan == 0)
-            return _RUN.number.in_(found.where(compared))
+        found = sa.select(latest.run).where(latest.metric == number, latest.is_nan == 0, compared)
+        if self._is_rare is not None and self._is_rare(found):
+            return _RUN.number.in_(found)
         return there.where(compared, latest.is_nan == 0).exists()
 
     def _on_dataset(self, clause: Comparison) -> Condition:

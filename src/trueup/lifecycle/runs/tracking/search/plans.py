@@ -18,6 +18,7 @@ from trueup.state.paging import Key, beyond, ordered
 from trueup.state.query.tree import Field, Order
 
 MANY: Final = 5000
+RARE: Final = 20_000
 MOST_ORDERS: Final = 20
 
 _RUN = table.tracked_runs.c
@@ -172,8 +173,16 @@ class Plan:
         return column if self._is_sqlite else sa.collate(column, "C")
 
 
+def is_rare(connection: sa.Connection, found: sa.Select[Any]) -> bool:
+    """Whether a select finds so few runs that it had better be asked first."""
+    return not _more(connection, found, RARE)
+
+
 def is_many(connection: sa.Connection, experiments: Sequence[int]) -> bool:
     """Whether so many runs belong to these experiments that an index had better be walked."""
-    some = sa.select(sa.literal(1)).where(_RUN.experiment.in_(experiments)).limit(MANY + 1)
-    counted = sa.select(sa.func.count()).select_from(some.subquery())
-    return (connection.execute(counted).scalar() or 0) > MANY
+    return _more(connection, sa.select(sa.literal(1)).where(_RUN.experiment.in_(experiments)), MANY)
+
+
+def _more(connection: sa.Connection, query: sa.Select[Any], number: int) -> bool:
+    counted = sa.select(sa.func.count()).select_from(query.limit(number + 1).subquery())
+    return (connection.execute(counted).scalar() or 0) > number

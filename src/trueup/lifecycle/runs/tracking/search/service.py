@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from trueup.lifecycle.runs.tracking.records import (
 )
 from trueup.lifecycle.runs.tracking.search import histories
 from trueup.lifecycle.runs.tracking.search.conditions import GROUP, Conditions, clauses
-from trueup.lifecycle.runs.tracking.search.plans import Plan, Wish, is_many
+from trueup.lifecycle.runs.tracking.search.plans import Plan, Wish, is_many, is_rare
 from trueup.lifecycle.runs.tracking.search.vocabulary import EXPERIMENTS, RUNS
 from trueup.state import paging
 from trueup.state.paging import Key
@@ -102,8 +103,8 @@ class Search:
             metrics = table.metric_numbers(connection, named)
             condition = None
             if tree is not None:
-                is_wide = is_many(connection, experiments)
-                condition = Conditions(connection.dialect.name, metrics, is_wide).of_runs(tree)
+                rare = partial(is_rare, connection) if is_many(connection, experiments) else None
+                condition = Conditions(connection.dialect.name, metrics, rare).of_runs(tree)
             wish = Wish(experiments, LIVES[view], condition, orders, metrics)
             plan = Plan(connection, wish)
             last = paging.place(token, orders, plan.keys) if token else None
