@@ -1,6 +1,8 @@
 """What `tracking.py` measures, by MLflow's own client: run by the peer's interpreter.
 
-Arguments: address of the server, name of the work, and its size. Prints one JSON object.
+Arguments: address of the server, then name and size of each work, as `log_metric:500`. Prints one
+JSON object for each. `floor` is what the client alone takes to read an answer that it has already:
+no server can be faster than that through it.
 """
 
 from __future__ import annotations
@@ -10,10 +12,16 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import mlflow
+import requests
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, Run
+from mlflow.protos.service_pb2 import GetMetricHistory, SearchRuns
+from mlflow.utils.proto_json_utils import parse_dict
+
+SESSION = requests.Session()
 
 
 def rate(call: Callable[[int], object], times: int) -> dict[str, float]:
@@ -54,7 +62,7 @@ def log_batch(client: MlflowClient, times: int) -> dict[str, float]:
     return rate(call, times)
 
 
-def history(client: MlflowClient, points: int) -> dict[str, float]:
+def history(client: MlflowClient, points: int) -> dict[str, object]:
     run = client.create_run("0").info.run_id
     for start in range(0, points, 1000):
         client.log_batch(
@@ -62,17 +70,65 @@ def history(client: MlflowClient, points: int) -> dict[str, float]:
         )
     found = rate(lambda _i: client.get_metric_history(run, "loss"), 3)
     assert len(client.get_metric_history(run, "loss")) == points
-    return found
+    asked = {"run_id": run, "metric_key": "loss"}
+    tokens: list[str] = []
+    floor = answer = 0.0
+    while True:
+        more = {"page_token": tokens[-1]} if tokens else {}
+        took, text = timed(lambda more=more: got(client, "metrics/get-history", asked | more))
+        answer += took
+        floor += timed(lambda text=text: read(text, GetMetricHistory.Response(), Metric))[0]
+        token = json.loads(text).get("next_page_token")
+        if not token:
+            break
+        tokens.append(token)
+    return found | {"floor": floor, "answer": answer}
 
 
-def search(client: MlflowClient, experiment: int) -> dict[str, float]:
-    def call(_number: int) -> None:
-        found = client.search_runs(
-            [str(experiment)], max_results=100, order_by=["metrics.loss ASC"]
-        )
-        assert len(found) == 100
+def search(client: MlflowClient, experiment: int) -> dict[str, object]:
+    asked = {
+        "experiment_ids": [str(experiment)],
+        "max_results": 100,
+        "order_by": ["metrics.loss ASC"],
+    }
 
-    return rate(call, 5)
+    def call(_number: int) -> list[str]:
+        found = client.search_runs(**asked)
+        return [run.info.run_id for run in found]
+
+    found = rate(call, 5)
+    answer, text = timed(lambda: posted(client, "runs/search", asked))
+    floor, _ = timed(lambda: read(text, SearchRuns.Response(), Run))
+    return found | {"floor": floor, "answer": answer, "found": call(0)}
+
+
+def posted(client: MlflowClient, path: str, body: dict[str, object]) -> str:
+    """An answer as text, by the same library that the client uses."""
+    with SESSION.post(f"{client.tracking_uri}/api/2.0/mlflow/{path}", json=body) as reply:
+        reply.raise_for_status()
+        return reply.text
+
+
+def got(client: MlflowClient, path: str, query: dict[str, object]) -> str:
+    with SESSION.get(f"{client.tracking_uri}/api/2.0/mlflow/{path}", params=query) as reply:
+        reply.raise_for_status()
+        return reply.text
+
+
+def read(text: str, message: Any, kind: Any) -> list[object]:
+    """What the client does with an answer."""
+    parse_dict(json.loads(text), message)
+    return [kind.from_proto(each) for field in message.ListFields()[:1] for each in field[1]]
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """The fastest of three, in milliseconds, and what it found."""
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        found = call()
+        took.append((time.perf_counter() - start) * 1000)
+    return min(took), found
 
 
 def model(_client: MlflowClient, times: int) -> dict[str, float]:
@@ -110,9 +166,11 @@ WORKS = {
 
 
 def main() -> int:
-    address, work, size = sys.argv[1:4]
+    address, *works = sys.argv[1:]
     mlflow.set_tracking_uri(address)
-    print(json.dumps(WORKS[work](MlflowClient(), int(size))))
+    for each in works:
+        work, _, size = each.partition(":")
+        print(json.dumps({"work": work} | WORKS[work](MlflowClient(), int(size))), flush=True)
     return 0
 
 
