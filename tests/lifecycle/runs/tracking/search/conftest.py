@@ -81,11 +81,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, _founded: Path) -> Itera
         yield opened
 
 
-@pytest.fixture(params=["few", "many"])
+@pytest.fixture(params=["few", "many", "common"])
 def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways in which pages are found."""
-    if request.param == "many":
+    if request.param != "few":
         monkeypatch.setattr(plans, "MANY", 0)
+    if request.param == "common":
+        monkeypatch.setattr(plans, "RARE", 0)
     return str(request.param)
 
 

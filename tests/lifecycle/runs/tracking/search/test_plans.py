@@ -97,3 +97,46 @@ def test_runs_of_other_names_and_states_need_not_be_read(explained: Explained) -
 def test_a_metric_is_looked_up_in_the_index_of_values(explained: Explained) -> None:
     (plan,) = explained([0, 1], where="metrics.m > 1")
     assert "SEARCH latest_points USING COVERING INDEX ix_latest_points_value" in plan
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        ("params.p = 'a'", "ix_run_params_value (key=? AND value=?)"),
+        ("params.p IN ('a', '9')", "ix_run_params_value (key=? AND value=?)"),
+        ("params.p LIKE '%b%'", "ix_run_params_value (key=?)"),
+        ("tags.t ILIKE 'A%'", "ix_run_tags_value (key=?)"),
+    ],
+)
+def test_words_that_hardly_any_run_has_are_looked_up_in_the_index_of_values(
+    explained: Explained, where: str, index: str
+) -> None:
+    (plan,) = explained([0, 1], where=where)
+    assert f"USING COVERING INDEX {index}" in plan
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize("where", ["params.p = 'a'", "tags.t LIKE 'a%'", "metrics.m > 0"])
+def test_what_many_runs_have_is_asked_of_each_run_until_the_page_is_full(
+    explained: Explained, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(plans, "RARE", 0)
+    (plan,) = explained([0, 1], where=where)
+    assert "SCAN tracked_runs USING COVERING INDEX ix_tracked_runs_all" in plan
+    assert "USING PRIMARY KEY (run=?" in plan
+    assert "USE TEMP B-TREE" not in plan
+
+
+@pytest.mark.usefixtures("many")
+def test_the_best_come_by_the_index_of_values_whatever_is_known_of_the_tables(
+    explained: Explained, workspace: Workspace
+) -> None:
+    with workspace.state.database.writing() as connection:
+        connection.exec_driver_sql("ANALYZE")
+    try:
+        plan = explained([0], order_by=["metrics.m"])[0]
+        assert "SEARCH by_0 USING COVERING INDEX ix_latest_points_value" in plan
+    finally:
+        with workspace.state.database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM sqlite_stat1")
