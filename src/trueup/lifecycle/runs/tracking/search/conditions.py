@@ -132,9 +132,8 @@ class Conditions:
 
     def _is_indexed(self, clause: Comparison) -> bool:
         """Whether the index of values tells which runs fit; SQLite's reads like a list of them."""
-        if clause.comparator in ("=", "IN"):
-            values = clause.value if isinstance(clause.value, tuple) else (clause.value,)
-            return all(len(str(value)) <= table.SHORT for value in values)
+        if clause.comparator == "=":
+            return len(str(clause.value)) <= table.SHORT
         return self._is_sqlite and clause.comparator in ("LIKE", "ILIKE")
 
     def _on_words(
