@@ -104,7 +104,7 @@ class Server:
         client = asked(self, works)
         assert client.stdout is not None
         before = self.processor()
-        for line in client.stdout:
+        for line in filter(is_figure, client.stdout):
             now = self.processor()
             yield json.loads(line) | {"server_cpu": now - before}
             before = now
@@ -148,7 +148,12 @@ def ended(server: Server, client: subprocess.Popen[str]) -> list[dict[str, Any]]
     said, _ = client.communicate()
     if client.returncode:
         raise SystemExit((server.folder / "client.log").read_text())
-    return [json.loads(line) for line in said.splitlines()]
+    return [json.loads(line) for line in filter(is_figure, said.splitlines())]
+
+
+def is_figure(line: str) -> bool:
+    """Whether a line is the client's own, and not one that MLflow prints about a run."""
+    return line.startswith("{")
 
 
 def family(pid: int) -> list[int]:
