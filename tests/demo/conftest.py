@@ -1,4 +1,4 @@
-"""One finished journey of `trueup demo`, shared by all tests, and independent ways to read it.
+"""One finished journey of an installed `trueup demo`, shared by all tests, and ways to read it.
 
 What reads the evidence here imports nothing of ours: files, SQLite, msgpack.
 """
@@ -25,6 +25,8 @@ import pytest
 import zstandard
 
 from trueup.doors.cli.main import run
+
+from .installing import build, install
 
 SOURCES = Path(__file__).parents[2] / "src"
 SHARE = ("--traffic", "0.02", "--months", "1")
@@ -116,10 +118,12 @@ class Journey(NamedTuple):
         }
 
 
-def environment(**changes: str) -> dict[str, str]:
-    """For a process that uses this checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
-    return kept | NO_NETWORK | {"PYTHONPATH": str(SOURCES)} | changes
+def environment() -> dict[str, str]:
+    """For a process that knows nothing of this checkout."""
+    ours = ("PYTHON", "TRUEUP_", "VIRTUAL_ENV")
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(ours)
+    } | NO_NETWORK
 
 
 def command(folder: Path, *options: str) -> list[str]:
@@ -137,8 +141,10 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / "summary.json").exists():
+            python = install(build(place / "dist"), place / "env")
             done = subprocess.run(
-                command(place / "demo", *SHARE, "--json"),
+                [python.with_name("trueup"), "demo", "demo", *SHARE, "--json"],
+                cwd=place,
                 env=environment(),
                 capture_output=True,
                 text=True,
@@ -159,8 +165,16 @@ def journey(_finished: Path) -> Journey:
 @pytest.fixture
 def own_journey(_finished: Path, tmp_path: Path) -> Journey:
     """A copy of the finished journey that a test may change."""
-    shutil.copytree(_finished, tmp_path / "own", symlinks=True)
-    return Journey(tmp_path / "own" / "demo")
+    own = tmp_path / "own"
+    shutil.copytree(_finished, own, symlinks=True, ignore=shutil.ignore_patterns("env", "dist"))
+    return Journey(own / "demo")
+
+
+@pytest.fixture(scope="session")
+def wheel(_finished: Path) -> Path:
+    """The wheel that the journey was made with."""
+    (built,) = (_finished / "dist").glob("*.whl")
+    return built
 
 
 class Outcome(NamedTuple):
@@ -190,7 +204,7 @@ class Process:
         with self._words.open("wb") as words:
             self.popen = subprocess.Popen(
                 command(folder, *options),
-                env=environment(),
+                env=environment() | {"PYTHONPATH": str(SOURCES)},
                 stdout=subprocess.DEVNULL,
                 stderr=words,
                 start_new_session=True,

@@ -19,7 +19,7 @@ from trueup.foundation.errors import UsageError
 from trueup.lifecycle.runs.records import Cause
 from trueup.state.leases import Lease, leases
 
-from ..conftest import BREACH, DAY, PIPELINE, Desk
+from ..conftest import BREACH, DAY, HERE, PIPELINE, Desk
 
 NIGHTLY = PIPELINE.replace('model="small"', 'model="small", schedule="0 3 * * *"')
 EVENING = datetime(2026, 3, 11, 22, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_a_retraining_that_ended_goes_on_to_a_request_for_release(desk: Desk) ->
     working = scheduler(desk)
     working.tick(BREACH + DAY / 2)
     cause = Cause(by=f"proposal {desk.proposal().id}")
-    train(desk.workspace, ACTOR, "small", {}, cause=cause)
+    train(desk.workspace, ACTOR, "small", {}, cause=cause, options=HERE)
     working.tick(BREACH + DAY / 2)
     assert desk.states() == ["live", "requested"]
 

@@ -22,7 +22,7 @@ from trueup.app.running.training import train
 from trueup.app.wiring import Workspace
 from trueup.foundation.errors import BackendError, NotFoundError, UserCodeError
 
-from ..conftest import BREACH
+from ..conftest import BREACH, HERE
 
 
 class Catalogue(BaseHTTPRequestHandler):
@@ -202,7 +202,7 @@ def test_a_run_that_failed_says_why(desk: Any) -> None:
         )
     )
     with pytest.raises(UserCodeError):
-        train(workspace, workspace.owner, "", {})
+        train(workspace, workspace.owner, "", {}, options=HERE)
     *_, failed = told(workspace)
     assert failed["eventType"] == "FAIL"
     assert "ZeroDivisionError" in failed["run"]["facets"]["errorMessage"]["message"]

@@ -14,7 +14,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError, NotFoundError, UsageError, UserCodeError
 from trueup.lifecycle.runs.records import StepProgress
 
-from ..conftest import PIPELINE, PLAN, Desk
+from ..conftest import HERE, PIPELINE, PLAN, Desk
 
 SAM = Actor(name="sam")
 
@@ -27,7 +27,7 @@ def head(desk: Desk) -> str:
 
 
 def test_a_run_names_commit_data_parameters_and_person(desk: Desk) -> None:
-    run, version = train(desk.workspace, SAM, "training", {"strength": 0.5})
+    run, version = train(desk.workspace, SAM, "training", {"strength": 0.5}, options=HERE)
     snapshot = desk.workspace.datasets.show(SAM, "rows")
     assert (run.commit, run.dirty, run.started_by) == (head(desk), False, "sam")
     assert (run.data, run.parameters) == ({"rows": snapshot.digest}, {"strength": 0.5})
@@ -42,7 +42,7 @@ def test_a_run_names_commit_data_parameters_and_person(desk: Desk) -> None:
 
 def test_a_pipeline_is_found_by_its_name_by_its_model_and_as_the_only_one(desk: Desk) -> None:
     refs = {
-        getattr(train(desk.workspace, SAM, name, {}).version, "ref", "")
+        getattr(train(desk.workspace, SAM, name, {}, options=HERE).version, "ref", "")
         for name in ("training", "small", "")
     }
     assert refs == {"small@2"}
@@ -66,7 +66,8 @@ def test_files_that_differ_from_the_commit_are_refused_or_noted(desk: Desk) -> N
     assert caught.value.code == "git-dirty"
     assert caught.value.message.startswith("trueup.toml differ")
     assert desk.workspace.datasets.show(SAM, "rows").version == 1
-    assert train(desk.workspace, SAM, "training", {}, allow_dirty=True).run.dirty
+    ran = train(desk.workspace, SAM, "training", {}, allow_dirty=True, options=HERE)
+    assert ran.run.dirty
     assert committed(desk.workspace, SAM, allow_dirty=True).changed == ("trueup.toml",)
 
 
@@ -78,13 +79,13 @@ def test_files_of_datasets_have_versions_of_their_own_and_stop_no_run(desk: Desk
     with pytest.raises(UsageError, match=r"^pictures/ differ from commit"):
         train(desk.workspace, SAM, "training", {})
     desk.workspace.datasets.add(SAM, "pictures", desk.root)
-    assert not train(desk.workspace, SAM, "training", {}).run.dirty
+    assert not train(desk.workspace, SAM, "training", {}, options=HERE).run.dirty
 
 
 def test_a_step_that_fails_makes_no_version(desk: Desk) -> None:
     desk.commit(pipeline=PIPELINE.replace('rows["late"]', 'rows["later"]'))
     with pytest.raises(UserCodeError) as caught:
-        train(desk.workspace, SAM, "training", {})
+        train(desk.workspace, SAM, "training", {}, options=HERE)
     run = desk.workspace.runs.show(SAM, caught.value.context["run"]).run
     assert (run.state, desk.versions()) == ("failed", 1)
 

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from .conftest import HERE
+
 
 def change(file: str, old: str, new: str) -> None:
     text = Path(file).read_text()
@@ -147,7 +149,7 @@ def test_a_dirty_tree_is_refused_with_both_cures(project: Path, trueup: Any) -> 
     assert "data/rows.csv" in said
     assert "git commit" in said
     assert "--allow-dirty" in said
-    assert trueup("run", "--allow-dirty").code == 0
+    assert trueup("run", "--allow-dirty", *HERE).code == 0
     assert trueup("runs", "list", "--json").data["runs"][0]["dirty"] is True
 
 

@@ -77,13 +77,13 @@ def test_a_definition_changes_with_columns_and_code_and_is_named_by_its_run(
 def test_what_is_no_frame_or_claimed_twice_is_refused(project: Path, trueup: Trueup) -> None:
     marked = PLAIN.replace("@step\ndef count", '@step(features="counts")\ndef count')
     change(project, marked)
-    ran = trueup("run")
+    ran = trueup("run", *HERE)
     assert (ran.code, "returned a" in ran.err) == (2, True), ran
     twice = marked.replace("counts", "rows").replace(
         'return {"rows": float(rows.height)}', "return rows"
     )
     change(project, twice.replace("-> dict[str, float]", "-> pl.DataFrame"))
-    assert "both define the features 'rows'" in trueup("run").err
+    assert "both define the features 'rows'" in trueup("run", *HERE).err
 
 
 def test_what_is_not_there_is_said(project: Path, trueup: Trueup) -> None:
