@@ -22,7 +22,7 @@ SOURCES = Path(__file__).parents[2] / "src"
 STAGES = {
     "plan": "service",
     "data": "service",
-    "pipeline": "graph",
+    "pipeline": "drawing.graph",
     "runs": "execution.executing",
     "models": "service",
     "gates": "service",

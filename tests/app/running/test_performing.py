@@ -111,7 +111,7 @@ def start(project: Workspace) -> Iterator[Callable[[], subprocess.Popen[bytes]]]
     yield one_more
     (project.root.parent / "go").touch()
     for child in started:
-        child.communicate(timeout=30)
+        child.communicate(timeout=120)
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -204,7 +204,7 @@ def test_a_scheduler_that_stops_hands_its_run_on(
     holder = start()
     until(lambda: began(project))
     cause = only(project).cause
-    holder.communicate(timeout=30)
+    holder.communicate(timeout=120)
     assert (only(project).state, runs(project, cause)) == ("waiting", ["interrupted"])
     start()
     (project.root.parent / "go").touch()

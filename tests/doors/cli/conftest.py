@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,18 +217,26 @@ def _ask(root: Path) -> None:
 
 
 @pytest.fixture
-def process() -> Callable[..., subprocess.Popen[str]]:
-    """Starts `trueup` as a process of its own."""
+def process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `trueup` as a process of its own; none outlives the test."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "trueup.doors.cli.main", *arguments],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": SOURCES, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "trueup.doors.cli.main", *arguments],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": SOURCES, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
+        return started[-1]
 
-    return start
+    yield start
+    for left in started:
+        if left.poll() is None:
+            left.kill()
+            left.communicate()

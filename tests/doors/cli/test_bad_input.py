@@ -258,7 +258,7 @@ def test_ctrl_c_marks_the_run_and_the_next_one_goes_on(
         assert line, "it ended early"
     time.sleep(0.2)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=120)
     assert running.returncode == 130
     assert "Stopped." in said
     assert "Traceback" not in said

@@ -45,7 +45,7 @@ def server(project: Path, process: Any) -> Iterator[str]:
     running = process(project, "up", "--port", "0", "--json")
     yield msgspec.json.decode(running.stdout.readline())["listening"]
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ class Process:
 
     @contextmanager
     def connect(self) -> Iterator[http.client.HTTPConnection]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             yield connection
         finally:
@@ -59,7 +59,7 @@ class Process:
 
     def end(self) -> tuple[int, str]:
         """Exit code and stderr, once it has ended."""
-        _, err = self.process.communicate(timeout=20)
+        _, err = self.process.communicate(timeout=120)
         return self.process.returncode, err.decode()
 
 
@@ -213,7 +213,7 @@ def test_a_port_in_use_is_a_usage_error(launch: Callable[..., Process], folder: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=120,
     )
     assert (second.returncode, second.stderr.strip()) == (2, "port-in-use")
     assert second.stdout == ""
