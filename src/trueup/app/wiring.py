@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.commits.service import Commits
     from trueup.lifecycle.runs.features.service import Features
     from trueup.lifecycle.runs.requests.service import Requests
+    from trueup.lifecycle.runs.retention.service import RunRetention
     from trueup.lifecycle.runs.schedules.service import Schedules
     from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.series.service import Series
@@ -171,6 +172,14 @@ class Workspace:
         from trueup.lifecycle.runs.service import Runs
 
         return Runs(self.state)
+
+    @cached_property
+    def run_retention(self) -> RunRetention:
+        """Verbs of forgetting runs."""
+        from trueup.lifecycle.models.versions.naming import made_of_runs
+        from trueup.lifecycle.runs.retention.service import RunRetention
+
+        return RunRetention(self.state, made_of_runs)
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from trueup.app.wiring import Workspace
@@ -44,6 +45,39 @@ def results_of(
 
     blobs = workspace.state.blobs
     return SharedResults(open_, meant.name, blobs, lambda words: progress(notice(words)))
+
+
+def forget_results(
+    workspace: Workspace, actor: Actor, remote: str, before: datetime, *, dry_run: bool
+) -> int:
+    """Share the results of a remote that were made before a moment no more; how many they are.
+
+    Raises:
+        NotFoundError: There is no such remote.
+        DeniedError: The actor or the credentials may not.
+    """
+    from trueup.lifecycle.data.exchange import remotes
+    from trueup.lifecycle.runs.execution.sharing import SharedResults
+
+    meant = remotes.choose(workspace.root, remote)
+    folder = workspace.settings.home / "cache" / "remotes"
+
+    def open_() -> Remote:
+        from trueup.state.remotes.remote import Remote
+
+        return Remote(meant.url, folder)
+
+    with workspace.state.read(actor, "data.write"):
+        pass  # the permission alone: what is old stands in the remote
+    shared = SharedResults(open_, meant.name, workspace.state.blobs, lambda _words: None)
+    try:
+        count = shared.forget(before, dry_run=dry_run)
+    finally:
+        shared.close()
+    if count and not dry_run:
+        with workspace.state.write(actor, "data.write") as unit:
+            unit.emit("results.forgotten", f"data:{meant.name}", data={"results": count})
+    return count
 
 
 def send(

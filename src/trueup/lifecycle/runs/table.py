@@ -112,16 +112,6 @@ run_metrics = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
-# Runs whose files nobody needs: a collector may take what they alone made.
-forgotten_runs = sa.Table(
-    "forgotten_runs",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("by", sa.String(200), nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
-)
-
 _AT_HAND: Final = 1000  # steps
 
 _RUN = [runs.c[name] for name in Run.__struct_fields__]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +10,7 @@ import click
 from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Command
+from trueup.doors.cli.terminal.offering import offer, offering_options
 from trueup.foundation import clock
 from trueup.foundation.text import plural, size
 
@@ -42,8 +43,7 @@ _MOST_SHOWN = 50
 )
 @click.option("--undo", is_flag=True, help="Remember these versions again.")
 @click.option("-m", "--message", default="", metavar="TEXT", help="Why, in your words.")
-@click.option("--dry-run", is_flag=True, help="Show what would go; forget nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@offering_options
 @output.as_option
 @output.json_option
 def command(
@@ -78,39 +78,29 @@ def command(
             if again:
                 output.next_step(f"trueup data log {again[0].name}")
             return
-        from datetime import timedelta
-
         from trueup.lifecycle.data.retention.forgetting import Keep
 
         since = clock.now() - timedelta(days=keep_days) if keep_days else None
         keep = Keep(keep_last, since)
 
-        def forget(*, dry_run: bool) -> Forgetting:
-            return workspace.retention.forget(
-                actor, wanted, keep, why=message, even_if_named=even_if_named, dry_run=dry_run
-            )
-
-        found = forget(dry_run=not yes or dry_run)
-        if not as_json:
-            _show(found)
-        ask = not yes and not dry_run and not as_json and bool(found.gone)
-        if ask and sys.stdin.isatty() and click.confirm("Forget them?", err=True):
-            found = forget(dry_run=False)
-    if as_json:
-        output.emit_json(found)
-    elif found.done:
-        output.show(f"{plural(len(found.gone), 'version')} forgotten")
-        undone = " ".join(fate.ref.removeprefix("data:") for fate in found.gone[:3])
-        output.next_step("trueup data gc --dry-run", f"trueup data forget {undone} --undo")
-    elif found.gone:
-        output.say("Nothing was forgotten.")
-        output.next_step(f"trueup data forget {' '.join(_again())} --yes")
-    else:
-        output.say("There is nothing to forget.")
-        output.next_step("trueup data gc --dry-run")
+        offer(
+            lambda is_look: workspace.retention.forget(
+                actor,
+                wanted,
+                keep,
+                why=message,
+                even_if_named=even_if_named,
+                dry_run=is_look,
+            ),
+            _show,
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+            then="trueup data gc --dry-run",
+        )
 
 
-def _show(found: Forgetting) -> None:
+def _show(found: Forgetting) -> int:
     rows = [
         (fate.ref, fate.taken_at, size(fate.size), "goes" if fate.goes else "stays", fate.why)
         for fate in found.fates[:_MOST_SHOWN]
@@ -124,10 +114,4 @@ def _show(found: Forgetting) -> None:
         output.say(
             "{} would free {}{}.", plural(len(found.gone), "version"), size(found.frees), shared
         )
-
-
-def _again() -> list[str]:
-    """The words of this call, to paste."""
-    import shlex
-
-    return [shlex.quote(word) for word in sys.argv[3:] if word != "--dry-run"]
+    return len(found.gone)

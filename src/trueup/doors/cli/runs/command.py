@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from trueup.doors.cli import reproduce
-from trueup.doors.cli.runs import comparing, shipping, tracked
+from trueup.doors.cli.runs import comparing, forget, shipping, tracked
 from trueup.doors.cli.runs import spool as run_spool
 from trueup.doors.cli.runs import steps as run_steps
 from trueup.doors.cli.terminal import output
@@ -40,6 +40,7 @@ def command() -> None:
 
 
 command.add_command(comparing.command)
+command.add_command(forget.command, "forget")
 command.add_command(run_spool.command)
 command.add_command(shipping.command)
 

@@ -8,6 +8,7 @@ trusted as far as what a step returned goes; `--verify-cache` computes a sample 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "steps"
 _TRIES: Final = 3
+_AT_ONCE: Final = 500
 
 
 class SharedEntry(Record):
@@ -102,6 +104,28 @@ class SharedResults:
             if remote.settled():
                 break
         return len(kept)
+
+    def forget(self, before: datetime, *, dry_run: bool) -> int:
+        """Share results made before a moment no more; how many that were. Runs compute them again.
+
+        Raises:
+            TrueupError: The remote cannot be reached or written.
+        """
+        remote = self._remote = self._remote or self._open()
+        remote.refresh()
+        names = remote.list_records(KIND)
+        old: list[str] = []
+        for start in range(0, len(names), _AT_ONCE):
+            for name, raw in remote.get_records(KIND, names[start : start + _AT_ONCE]).items():
+                try:
+                    made_at = decode(raw, SharedEntry).entry.created_at
+                except msgspec.MsgspecError:
+                    continue  # of another Trueup
+                if made_at < before:
+                    old.append(name)
+        if old and not dry_run:
+            remote.delete_records(KIND, old)
+        return len(old)
 
     def close(self) -> None:
         """Close what is remembered of the remote."""
