@@ -24,15 +24,13 @@ _MOST_SHOWN = 50
 @click.argument("references", nargs=-1, metavar="[DATASET[@VERSION]...]")
 @click.option(
     "--keep-last",
-    default=0,
     type=click.IntRange(1, 1_000_000),
     metavar="N",
     help="Keep the N newest versions of each dataset.",
 )
 @click.option(
     "--keep-days",
-    default=0,
-    type=click.IntRange(1, 36_500),
+    type=click.IntRange(0, 36_500),
     metavar="D",
     help="Keep what was taken in the last D days.",
 )
@@ -48,8 +46,8 @@ _MOST_SHOWN = 50
 @output.json_option
 def command(
     references: tuple[str, ...],
-    keep_last: int,
-    keep_days: int,
+    keep_last: int | None,
+    keep_days: int | None,
     even_if_named: bool,
     undo: bool,
     message: str,
@@ -80,9 +78,8 @@ def command(
             return
         from trueup.lifecycle.data.retention.forgetting import Keep
 
-        since = clock.now() - timedelta(days=keep_days) if keep_days else None
-        keep = Keep(keep_last, since)
-
+        since = None if keep_days is None else clock.now() - timedelta(days=keep_days)
+        keep = Keep(keep_last or 0, since)
         offer(
             lambda is_look: workspace.retention.forget(
                 actor,

@@ -20,21 +20,18 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 50
 _DELETED_DAYS = 30
-_UNSAID = -1
 
 
 @click.command(cls=Command, example="trueup runs forget --keep-last 20")
 @click.argument("references", nargs=-1, metavar="[RUN...]")
 @click.option(
     "--keep-last",
-    default=0,
     type=click.IntRange(1, 1_000_000),
     metavar="N",
     help="Keep the N newest runs of each pipeline.",
 )
 @click.option(
     "--keep-days",
-    default=_UNSAID,
     type=click.IntRange(0, 36_500),
     metavar="D",
     help="Keep what is younger than D days.",
@@ -54,8 +51,8 @@ _UNSAID = -1
 @output.json_option
 def command(
     references: tuple[str, ...],
-    keep_last: int,
-    keep_days: int,
+    keep_last: int | None,
+    keep_days: int | None,
     pipeline: str,
     even_if_named: bool,
     deleted: bool,
@@ -90,7 +87,7 @@ def command(
             output.show(f"{plural(len(again), 'run')} remembered")
             output.next_step("trueup runs list")
         elif deleted:
-            since = _since(_DELETED_DAYS if keep_days == _UNSAID else keep_days)
+            since = _since(_DELETED_DAYS if keep_days is None else keep_days)
             offer(
                 lambda is_look: retention.purge(actor, since, dry_run=is_look),
                 _show_purged,
@@ -102,7 +99,7 @@ def command(
         elif remote:
             from trueup.app.running.sharing import forget_results
 
-            if keep_days == _UNSAID:
+            if keep_days is None:
                 raise UsageError(
                     "forget-what",
                     "Say how young a result in a remote must be to stay.",
@@ -120,7 +117,7 @@ def command(
         else:
             from trueup.lifecycle.runs.retention.records import Keep
 
-            keep = Keep(keep_last, None if keep_days == _UNSAID else _since(keep_days))
+            keep = Keep(keep_last or 0, None if keep_days is None else _since(keep_days))
             offer(
                 lambda is_look: retention.forget(
                     actor,
