@@ -263,3 +263,37 @@ def within(limit: int, *words: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stderr
+
+
+def test_versions_are_forgotten_by_a_rule_and_remembered(call: Call) -> None:
+    for text in ("1", "2", "3"):
+        Path("data/images/a.jpg").write_text(text)
+        call("add", "data/images")
+    code, out, err = call("forget", "images", "--keep-last", "2")
+    assert (code, out.count("stays"), out.count("goes"), "--yes" in err) == (0, 2, 1, True)
+    assert call("forget", "--keep-days", "0", "--keep-last", "2", "-m", "old", "--yes")[0] == 0
+    assert "forgotten" in call("log", "images")[1]
+    code, out, err = call("show", "images@1")
+    assert (code, "images@1" in out, "--undo" in err) == (0, True, True)
+    code, _, err = call("checkout", "images@1")
+    assert (code, "was forgotten on" in err, "by" in err) == (3, True, True)
+    assert call("diff", "images@1", "images@2")[0] == 3
+    assert call("forget", "images@1", "--undo")[0] == 0
+    assert call("checkout", "images@1")[0] == 0
+    code, _, err = call("forget", "images@3")
+    assert (code, "it is the newest of branch 'main'" in err) == (4, True)
+
+
+def test_the_whole_project_is_no_dataset_by_accident(call: Call) -> None:
+    code, _, err = call("add", ".")
+    assert (code, "is the whole project" in err, "--name NAME" in err) == (2, True, True)
+
+
+@pytest.mark.parametrize("rule", [("--keep-last", "3"), ("--deleted",)])
+def test_runs_are_forgotten_by_a_rule(
+    call: Call, capsys: pytest.CaptureFixture[str], rule: tuple[str, ...]
+) -> None:
+    call("add", "data/images")
+    assert run(["runs", "forget", *rule]) == 0
+    assert "trueup data gc --dry-run" in capsys.readouterr().err
+    assert run(["runs", "forget", "--remote", "team", "--deleted"]) == 2

@@ -107,8 +107,11 @@ def _show(found: Forgetting) -> int:
     if len(found.fates) > _MOST_SHOWN:
         output.say("And {} more.", plural(len(found.fates) - _MOST_SHOWN, "version"))
     if found.gone:
-        shared = f"; {size(found.shares)} of them stay for others" if found.shares else ""
+        shared = f"; {size(found.shares)} stay for others" if found.shares else ""
         output.say(
-            "{} would free {}{}.", plural(len(found.gone), "version"), size(found.frees), shared
+            "{}: {} that nothing else needs{}.",
+            plural(len(found.gone), "version"),
+            size(found.frees),
+            shared,
         )
     return len(found.gone)

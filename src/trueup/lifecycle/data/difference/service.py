@@ -12,7 +12,7 @@ from typing import Final
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, NotFoundError, UsageError
-from trueup.lifecycle.data import manifest
+from trueup.lifecycle.data import manifest, taking
 from trueup.lifecycle.data.difference.records import (
     Cost,
     DataDifference,
@@ -64,13 +64,15 @@ class Differences:
         Raises:
             UsageError: A path leads out of the project, a file is no readable table, or a key
                 column is not in both tables.
-            NotFoundError: There is nothing at a path.
+            NotFoundError: There is nothing at a path, or the bytes of a version are not here.
             DeniedError: The actor may not read.
         """
-        with self._state.read(actor):
-            pass  # the permission alone: what is compared are blobs and files
-        started = time.perf_counter()
         blobs = self._state.blobs
+        with self._state.read(actor) as connection:
+            for each in (before, after):
+                if isinstance(each, DatasetVersion):
+                    taking.check_here(connection, blobs, each)
+        started = time.perf_counter()
         first, second = _state_of(blobs, before, root), _state_of(blobs, after, root)
         changes = list(_changes(blobs, first, second))
         table, why_not = None, "no table file differs"
