@@ -15,11 +15,13 @@ from sklearn.linear_model import LogisticRegression
 
 from trueup.app.cards.gathering import gather
 from trueup.app.wiring import Workspace
-from trueup.foundation import toml
+from trueup.doors.cli.serve import show_places
+from trueup.foundation import clock, toml
 from trueup.foundation.errors import DeniedError, GateFailedError, UsageError, UserCodeError
 from trueup.lifecycle.gates.ground import GivenRows
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.plan.records import Plan
+from trueup.lifecycle.serving.registry import Registry
 
 from .conftest import Client
 from .test_quarantine import registered
@@ -39,6 +41,10 @@ metric = "roc_auc"
 gate = { at_least = 0.7, min_rows = 100 }
 watch = { window = "7d" }
 on_breach = ["alert"]
+
+[deployments.desk]
+model = "trees"
+strategy = "all-at-once"
 """
 SIGNATURE = b"""\
 signature:
@@ -149,6 +155,19 @@ def test_a_better_one_has_to_beat_a_champion_of_a_client(
     registered(client, foreign, model__skops=skops.io.dumps(model(-2.0)), MLmodel=SIGNATURE)
     outcomes = {r.check: r.outcome for r in judge(foreign).statement.results}
     assert (outcomes["limit"], outcomes["champion"]) == ("failed", "failed")
+
+
+def test_it_is_released_and_answers(foreign: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    judge(foreign)
+    release = foreign.releases.request(foreign.owner, "desk", "trees", "1", why="it passed")
+    foreign.releases.start(foreign.owner, "desk", release.number, clock.now())
+    loaded = Registry(foreign.state).load("trees@1", release.number)
+    rows = sample().drop("late")
+    assert np.array_equal(loaded.predictor(rows), model().predict_proba(rows)[:, 1])
+    routes = foreign.releases.routes(foreign.owner)
+    assert [arm.model_ref for arm in routes["desk"].arms] == ["trees@1"]
+    show_places(foreign, "http://127.0.0.1")
+    assert '"name":"a"' in capsys.readouterr().err, "a request to paste has one of the rows"
 
 
 def test_what_it_is_watched_by_is_what_it_passed_on(foreign: Workspace) -> None:

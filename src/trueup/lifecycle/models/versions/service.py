@@ -235,13 +235,17 @@ class Versions:
         from trueup.lifecycle.models.contents import reading
         from trueup.lifecycle.models.versions import sources
 
-        taken: tuple[ForeignFile, ...] = ()
+        origin: Origin | None = None
+        files: tuple[ForeignFile, ...] = ()
         with suppress(TrueupError), self._state.read(actor, "models.write") as connection:
             origin = sources.resolve(connection, source, run, logged_model)
             files = sources.files_at(connection, origin.location)
-            if self._folder is not None and not files:
-                files = taken = sources.take(self._state.blobs, self._folder, origin.location)
-            reading.read(self._state.blobs, files)
+        if origin is None:
+            return ()
+        taken: tuple[ForeignFile, ...] = ()
+        if self._folder is not None and not files and origin.copied is None:
+            taken = sources.take(self._state.blobs, self._folder, origin.location)
+        reading.read(self._state.blobs, files or taken)
         return taken
 
 

@@ -68,21 +68,8 @@ def log_trees(name: str) -> None:
     )
 
 
-def log_lines(name: str) -> None:
-    lightgbm = pytest.importorskip("lightgbm")
-    data = lightgbm.Dataset(INPUTS, ROWS["late"])
-    lines = lightgbm.train({"objective": "binary", "verbosity": -1}, data, 20)
-    mlflow.lightgbm.log_model(
-        lines,
-        name="model",
-        input_example=INPUTS[:3],
-        registered_model_name=name,
-        pip_requirements=["lightgbm"],
-    )
-
-
 @pytest.mark.client_3
-@pytest.mark.parametrize("log", [lambda name: log_linear(name, "skops"), log_trees, log_lines])
+@pytest.mark.parametrize("log", [lambda name: log_linear(name, "skops"), log_trees])
 def test_a_registered_model_becomes_champion_by_its_verdict(
     experiment: str, name: str, log: Any
 ) -> None:
