@@ -179,8 +179,9 @@ def test_the_digests_of_a_chain_can_be_recomputed_from_what_is_stored(
     assert digests.of_bytes(workspace.state.blobs.get(model)) == model
     verdict = workspace.gates.show(ACTOR, ids["verdict"].partition(":")[2])
     assert facts[ids["verdict"]]["digest"] == digests.of_record(verdict.statement)
-    holdout = facts[ids["verdict"]]["holdout"]
-    assert digests.of_bytes(workspace.state.blobs.get(holdout)) == holdout
+    said = facts[ids["verdict"]]
+    assert said["rows"] == "holdout"
+    assert digests.of_bytes(workspace.state.blobs.get(said["data"])) == said["data"]
     snapshot = workspace.datasets.show(ACTOR, "rows", "2")
     assert facts["data:rows@2"]["digest"] == snapshot.digest
     assert digests.of_bytes(workspace.state.blobs.get(snapshot.digest)) == snapshot.digest

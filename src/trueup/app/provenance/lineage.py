@@ -92,7 +92,8 @@ def of_verdict(verdict: Verdict) -> dict[str, str]:
     return {
         "outcome": verdict.statement.outcome,
         "digest": verdict.digest,
-        "rows": f"{verdict.statement.rows} {verdict.statement.data}",
+        "rows": verdict.statement.rows,
+        "data": verdict.statement.data,
         "plan": verdict.statement.plan,
         "signed by key": short(verdict.key),
         "given": f"{verdict.given_at:%Y-%m-%d %H:%M} by {verdict.given_by}",
