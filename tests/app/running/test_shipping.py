@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import trueup
@@ -188,3 +189,63 @@ def test_two_processes_never_ship_from_one_outbox(root: Path) -> None:
     with outbox.shipping(place) as first, outbox.shipping(place) as second:
         assert (first, second) == (True, False)
         assert shipping.ship(place) is None
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Path:
+    """A project elsewhere, in which sam may log."""
+    place = tmp_path / "far"
+    place.mkdir()
+    team = '[project]\nname = "far"\nobjective = "Receive"\n\n[team]\nsam = ["scientist"]\n'
+    (place / "trueup.toml").write_text(team)
+    elsewhere(place, "plan", "adopt")
+    return place
+
+
+def elsewhere(place: Path, *words: str) -> str:
+    """What a command of ours prints in another project."""
+    done = subprocess.run(
+        [PYTHON, "-m", "trueup", *words],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_server_far_away_gets_it_by_its_address_and_a_token(
+    root: Path, far: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = elsewhere(far, "people", "token", "add", "sam")
+    up = [PYTHON, "-m", "trueup", "up", "--port", "0", "--json", "--until-stdin-closes"]
+    with subprocess.Popen(
+        [*up, "--require-sign-in"],
+        cwd=far,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        monkeypatch.setenv("TRUEUP_URL", msgspec.json.decode(server.stdout.readline())["listening"])
+        with trueup.run("flights", wait=0, capture=False, depth=6) as run:
+            for step in range(5_000):
+                run.log(loss=step)
+            run.text("notes", "from afar")
+        place = root / ".trueup" / "outbox"
+        monkeypatch.setenv("TRUEUP_TOKEN", "wrong")
+        (refused,) = shipping.ship(place) or ()
+        assert "token is wrong" in refused.waits
+        monkeypatch.setenv("TRUEUP_TOKEN", token)
+        (done,) = shipping.ship(place) or ()
+        assert (done.run, done.is_over, done.waits) == (run.id, True, "")
+        server.stdin.close()
+    with open_workspace(far) as there:
+        found = there.tracking.show(there.owner, run.id)
+        assert (found.state, found.params) == ("finished", {"depth": "6"})
+        assert len(history(there, run.id)) == 5_000
+        assert there.files.below(there.owner, found.artifacts.partition("/")[2])

@@ -136,6 +136,10 @@ class Server:
         at = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path={quote(path, safe='')}"
         self._ask(at, _pieces(file))
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
     def _ask(self, path: str, content: Any) -> bytes:
         import httpx
 
@@ -316,7 +320,9 @@ def ship(place: Path, *, follow: bool = False) -> list[Shipment] | None:
         def open_(url: str) -> Sink:
             address = url or ("" if _is_of_project(place) else os.environ.get("TRUEUP_URL", ""))
             if address:
-                return Server(address.rstrip("/"), os.environ.get("TRUEUP_TOKEN", ""))
+                server = Server(address.rstrip("/"), os.environ.get("TRUEUP_TOKEN", ""))
+                stack.callback(server.close)
+                return server
             start = place.parent.parent if _is_of_project(place) else Path.cwd()
             return Project(stack.enter_context(open_workspace(start)))
 
