@@ -46,6 +46,10 @@ class Bench:
 
     def perform(self, step: Any, **arguments: Any) -> StoredValue:
         """Perform one call of a step."""
+        return self.performed(step, **arguments).outputs
+
+    def performed(self, step: Any, **arguments: Any) -> handing.Performed:
+        """Perform one call of a step; with what it opened."""
         return handing.perform(
             step, step.name, AT, arguments, blobs=self.blobs, root=self.root, hide=self.hide
         )
@@ -75,7 +79,7 @@ class Bench:
                     blobs=self.blobs,
                     root=self.root,
                     hide=self.hide,
-                )
+                ).outputs
             )
         return done
 

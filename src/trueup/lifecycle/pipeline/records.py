@@ -181,6 +181,8 @@ class CacheEntry(Record):
         components: What the key was made of, so that a miss can be explained.
         seconds: How long the step took.
         created_at: When.
+        opened: Digests of the files of the project that the step opened by itself, by path: the
+            result is reused only while they are the same.
     """
 
     key: str
@@ -190,6 +192,7 @@ class CacheEntry(Record):
     components: Components
     seconds: float
     created_at: datetime
+    opened: dict[str, str] = {}
 
 
 class Source(Record):

@@ -24,6 +24,7 @@ step_cache = sa.Table(
     sa.Column("components", Json, nullable=False),
     sa.Column("seconds", sa.Float(53), nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("opened", Json, nullable=False),
     sa.Index("ix_step_cache_step", "step", "created_at"),
 )
 

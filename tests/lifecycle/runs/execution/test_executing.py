@@ -82,6 +82,62 @@ def test_a_changed_parameter_runs_only_what_depends_on_it(project: Project) -> N
     assert project.why("measure") == ("input holdout changed", "input train changed")
 
 
+READS_FILES = """
+    from pathlib import Path
+    from trueup import pipeline, step
+
+    @step
+    def rate() -> float:
+        return float(Path(__file__).with_name("rate.txt").read_text())
+
+    @step
+    def count() -> int:
+        log = Path(__file__).with_name("log.txt")
+        log.write_text(log.read_text() + "again\\n")
+        return len(log.read_text())
+
+    @pipeline
+    def priced() -> None:
+        rate(), count()
+"""
+
+
+@pytest.mark.parametrize(
+    "engine", ["inprocess://", pytest.param("processes://", marks=pytest.mark.slow)]
+)
+def test_a_file_that_a_step_opens_by_itself_is_an_input_of_it(
+    project: Project, state: State, scientist: Actor, engine: str
+) -> None:
+    project.write(READS_FILES)
+    project.write("0.5", "pipelines/rate.txt")
+    project.write("", "pipelines/log.txt")
+    first = project.run(engine=engine)
+    assert Runs(state).show(scientist, first.id).steps[1].why == (
+        "it has not run before",
+        "it is not cached: 'pipelines/log.txt' changed while it ran",
+    )
+    project.run(engine=engine)
+    assert project.outcome() == {"rate": "reused", "count": "finished"}
+    project.write("0.75", "pipelines/rate.txt")
+    project.run(engine=engine)
+    assert project.why("rate") == ("file pipelines/rate.txt, which it opens, changed",)
+
+
+def test_a_file_that_is_declared_counts_once_as_part_of_the_key(
+    project: Project, state: State, scientist: Actor
+) -> None:
+    declared = READS_FILES.replace("@step", '@step(depends_on=("pipelines/rate.txt",))', 1)
+    project.write(declared)
+    project.write("0.5", "pipelines/rate.txt")
+    project.write("", "pipelines/log.txt")
+    run = project.run()
+    [kept] = Runs(state).results(scientist, run.id)
+    assert (list(kept.components.files), kept.opened) == (["pipelines/rate.txt"], {})
+    project.write("0.75", "pipelines/rate.txt")
+    project.run()
+    assert project.why("rate") == ("file pipelines/rate.txt changed",)
+
+
 def test_an_equal_result_stops_the_rerun_there(project: Project) -> None:
     project.run()
     project.run({"longest": 80})  # no row lies between 60 and 80

@@ -63,6 +63,8 @@ def _print(now: KeyNow) -> None:
     )
     output.blank()
     rows = list(_rows(now.components, newest.components if newest else None))
+    if newest is not None:  # what it opens is known from when it ran: it belongs to no key
+        rows += [("opens", name, "", _cell(digest)) for name, digest in newest.opened.items()]
     output.table(("part", "name", "now", "newest kept"), rows, whole=2)
 
 

@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from trueup.foundation.configuration import HOME, make_private
 from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.pipeline import matching, origin, rules, secrets
 from trueup.lifecycle.pipeline.drawing.graph import Secret, StepLike
-from trueup.lifecycle.pipeline.passing import filing, frames, keeping, values
+from trueup.lifecycle.pipeline.passing import filing, frames, keeping, openings, values
+from trueup.lifecycle.pipeline.passing.openings import Openings
 from trueup.lifecycle.pipeline.records import Place, StoredValue
 from trueup.lifecycle.pipeline.secrets import Guard
 from trueup.ports.blobs import Blobs
@@ -66,6 +67,18 @@ class Surroundings:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+class Performed(NamedTuple):
+    """What a call came to.
+
+    Attributes:
+        outputs: What it returned, as it is kept.
+        opened: The files of the project that it opened by itself.
+    """
+
+    outputs: StoredValue
+    opened: Openings
+
+
 _around: ContextVar[Surroundings | None] = ContextVar("trueup_surroundings", default=None)
 
 
@@ -87,7 +100,7 @@ def perform(
     hide: Callable[[Iterable[str]], None],
     run: str = "",
     attempt: int = 1,
-) -> StoredValue:
+) -> Performed:
     """Call a step and keep what it returns.
 
     Args:
@@ -121,14 +134,16 @@ def perform(
                 bound.arguments[argument] = hands.give(value, asked, argument)
             with (
                 secrets.given_to_step(given),
+                openings.watched(root) as watch,
                 origin.user_code("step-failed", f"Step '{name}'", root, at),
             ):
                 result = step.function(*bound.args, **bound.kwargs)
+            opened = watch.openings()
             declared = types.get("return", Any)
             if not matching.may_hold(declared, result):
                 written = origin.of_function(step.function, root)
                 raise rules.result_wrong(name, result, declared, written, at)
-            return keeping.store(blobs, result, name, at, Guard(given))
+            return Performed(keeping.store(blobs, result, name, at, Guard(given)), opened)
     except TrueupError as error:
         raise secrets.clean(error, hidden) from None
 

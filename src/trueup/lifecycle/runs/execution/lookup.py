@@ -18,7 +18,7 @@ from trueup.lifecycle.pipeline import keys
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.code import fingerprint
 from trueup.lifecycle.pipeline.drawing.graph import Node, StepLike
-from trueup.lifecycle.pipeline.passing import values
+from trueup.lifecycle.pipeline.passing import openings, values
 from trueup.lifecycle.pipeline.records import CacheEntry, CodeFingerprint, Components, StoredValue
 from trueup.lifecycle.runs import table
 from trueup.lifecycle.runs.execution import addressing
@@ -27,6 +27,7 @@ from trueup.lifecycle.runs.execution.resolution import Items, Resolution, argume
 from trueup.lifecycle.runs.execution.scheduling import Need
 from trueup.lifecycle.runs.execution.sharing import SharedEntry, SharedResults
 from trueup.lifecycle.runs.execution.verification import Verification
+from trueup.lifecycle.runs.execution.worker import Given
 from trueup.lifecycle.runs.service import Runs
 from trueup.state.unit import State
 
@@ -112,15 +113,19 @@ class Lookup:
         made_by = self._fetch([c.key for c in asked if c.key not in known or c.key in gone])
         known |= {key: each.entry for key, each in made_by.items()}
         gone -= made_by.keys()
+        current = openings.now(self._root, {n for each in known.values() for n in each.opened})
+        unfit = {key: openings.changes(each.opened, current) for key, each in known.items()}
+        unfit |= dict.fromkeys(gone, ("its stored result is gone",))
         return [
-            self._answer(call, known.get(call.key), call.key in gone, made_by) for call in calls
+            self._answer(call, known.get(call.key), unfit.get(call.key, ()), made_by)
+            for call in calls
         ]
 
     def _answer(
         self,
         call: Call,
         entry: CacheEntry | None,
-        is_gone: bool,
+        unfit: tuple[str, ...],
         made_by: Mapping[str, SharedEntry],
     ) -> Call | Found:
         if call.node.index in self._again:
@@ -130,8 +135,8 @@ class Lookup:
         if entry is None:
             before = self._newest[call.step.name]
             return call._replace(why=_explained(before, call.components, call.node.over))
-        if is_gone:
-            return call._replace(why=("its stored result is gone",))
+        if unfit:
+            return call._replace(why=unfit)
         if self._is_verified(entry):
             why = f"it is computed again to verify the cache; run {entry.run} made it"
             return call._replace(why=(why,))
@@ -161,9 +166,10 @@ class Lookup:
         here = values.present(self._blobs, [entry.outputs for entry in known.values()])
         return {key for key, is_here in zip(known, here, strict=True) if not is_here}
 
-    def entry(self, run_id: str, call: Call, outputs: StoredValue) -> CacheEntry | None:
+    def entry(self, run_id: str, call: Call, given: Given) -> CacheEntry | None:
         """What the cache keeps of a call that finished; nothing if it is not to be cached."""
-        if call.components is None:
+        outputs = given.outputs
+        if call.components is None or outputs is None or given.unclear:
             return None
         if self.verification is not None:
             self.verification.compare(call.name, call.key, outputs)
@@ -175,6 +181,7 @@ class Lookup:
             components=call.components,
             seconds=call.spent.seconds,
             created_at=clock.now(),
+            opened={n: d for n, d in given.opened.items() if n not in call.components.files},
         )
         if call.item < 0 and self._at_hand is not None:  # it may be asked for before it is recorded
             self._at_hand[call.key] = kept

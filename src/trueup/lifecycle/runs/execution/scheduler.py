@@ -329,7 +329,9 @@ class Scheduler:
     ) -> None:
         """A call that will not be tried again."""
         outputs = given.outputs if given else None
-        keep = self._lookup.entry(self._run.id, call, outputs) if outputs else None
+        keep = self._lookup.entry(self._run.id, call, given) if given else None
+        if given and given.unclear and call.key:
+            call = call._replace(why=(*call.why, f"it is not cached: {given.unclear}"))
         self._reports.call_ended(under, call, state, given, keep, worker)
         if call.item >= 0:
             self._item_ended(under, call.item, outputs)

@@ -103,11 +103,15 @@ class Given(Record):
     Attributes:
         outputs: Where the result lies; None when the call failed.
         metrics: The numbers in it.
+        opened: The files of the project that it opened by itself, with their digests.
+        unclear: Why the result must not be reused; empty when it may.
         error: Why it failed, as `TrueupError.as_problem` says it.
     """
 
     outputs: StoredValue | None = None
     metrics: dict[str, float] = {}
+    opened: dict[str, str] = {}
+    unclear: str = ""
     error: dict[str, Any] | None = None
 
 
@@ -170,7 +174,7 @@ class _Worker:
                 raise _changed(self._setup.pipeline)
             blobs = self._blobs()
             with ambient.tagged(self._tags(call)):
-                outputs = handing.perform(
+                outputs, opened = handing.perform(
                     node.called,
                     call.name,
                     node.at,
@@ -181,7 +185,12 @@ class _Worker:
                     run=self._setup.run,
                     attempt=call.attempt,
                 )
-            return Given(outputs=outputs, metrics=values.metrics(blobs, outputs))
+            return Given(
+                outputs=outputs,
+                metrics=values.metrics(blobs, outputs),
+                opened=opened.read,
+                unclear=opened.unclear,
+            )
         except TrueupError as error:
             return Given(error=_problem(error))
         except Exception as error:

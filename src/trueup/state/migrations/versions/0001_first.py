@@ -775,6 +775,7 @@ def upgrade() -> None:
         sa.Column("components", sa.Text(), nullable=False),
         sa.Column("seconds", sa.Float(precision=53), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("opened", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_step_cache")),
     )
     op.create_index("ix_step_cache_step", "step_cache", ["step", "created_at"], unique=False)
