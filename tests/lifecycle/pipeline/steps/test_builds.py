@@ -119,7 +119,7 @@ def test_each_attempt_is_a_build_of_its_own_and_ends_the_one_before(
             hide=bench.hide,
             run="7k3f9qd2",
             attempt=number,
-        )
+        ).outputs
 
     (node,) = nightly.draw({}).nodes
     server.jobs["slow"] = Buildable("slow", result="FAILURE")

@@ -263,6 +263,12 @@ def test_ctrl_c_marks_the_run_interrupted_and_goes_on_up(
 
 def test_a_result_that_cannot_be_kept_names_step_type_and_cure(project: Project) -> None:
     project.edit('return {"rows": train.height, "mean": holdout["delay"].mean()}', "return {1, 2}")
+    with pytest.raises(
+        UserCodeError, match=r"return dict\[str, float\] at .*:14, but .* set"
+    ) as caught:
+        project.run()
+    assert caught.value.hint == "return sorted(items)"
+    project.edit(" -> dict[str, float]:", ":")
     with pytest.raises(UserCodeError, match=r"what step 'measure' returned is a set") as caught:
         project.run()
     assert caught.value.hint == "return sorted(items)"

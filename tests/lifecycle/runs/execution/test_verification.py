@@ -36,8 +36,8 @@ COUNTING = """
 
 
 def counting(project: Project, value: str) -> None:
-    """A pipeline whose first step reads a file that it does not declare."""
-    file = project.root / "n.txt"
+    """A pipeline whose first step reads a file outside the project, where nobody looks."""
+    file = project.root.parent / "n.txt"
     project.write(COUNTING.replace("FILE", str(file)))
     file.write_text(value)
 
