@@ -74,13 +74,14 @@ def run_suites(client: str, suites: tuple[str, ...], folder: Path, **variables: 
             MLFLOW_HTTP_REQUEST_MAX_RETRIES="1",
             MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
             HOME=str(folder),
+            PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",  # those of ours that are lent
             PYTHONPATH=str(SUITES),
             **variables,
         ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     if done.returncode:
