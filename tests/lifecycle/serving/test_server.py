@@ -116,6 +116,13 @@ def ask(connection: http.client.HTTPConnection, key: str = "") -> tuple[int, Any
     return response.status, json.loads(response.read())
 
 
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def journaled(folder: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for record, _ in read(folder):
@@ -131,6 +138,7 @@ def test_kill_9_under_load_loses_and_doubles_no_acknowledged_prediction(
     for seconds in (0.15, 0.4, 0.25):
         server = launch()
         asking = Asking(server, clients=6)
+        until(lambda asking=asking: bool(asking.acknowledged))
         time.sleep(seconds)
         server.process.kill()
         asking.stop()
