@@ -10,6 +10,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: more threads only wait
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from trueup.testing.s3_server import S3Server
 # Examples are the same in every run, so that a failure here is a failure everywhere.
 settings.register_profile("trueup", deadline=None, derandomize=True, database=None)
 settings.load_profile("trueup")
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = ("tests/doors/mlflow/clients/", "tests/demo/")
 
