@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
 
-from trueup.state import schema
+from trueup.state import kinds, schema
 
 SOURCE = Path(schema.__file__).parents[1]
 TARGET = SOURCE / "state" / "migrations" / "versions" / "0001_first.py"
@@ -46,10 +46,12 @@ def downgrade() -> None:
 def whole_metadata() -> sa.MetaData:
     """The metadata after every module that declares a table was imported."""
     for path in sorted(SOURCE.rglob("*.py")):
-        if "sa.Table(" in path.read_text(encoding="utf-8"):
+        if " = Table(" in path.read_text(encoding="utf-8"):
             parts = path.relative_to(SOURCE.parent).with_suffix("").parts
             importlib.import_module(".".join(parts))
-    return schema.metadata
+    for table in schema.declarations.values():
+        _ = table.built
+    return kinds.metadata
 
 
 def main() -> None:
@@ -65,7 +67,7 @@ def main() -> None:
     lines = [line for line in text.splitlines() if "# ### " not in line]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True)
-    tables = len(schema.metadata.tables)
+    tables = len(schema.declarations)
     print(f"{TARGET.relative_to(SOURCE.parents[1])}: {tables} tables")
 
 

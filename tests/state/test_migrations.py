@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from trueup.state import database
+from trueup.state.sql import full
 from trueup.state.unit import State
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "first_migration.py"
@@ -18,7 +19,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "first_migration.py"
 def test_a_migrated_database_has_the_tables_of_the_code(state: State) -> None:
     metadata = runpy.run_path(str(SCRIPT))["whole_metadata"]()
     with state.database.reading() as connection:
-        context = MigrationContext.configure(connection)
+        context = MigrationContext.configure(full(connection))
         difference = compare_metadata(context, metadata)
     assert difference == [], "run: make migration"
 

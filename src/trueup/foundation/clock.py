@@ -41,6 +41,16 @@ def parse_moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def microseconds(moment: datetime) -> int:
+    """A moment as the database keeps it: microseconds since 1970."""
+    return round(moment.timestamp() * 1_000_000)
+
+
+def at_microseconds(number: int) -> datetime:
+    """The moment that the database keeps as `number`."""
+    return datetime.fromtimestamp(number / 1_000_000, UTC)
+
+
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 

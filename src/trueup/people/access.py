@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+from typing import TYPE_CHECKING
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
 from trueup.foundation.permissions import Permission
 from trueup.people import rules, table
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 def guard(connection: sa.Connection, actor: Actor, permission: Permission) -> None:

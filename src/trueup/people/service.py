@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING
 
 from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
@@ -13,6 +12,9 @@ from trueup.foundation.identifiers import short_id
 from trueup.people import access, rules, table
 from trueup.people.records import Approval, Person, Role
 from trueup.state.unit import State, Unit
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class People:

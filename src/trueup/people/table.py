@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.people.records import Approval, Person, Role
 from trueup.state import driver
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state.schema import Column, Json, Moment, String, Table, Text, row_as
+from trueup.state.sql import sa
 
-people = sa.Table(
+people = Table(
     "people",
-    metadata,
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("roles", Json, nullable=False),
-    sa.Column("added_at", Moment, nullable=False),
+    Column("name", String(100), primary_key=True),
+    Column("roles", Json, nullable=False),
+    Column("added_at", Moment, nullable=False),
 )
 
-approvals = sa.Table(
+approvals = Table(
     "approvals",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("subject", sa.String(300), nullable=False, index=True),
-    sa.Column("content", sa.String(80), nullable=False),
-    sa.Column("asked_by", sa.String(100), nullable=False),
-    sa.Column("authors", Json, nullable=False),
-    sa.Column("asked_at", Moment, nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("decided_by", sa.String(100), nullable=False, server_default=""),
-    sa.Column("decided_at", Moment),
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    Column("id", String(20), primary_key=True),
+    Column("subject", String(300), nullable=False, index=True),
+    Column("content", String(80), nullable=False),
+    Column("asked_by", String(100), nullable=False),
+    Column("authors", Json, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("decided_by", String(100), nullable=False, server_default=""),
+    Column("decided_at", Moment),
+    Column("reason", Text, nullable=False, server_default=""),
 )
 
 
 def person(connection: sa.Connection, name: str) -> Person | None:
     """One person by name."""
-    row = connection.execute(sa.select(people).where(people.c.name == name)).first()
-    return None if row is None else row_as(Person, row)
+    return driver.record(connection, Person, people, "WHERE name = ?", name)
 
 
 def roles(connection: sa.Connection, name: str) -> tuple[Role, ...] | None:

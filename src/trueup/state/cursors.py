@@ -6,17 +6,15 @@ same event comes again.
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from trueup.state import eventlog
 from trueup.state.database import Database
-from trueup.state.schema import metadata
+from trueup.state.schema import BigInteger, Column, String, Table
+from trueup.state.sql import sa
 
-cursors = sa.Table(
+cursors = Table(
     "cursors",
-    metadata,
-    sa.Column("reader", sa.String(300), primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
+    Column("reader", String(300), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
 )
 
 

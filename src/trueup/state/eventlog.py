@@ -11,40 +11,38 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
+from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.identifiers import time_ordered_id
 from trueup.foundation.records import Record, encode
 from trueup.ports.keys import Keys
 from trueup.state import driver, merkle
-from trueup.state.schema import Json, Moment, metadata, microseconds
+from trueup.state.schema import BigInteger, Bytes, Column, Json, Moment, String, Table, Text
+from trueup.state.sql import sa
 
-events = sa.Table(
+events = Table(
     "events",
-    metadata,
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("id", sa.String(36), nullable=False, unique=True),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("type", sa.String(80), nullable=False, index=True),
-    sa.Column("subject", sa.String(600), nullable=False, index=True),
-    sa.Column("actor", sa.String(200), nullable=False),
-    sa.Column("on_behalf_of", sa.String(200), nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("before", sa.String(300), nullable=False),
-    sa.Column("after", sa.String(300), nullable=False),
-    sa.Column("data", Json, nullable=False),
-    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+    Column("type", String(80), nullable=False, index=True),
+    Column("subject", String(600), nullable=False, index=True),
+    Column("actor", String(200), nullable=False),
+    Column("on_behalf_of", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("before", String(300), nullable=False),
+    Column("after", String(300), nullable=False),
+    Column("data", Json, nullable=False),
+    Column("leaf", Bytes, nullable=False),
 )
 
-checkpoints = sa.Table(
+checkpoints = Table(
     "checkpoints",
-    metadata,
-    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("frontier", sa.LargeBinary, nullable=False),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    sa.Column("key", sa.String(80), nullable=False),
-    sa.Column("signature", sa.LargeBinary, nullable=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("frontier", Bytes, nullable=False),
+    Column("root", Bytes, nullable=False),
+    Column("key", String(80), nullable=False),
+    Column("signature", Bytes, nullable=False),
 )
 
 _HASH = 32
@@ -241,7 +239,7 @@ def _row(event: Event, leaf: bytes) -> tuple[Any, ...]:
     return (
         event.seq,
         event.id,
-        microseconds(event.at),
+        clock.microseconds(event.at),
         *(event.type, event.subject, event.actor, event.on_behalf_of, event.why),
         *(event.before, event.after),
         encode(event.data).decode(),

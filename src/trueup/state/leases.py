@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import sqlalchemy as sa
-
 from trueup.foundation import clock
 from trueup.foundation.errors import ConflictError
 from trueup.foundation.identifiers import short_id
 from trueup.state.database import Database
-from trueup.state.schema import Moment, metadata
+from trueup.state.schema import BigInteger, Column, Moment, String, Table
+from trueup.state.sql import sa
 
-leases = sa.Table(
+leases = Table(
     "leases",
-    metadata,
-    sa.Column("name", sa.String(200), primary_key=True),
-    sa.Column("holder", sa.String(40), nullable=False),
-    sa.Column("fence", sa.BigInteger, nullable=False),
-    sa.Column("expires_at", Moment, nullable=False),
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", Moment, nullable=False),
 )
 
 

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
@@ -24,6 +22,9 @@ from trueup.ports.keys import Keys
 from trueup.state import eventlog
 from trueup.state.database import Database
 from trueup.state.writer import Writer
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 _T = TypeVar("_T")
 

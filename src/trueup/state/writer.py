@@ -12,19 +12,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, NamedTuple, TypeVar
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from trueup.foundation.errors import BackendError
 from trueup.state import driver
 from trueup.state.database import Database
 
 _T = TypeVar("_T")
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    Work = Callable[[sa.Connection], _T]
+
 _TOGETHER: Final = 256
 _SYNC_S: Final = 1.0
-
-Work = Callable[[sa.Connection], _T]
 
 
 class _Job(NamedTuple):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, NamedTuple
 
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.foundation.references import check_name
 from trueup.lifecycle.data import table
 from trueup.lifecycle.data.worktree import tree
 from trueup.lifecycle.plan import table as plan_table
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class Place(NamedTuple):

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import sqlalchemy as sa
-
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.digests import PREFIX
@@ -30,6 +28,9 @@ from trueup.lifecycle.data.worktree.positions import Position
 from trueup.ports.blobs import Link
 from trueup.state import eventlog
 from trueup.state.unit import State
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 if TYPE_CHECKING:
     import polars as pl

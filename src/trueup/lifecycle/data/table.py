@@ -5,58 +5,65 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from trueup.foundation.records import builtins
 from trueup.lifecycle.data.records import Branch, DatasetVersion, Forgotten
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state import driver
+from trueup.state.schema import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    Json,
+    Moment,
+    String,
+    Table,
+    Text,
+    row_as,
+)
+from trueup.state.sql import sa
 
-dataset_versions = sa.Table(
+dataset_versions = Table(
     "dataset_versions",
-    metadata,
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.String(80), nullable=False, index=True),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("is_file", sa.Boolean, nullable=False),
-    sa.Column("files", sa.BigInteger, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("rows", sa.BigInteger),
-    sa.Column("columns", Json, nullable=False),
-    sa.Column("branch", sa.String(100), nullable=False),
-    sa.Column("parents", Json, nullable=False),
-    sa.Column("message", sa.Text, nullable=False),
-    sa.Column("taken_by", sa.String(100), nullable=False),
-    sa.Column("taken_at", Moment, nullable=False),
+    Column("name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(80), nullable=False, index=True),
+    Column("path", Text, nullable=False),
+    Column("is_file", Boolean, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("rows", BigInteger),
+    Column("columns", Json, nullable=False),
+    Column("branch", String(100), nullable=False),
+    Column("parents", Json, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("taken_by", String(100), nullable=False),
+    Column("taken_at", Moment, nullable=False),
 )
 
-dataset_branches = sa.Table(
+dataset_branches = Table(
     "dataset_branches",
-    metadata,
-    sa.Column("dataset", sa.String(100), primary_key=True),
-    sa.Column("branch", sa.String(100), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),
+    Column("dataset", String(100), primary_key=True),
+    Column("branch", String(100), primary_key=True),
+    Column("version", Integer, nullable=False),
 )
 # The digest of what remotes say of a version, for those that went to one or came from one.
-dataset_records = sa.Table(
+dataset_records = Table(
     "dataset_records",
-    metadata,
-    sa.Column("dataset", sa.String(100), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("record", sa.String(80), nullable=False),
+    Column("dataset", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("record", String(80), nullable=False),
     # False for a version of which only the name was pulled.
-    sa.Column("is_held", sa.Boolean, nullable=False),
+    Column("is_held", Boolean, nullable=False),
 )
 # Versions that somebody said are not needed: a collector may take their bytes.
-forgotten_versions = sa.Table(
+forgotten_versions = Table(
     "forgotten_versions",
-    metadata,
-    sa.Column("dataset", sa.String(100), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("by", sa.String(100), nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("even_if_named", sa.Boolean, nullable=False),
+    Column("dataset", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("by", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("even_if_named", Boolean, nullable=False),
 )
 _t = dataset_versions.c
 _r = dataset_records.c
@@ -100,16 +107,17 @@ def branches(connection: sa.Connection, dataset: str) -> list[Branch]:
 
 def head(connection: sa.Connection, dataset: str, branch: str) -> DatasetVersion | None:
     """The newest version on a branch."""
-    query = sa.select(dataset_versions).join(
-        dataset_branches, sa.and_(_b.dataset == _t.name, _b.version == _t.version)
+    newest = "SELECT version FROM dataset_branches WHERE dataset = ? AND branch = ?"
+    rest = f"WHERE name = ? AND version = ({newest})"
+    return driver.record(
+        connection, DatasetVersion, dataset_versions, rest, dataset, dataset, branch
     )
-    return _one(connection, query.where(_b.dataset == dataset, _b.branch == branch))
 
 
 def latest(connection: sa.Connection, name: str) -> DatasetVersion | None:
     """The newest version of a dataset, on any branch."""
-    query = sa.select(dataset_versions).where(_t.name == name).order_by(_t.version.desc()).limit(1)
-    return _one(connection, query)
+    rest = "WHERE name = ? ORDER BY version DESC LIMIT 1"
+    return driver.record(connection, DatasetVersion, dataset_versions, rest, name)
 
 
 def version(connection: sa.Connection, name: str, number: int) -> DatasetVersion | None:
@@ -218,12 +226,9 @@ def forgotten_roots(connection: sa.Connection, *, even_if_named: bool = False) -
 
 def newest_of_each(connection: sa.Connection) -> list[DatasetVersion]:
     """The newest version of every dataset, by name."""
-    newest = sa.select(_t.name, sa.func.max(_t.version).label("version")).group_by(_t.name)
-    top = newest.subquery()
-    query = sa.select(dataset_versions).join(
-        top, sa.and_(_t.name == top.c.name, _t.version == top.c.version)
-    )
-    return _all(connection, query.order_by(_t.name))
+    newest = "SELECT name, max(version) FROM dataset_versions GROUP BY name"
+    rest = f"WHERE (name, version) IN ({newest}) ORDER BY name"
+    return driver.records(connection, DatasetVersion, dataset_versions, rest)
 
 
 def with_digests(connection: sa.Connection, wanted: Iterable[str]) -> list[DatasetVersion]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, NamedTuple
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
@@ -23,6 +21,9 @@ from trueup.lifecycle.data.worktree.reading import Source, Takes
 from trueup.lifecycle.data.worktree.tree import Links
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import Unit
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class How(NamedTuple):

@@ -8,23 +8,22 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.lifecycle.gates.records import Statement, Verdict
-from trueup.state.schema import Json, Moment, metadata
+from trueup.state.schema import Column, Float, Json, Moment, String, Table
 
-verdicts = sa.Table(
+verdicts = Table(
     "verdicts",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("model_ref", sa.String(300), nullable=False, index=True),
-    sa.Column("model", sa.String(80), nullable=False, index=True),
-    sa.Column("plan", sa.String(80), nullable=False),
-    sa.Column("outcome", sa.String(10), nullable=False),
-    sa.Column("statement", Json, nullable=False),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("signature", sa.String(128), nullable=False),
-    sa.Column("key", sa.String(80), nullable=False),
-    sa.Column("given_by", sa.String(100), nullable=False),
-    sa.Column("given_at", Moment, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
+    Column("id", String(20), primary_key=True),
+    Column("model_ref", String(300), nullable=False, index=True),
+    Column("model", String(80), nullable=False, index=True),
+    Column("plan", String(80), nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("statement", Json, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("signature", String(128), nullable=False),
+    Column("key", String(80), nullable=False),
+    Column("given_by", String(100), nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Column("seconds", Float, nullable=False),
 )
 _v = verdicts.c
 

@@ -6,24 +6,23 @@ import sqlalchemy as sa
 
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.improvement.rules import OPEN
-from trueup.state.schema import Moment, metadata, row_as
+from trueup.state.schema import Column, Integer, Moment, String, Table, Text, row_as
 
-proposals = sa.Table(
+proposals = Table(
     "proposals",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("deployment", sa.String(100), nullable=False, index=True),
-    sa.Column("goal", sa.String(100), nullable=False),
-    sa.Column("cause", sa.String(40), nullable=False, unique=True),
-    sa.Column("alert", sa.String(40), nullable=False),
-    sa.Column("model", sa.String(100), nullable=False),
-    sa.Column("proposed_at", Moment, nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("run", sa.String(20), nullable=False, server_default=""),
-    sa.Column("candidate", sa.String(120), nullable=False, server_default=""),
-    sa.Column("release", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("ended_at", Moment),
-    sa.Column("why", sa.Text, nullable=False, server_default=""),
+    Column("id", String(20), primary_key=True),
+    Column("deployment", String(100), nullable=False, index=True),
+    Column("goal", String(100), nullable=False),
+    Column("cause", String(40), nullable=False, unique=True),
+    Column("alert", String(40), nullable=False),
+    Column("model", String(100), nullable=False),
+    Column("proposed_at", Moment, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("run", String(20), nullable=False, server_default=""),
+    Column("candidate", String(120), nullable=False, server_default=""),
+    Column("release", Integer, nullable=False, server_default="0"),
+    Column("ended_at", Moment),
+    Column("why", Text, nullable=False, server_default=""),
 )
 _p = proposals.c
 

@@ -9,51 +9,48 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.errors import ConflictError
-from trueup.state.schema import Json, Moment, metadata, upsert
+from trueup.state.schema import Column, Integer, Json, Moment, String, Table, Text, upsert
 
 if TYPE_CHECKING:
     from trueup.lifecycle.models.records import ModelVersion  # NumPy comes with it
 
 # A name stays known when it is deleted: its numbers are never given again.
-registered_models = sa.Table(
+registered_models = Table(
     "registered_models",
-    metadata,
-    sa.Column("name", sa.String(256), primary_key=True),
-    sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("life", sa.String(20), nullable=False),
-    sa.Column("last", sa.Integer, nullable=False),
-    sa.Column("description", sa.Text, nullable=False),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("updated_at", Moment, nullable=False),
+    Column("name", String(256), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("life", String(20), nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
 )
 
-model_versions = sa.Table(
+model_versions = Table(
     "model_versions",
-    metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.String(80), nullable=False, index=True),
-    sa.Column("run", sa.String(256), nullable=False, index=True),
-    sa.Column("manifest", Json, nullable=False),
-    sa.Column("registered_by", sa.String(100), nullable=False),
-    sa.Column("registered_at", Moment, nullable=False),
+    Column("model", String(256), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(80), nullable=False, index=True),
+    Column("run", String(256), nullable=False, index=True),
+    Column("manifest", Json, nullable=False),
+    Column("registered_by", String(100), nullable=False),
+    Column("registered_at", Moment, nullable=False),
     # The rest is for clients of other tools, and may change but for `source` and what it implies.
-    sa.Column("updated_at", Moment, nullable=False),
-    sa.Column("life", sa.String(20), nullable=False, server_default="active"),
-    sa.Column("description", sa.Text, nullable=False, server_default=""),
-    sa.Column("stage", sa.String(20), nullable=False, server_default=""),
-    sa.Column("source", sa.Text, nullable=False, server_default=""),
-    sa.Column("location", sa.Text, nullable=False, server_default=""),
-    sa.Column("logged_model", sa.String(256), nullable=False, server_default=""),
-    sa.Column("run_link", sa.Text, nullable=False, server_default=""),
+    Column("updated_at", Moment, nullable=False),
+    Column("life", String(20), nullable=False, server_default="active"),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("stage", String(20), nullable=False, server_default=""),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("location", Text, nullable=False, server_default=""),
+    Column("logged_model", String(256), nullable=False, server_default=""),
+    Column("run_link", Text, nullable=False, server_default=""),
 )
 
-aliases = sa.Table(
+aliases = Table(
     "aliases",
-    metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("alias", sa.String(255), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),
+    Column("model", String(256), primary_key=True),
+    Column("alias", String(255), primary_key=True),
+    Column("version", Integer, nullable=False),
 )
 _v = model_versions.c
 _IS_THERE = _v.life == "active"

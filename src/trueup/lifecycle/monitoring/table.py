@@ -13,86 +13,93 @@ from trueup.foundation.records import builtins
 from trueup.lifecycle.monitoring.fold import Key
 from trueup.lifecycle.monitoring.index import Entry, Label, pack, request_of, unpack
 from trueup.lifecycle.monitoring.records import Alert, Evaluation, HourSummary
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state.schema import (
+    BigInteger,
+    Bytes,
+    Column,
+    Float,
+    Integer,
+    Json,
+    Moment,
+    String,
+    Table,
+    Text,
+    Unique,
+    row_as,
+)
 
-monitor_hours = sa.Table(
+monitor_hours = Table(
     "monitor_hours",
-    metadata,
-    sa.Column("deployment", sa.String(100), primary_key=True),
-    sa.Column("hour", Moment, primary_key=True),
-    sa.Column("model_ref", sa.String(120), primary_key=True),
-    sa.Column("counts", sa.LargeBinary, nullable=False),
+    Column("deployment", String(100), primary_key=True),
+    Column("hour", Moment, primary_key=True),
+    Column("model_ref", String(120), primary_key=True),
+    Column("counts", Bytes, nullable=False),
 )
 
 # Request ids are the caller's and ours: long enough for either.
-monitor_index = sa.Table(
+monitor_index = Table(
     "monitor_index",
-    metadata,
-    sa.Column("request", sa.String(64), primary_key=True),
-    sa.Column("release", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("deployment", sa.String(100), nullable=False),
-    sa.Column("model_ref", sa.String(120), nullable=False),
-    sa.Column("hour", Moment, nullable=False),
-    sa.Column("rows", sa.LargeBinary, nullable=False),
+    Column("request", String(64), primary_key=True),
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    Column("deployment", String(100), nullable=False),
+    Column("model_ref", String(120), nullable=False),
+    Column("hour", Moment, nullable=False),
+    Column("rows", Bytes, nullable=False),
 )
 
-waiting_labels = sa.Table(
+waiting_labels = Table(
     "waiting_labels",
-    metadata,
-    sa.Column("prediction", sa.String(200), primary_key=True),
-    sa.Column("request", sa.String(200), nullable=False, index=True),
-    sa.Column("deployment", sa.String(100), nullable=False, index=True),
-    sa.Column("value", sa.Integer, nullable=False),
-    sa.Column("known_at", sa.BigInteger, nullable=False),
-    sa.Column("received_at", sa.BigInteger, nullable=False),
+    Column("prediction", String(200), primary_key=True),
+    Column("request", String(200), nullable=False, index=True),
+    Column("deployment", String(100), nullable=False, index=True),
+    Column("value", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
 )
 
-monitor_cursors = sa.Table(
+monitor_cursors = Table(
     "monitor_cursors",
-    metadata,
-    sa.Column("journal", sa.String(200), primary_key=True),
-    sa.Column("cursor", Json, nullable=False),
+    Column("journal", String(200), primary_key=True),
+    Column("cursor", Json, nullable=False),
 )
 
-evaluations = sa.Table(
+evaluations = Table(
     "evaluations",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("deployment", sa.String(100), nullable=False),
-    sa.Column("as_of", Moment, nullable=False),
-    sa.Column("evaluated_at", Moment, nullable=False),
-    sa.Column("plan", sa.String(80), nullable=False),
-    sa.Column("model_ref", sa.String(120), nullable=False),
-    sa.Column("findings", Json, nullable=False),
-    sa.UniqueConstraint("deployment", "as_of"),
+    Column("id", String(20), primary_key=True),
+    Column("deployment", String(100), nullable=False),
+    Column("as_of", Moment, nullable=False),
+    Column("evaluated_at", Moment, nullable=False),
+    Column("plan", String(80), nullable=False),
+    Column("model_ref", String(120), nullable=False),
+    Column("findings", Json, nullable=False),
+    Unique("deployment", "as_of"),
 )
 
-alerts = sa.Table(
+alerts = Table(
     "alerts",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("deployment", sa.String(100), nullable=False, index=True),
-    sa.Column("monitor", sa.String(120), nullable=False),
-    sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("goal", sa.String(100), nullable=False),
-    sa.Column("model_ref", sa.String(120), nullable=False),
-    sa.Column("severity", sa.String(20), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False, index=True),
-    sa.Column("raised_at", Moment, nullable=False),
-    sa.Column("seen_at", Moment, nullable=False),
-    sa.Column("first_bad", Moment, nullable=False),
-    sa.Column("window_start", Moment, nullable=False),
-    sa.Column("window_end", Moment, nullable=False),
-    sa.Column("cause", sa.Text, nullable=False),
-    sa.Column("value", sa.Float(53), nullable=False),
-    sa.Column("limit", sa.Float(53), nullable=False),
-    sa.Column("bound", sa.Float(53), nullable=False),
-    sa.Column("evaluation", sa.String(20), nullable=False),
-    sa.Column("clean", sa.Integer, nullable=False),
-    sa.Column("resolved_at", Moment),
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("handled_by", sa.String(100), nullable=False),
-    sa.Column("judged", sa.String(10), nullable=False),
+    Column("id", String(20), primary_key=True),
+    Column("deployment", String(100), nullable=False, index=True),
+    Column("monitor", String(120), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("goal", String(100), nullable=False),
+    Column("model_ref", String(120), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("raised_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("first_bad", Moment, nullable=False),
+    Column("window_start", Moment, nullable=False),
+    Column("window_end", Moment, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("limit", Float, nullable=False),
+    Column("bound", Float, nullable=False),
+    Column("evaluation", String(20), nullable=False),
+    Column("clean", Integer, nullable=False),
+    Column("resolved_at", Moment),
+    Column("why", Text, nullable=False),
+    Column("handled_by", String(100), nullable=False),
+    Column("judged", String(10), nullable=False),
 )
 
 _MOST_AT_ONCE = 500  # parameters of one IN list

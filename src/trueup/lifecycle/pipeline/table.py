@@ -6,26 +6,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
 from trueup.lifecycle.pipeline.records import CacheEntry, Components
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state.schema import Column, Float, Index, Json, Moment, String, Table, row_as
+from trueup.state.sql import sa
 
 _AT_ONCE: Final = 500  # keys in one statement: databases have a limit
 
-step_cache = sa.Table(
+step_cache = Table(
     "step_cache",
-    metadata,
-    sa.Column("key", sa.String(80), primary_key=True),
-    sa.Column("step", sa.String(100), nullable=False),
-    sa.Column("run", sa.String(20), nullable=False),
-    sa.Column("outputs", Json, nullable=False),
-    sa.Column("components", Json, nullable=False),
-    sa.Column("seconds", sa.Float(53), nullable=False),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("opened", Json, nullable=False),
-    sa.Index("ix_step_cache_step", "step", "created_at"),
+    Column("key", String(80), primary_key=True),
+    Column("step", String(100), nullable=False),
+    Column("run", String(20), nullable=False),
+    Column("outputs", Json, nullable=False),
+    Column("components", Json, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("opened", Json, nullable=False),
+    Index("ix_step_cache_step", "step", "created_at"),
 )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import sqlalchemy as sa
-
 from trueup.foundation import configuration, toml
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
@@ -25,6 +23,9 @@ from trueup.lifecycle.plan.records import (
 from trueup.people.access import guard
 from trueup.people.service import set_team
 from trueup.state.unit import State
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from trueup.statistics.metrics import Metric

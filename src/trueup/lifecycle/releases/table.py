@@ -7,38 +7,32 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from trueup.lifecycle.releases.records import Release, ReleaseState
-from trueup.state.schema import Moment, metadata, row_as
+from trueup.state.schema import Column, Float, Index, Integer, Moment, String, Table, Text, row_as
 
-releases = sa.Table(
+releases = Table(
     "releases",
-    metadata,
-    sa.Column("deployment", sa.String(100), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("model", sa.String(100), nullable=False, index=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("verdict", sa.String(20), nullable=False),
-    sa.Column("approval", sa.String(20), nullable=False),
-    sa.Column("strategy", sa.String(20), nullable=False),
-    sa.Column("weight", sa.Float, nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("requested_by", sa.String(100), nullable=False),
-    sa.Column("requested_at", Moment, nullable=False),
-    sa.Column("started_at", Moment),
-    sa.Column("ended_at", Moment),
-    sa.Column("previous", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("why", sa.Text, nullable=False, server_default=""),
+    Column("deployment", String(100), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("model", String(100), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("approval", String(20), nullable=False),
+    Column("strategy", String(20), nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("requested_by", String(100), nullable=False),
+    Column("requested_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("previous", Integer, nullable=False, server_default="0"),
+    Column("why", Text, nullable=False, server_default=""),
+    # The database itself refuses a second live release or a second canary in one place.
+    *(
+        Index(f"uq_releases_{state}", "deployment", unique=True, where=f"state = '{state}'")
+        for state in ("live", "canary")
+    ),
 )
 _r = releases.c
-
-# The database itself refuses a second live release or a second canary in one place.
-for _state in ("live", "canary"):
-    sa.Index(
-        f"uq_releases_{_state}",
-        _r.deployment,
-        unique=True,
-        sqlite_where=_r.state == _state,
-        postgresql_where=_r.state == _state,
-    )
 
 
 def release(connection: sa.Connection, deployment: str, number: int) -> Release | None:

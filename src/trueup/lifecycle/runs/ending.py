@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.foundation import clock, digests
 from trueup.foundation.records import builtins
@@ -18,6 +17,9 @@ _LOST: Final = RunError(
     message="Its process ended without a word (killed, or the machine stopped).",
     hint="run the pipeline again: steps that had finished are reused",
 )
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 def lost(connection: sa.Connection) -> dict[str, Run]:

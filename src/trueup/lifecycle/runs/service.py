@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, TrueupError
@@ -37,6 +36,9 @@ from trueup.lifecycle.runs.reproductions.records import Reproduction, StepDiffer
 from trueup.lifecycle.runs.requests import service as requests
 from trueup.state import eventlog
 from trueup.state.unit import State, Unit
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 NOT_REPRODUCIBLE: Final = "step.not-reproducible"
 

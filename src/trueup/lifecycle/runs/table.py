@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-import sqlalchemy as sa
 
-from trueup.foundation.records import builtins
+from trueup.foundation.records import Record, builtins
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.records import CacheEntry
 from trueup.lifecycle.runs.records import (
@@ -22,112 +21,124 @@ from trueup.lifecycle.runs.records import (
     StepRun,
     StepState,
 )
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state import driver
+from trueup.state.schema import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    Json,
+    Moment,
+    String,
+    Table,
+    Text,
+    row_as,
+)
+from trueup.state.sql import sa
 
-runs = sa.Table(
+runs = Table(
     "runs",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("pipeline", sa.String(100), nullable=False, index=True),
-    sa.Column("model", sa.String(100), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False, index=True),
-    sa.Column("parameters", Json, nullable=False),
-    sa.Column("commit", sa.String(64), nullable=False),
-    sa.Column("dirty", sa.Boolean, nullable=False),
-    sa.Column("source", sa.String(80), nullable=False),
-    sa.Column("code", sa.String(80), nullable=False),
-    sa.Column("data", Json, nullable=False),
-    sa.Column("environment", sa.String(80), nullable=False),
-    sa.Column("caused_by", sa.String(200), nullable=False, index=True),
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),
-    sa.Column("sweep", sa.String(20), nullable=False, server_default="", index=True),
-    sa.Column("partition", sa.String(100), nullable=False, server_default=""),
-    sa.Column("started_by", sa.String(200), nullable=False),
-    sa.Column("started_at", Moment, nullable=False, index=True),
-    sa.Column("ended_at", Moment),
-    sa.Column("error", Json),
-    sa.Column("candidate", Json),
-    sa.Column("process", Json, nullable=False),
-    sa.Column("beat_at", Moment, nullable=False),
-    sa.Column("cancelled_by", sa.String(200), nullable=False, server_default=""),
+    Column("id", String(20), primary_key=True),
+    Column("pipeline", String(100), nullable=False, index=True),
+    Column("model", String(100), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("parameters", Json, nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("dirty", Boolean, nullable=False),
+    Column("source", String(80), nullable=False),
+    Column("code", String(80), nullable=False),
+    Column("data", Json, nullable=False),
+    Column("environment", String(80), nullable=False),
+    Column("caused_by", String(200), nullable=False, index=True),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("sweep", String(20), nullable=False, server_default="", index=True),
+    Column("partition", String(100), nullable=False, server_default=""),
+    Column("started_by", String(200), nullable=False),
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+    Column("error", Json),
+    Column("candidate", Json),
+    Column("process", Json, nullable=False),
+    Column("beat_at", Moment, nullable=False),
+    Column("cancelled_by", String(200), nullable=False, server_default=""),
 )
 
-step_runs = sa.Table(
+step_runs = Table(
     "step_runs",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.String(150), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("cached", sa.Boolean, nullable=False),
-    sa.Column("key", sa.String(80), nullable=False),
-    sa.Column("why", Json, nullable=False),
-    sa.Column("seconds", sa.Float(53), nullable=False),
-    sa.Column("started_at", Moment, nullable=False),
-    sa.Column("place", sa.String(300), nullable=False),
-    sa.Column("outputs", Json),
-    sa.Column("item", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("items", sa.Integer, nullable=False),
-    sa.Column("reused", sa.Integer, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("cpu_seconds", sa.Float(53), nullable=False),
-    sa.Column("peak_memory", sa.BigInteger, nullable=False),
-    sa.Column("worker", sa.String(300), nullable=False),
-    sa.Column("log", sa.String(80), nullable=False),
+    Column("run", String(20), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("step", String(150), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("cached", Boolean, nullable=False),
+    Column("key", String(80), nullable=False),
+    Column("why", Json, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("place", String(300), nullable=False),
+    Column("outputs", Json),
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("items", Integer, nullable=False),
+    Column("reused", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("cpu_seconds", Float, nullable=False),
+    Column("peak_memory", BigInteger, nullable=False),
+    Column("worker", String(300), nullable=False),
+    Column("log", String(80), nullable=False),
 )
 
-step_attempts = sa.Table(
+step_attempts = Table(
     "step_attempts",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("item", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.String(150), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("started_at", Moment, nullable=False),
-    sa.Column("seconds", sa.Float(53), nullable=False),
-    sa.Column("cpu_seconds", sa.Float(53), nullable=False),
-    sa.Column("peak_memory", sa.BigInteger, nullable=False),
-    sa.Column("worker", sa.String(300), nullable=False),
-    sa.Column("exit", sa.String(100), nullable=False),
-    sa.Column("error", Json),
-    sa.Column("log", sa.String(80), nullable=False),
+    Column("run", String(20), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("step", String(150), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("cpu_seconds", Float, nullable=False),
+    Column("peak_memory", BigInteger, nullable=False),
+    Column("worker", String(300), nullable=False),
+    Column("exit", String(100), nullable=False),
+    Column("error", Json),
+    Column("log", String(80), nullable=False),
 )
 
-run_outlines = sa.Table(
+run_outlines = Table(
     "run_outlines",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("steps", Json, nullable=False),
+    Column("run", String(20), primary_key=True),
+    Column("steps", Json, nullable=False),
 )
 
-run_metrics = sa.Table(
+run_metrics = Table(
     "run_metrics",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("step", sa.String(150), primary_key=True),
-    sa.Column("name", sa.String(200), primary_key=True),
-    sa.Column("value", sa.Float(53), nullable=False),
-    sa.Column("at", Moment, nullable=False),
+    Column("run", String(20), primary_key=True),
+    Column("step", String(150), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("at", Moment, nullable=False),
 )
 
 _AT_HAND: Final = 1000  # steps
 
-_RUN = [runs.c[name] for name in Run.__struct_fields__]
+
+class _Beat(Record):
+    """The process of a run, and when it last said that it lives."""
+
+    process: Process
+    beat_at: datetime
 
 
 def run(connection: sa.Connection, run_id: str) -> Run | None:
     """One run by identifier."""
-    row = connection.execute(sa.select(*_RUN).where(runs.c.id == run_id)).first()
-    return None if row is None else _run(row)
+    return driver.record(connection, Run, runs, "WHERE id = ?", run_id)
 
 
 def state(connection: sa.Connection, run_id: str) -> RunState | None:
     """The state of a run, alone: it is asked for at each commit of a run."""
-    found: RunState | None
-    found = connection.execute(sa.select(runs.c.state).where(runs.c.id == run_id)).scalar()
-    return found
+    found = driver.execute(connection, "SELECT state FROM runs WHERE id = ?", (run_id,))
+    return found[0][0] if found else None
 
 
 def newest(
@@ -149,7 +160,7 @@ def newest(
         after: The last run of the page before.
         lost: Runs that are recorded as running and are lost.
     """
-    query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+    query = sa.select(*_of_run()).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
     if pipeline:
         query = query.where(runs.c.pipeline == pipeline)
     if state == "running":
@@ -167,7 +178,7 @@ def newest(
 
 def caused_by(connection: sa.Connection, event_id: str) -> list[Run]:
     """The runs that an event caused, oldest first."""
-    query = sa.select(*_RUN).where(runs.c.caused_by == event_id).order_by(runs.c.started_at)
+    query = sa.select(*_of_run()).where(runs.c.caused_by == event_id).order_by(runs.c.started_at)
     return [_run(row) for row in connection.execute(query)]
 
 
@@ -184,13 +195,10 @@ def has_used(connection: sa.Connection, pipeline: str, dataset: str, digest: str
 
 def running(connection: sa.Connection) -> list[tuple[Run, Process, datetime]]:
     """The runs that count as running, with their processes and last beats."""
-    query = sa.select(runs).where(runs.c.state == "running")
-    found = []
-    for row in connection.execute(query):
-        fields = {name: getattr(row, name) for name in Run.__struct_fields__}
-        its_process = msgspec.convert(row.process, Process)
-        found.append((msgspec.convert(fields, Run, strict=False), its_process, row.beat_at))
-    return found
+    rest = "WHERE state = 'running' ORDER BY id"
+    found = driver.records(connection, Run, runs, rest)
+    beats = driver.records(connection, _Beat, runs, rest) if found else []
+    return [(run, its.process, its.beat_at) for run, its in zip(found, beats, strict=True)]
 
 
 def outline(connection: sa.Connection, run_id: str) -> tuple[PlannedStep, ...]:
@@ -202,9 +210,8 @@ def outline(connection: sa.Connection, run_id: str) -> tuple[PlannedStep, ...]:
 
 def steps(connection: sa.Connection, run_id: str) -> list[StepRun]:
     """The steps of a run that have ended, in order, without items."""
-    where = (step_runs.c.run == run_id, step_runs.c.item == -1)
-    query = sa.select(step_runs).where(*where).order_by(step_runs.c.position)
-    return [row_as(StepRun, row) for row in connection.execute(query)]
+    rest = "WHERE run = ? AND item = -1 ORDER BY position"
+    return driver.records(connection, StepRun, step_runs, rest, run_id)
 
 
 def items(
@@ -273,12 +280,8 @@ def failures(connection: sa.Connection, run_id: str, limit: int = 100) -> list[S
 
 def metrics(connection: sa.Connection, run_id: str) -> list[Metric]:
     """The metrics of a run, by step and name."""
-    query = (
-        sa.select(run_metrics)
-        .where(run_metrics.c.run == run_id)
-        .order_by(run_metrics.c.step, run_metrics.c.name)
-    )
-    return [row_as(Metric, row) for row in connection.execute(query)]
+    rest = "WHERE run = ? ORDER BY step, name"
+    return driver.records(connection, Metric, run_metrics, rest, run_id)
 
 
 def durations(
@@ -318,24 +321,24 @@ def identifiers(connection: sa.Connection, limit: int = 1000) -> list[str]:
 def add(connection: sa.Connection, new: Run, process: Process) -> None:
     """Record a run that starts."""
     values = _columns(new) | {"process": builtins(process), "beat_at": new.started_at}
-    connection.execute(runs.insert().values(**values))
+    driver.insert(connection, runs, [values])
 
 
 def add_outline(connection: sa.Connection, run_id: str, steps: Sequence[PlannedStep]) -> None:
     """Record the steps of a run that starts."""
     values = {"run": run_id, "steps": builtins(steps)}
-    connection.execute(run_outlines.insert().values(**values))
+    driver.insert(connection, run_outlines, [values])
 
 
 def replace(connection: sa.Connection, changed: Run) -> None:
     """Record a run's new state."""
-    connection.execute(runs.update().where(runs.c.id == changed.id).values(**_columns(changed)))
+    driver.update(connection, runs, _columns(changed), "WHERE id = ?", changed.id)
 
 
 def beat(connection: sa.Connection, run_id: str, at: datetime) -> None:
     """Record that the process of a run lives."""
-    where = (runs.c.id == run_id, runs.c.state == "running")
-    connection.execute(runs.update().where(*where).values(beat_at=at))
+    rest = "WHERE id = ? AND state = 'running'"
+    driver.update(connection, runs, {"beat_at": at}, rest, run_id)
 
 
 def results_at_hand(connection: sa.Connection, pipeline: str) -> dict[str, CacheEntry]:
@@ -343,20 +346,22 @@ def results_at_hand(connection: sa.Connection, pipeline: str) -> dict[str, Cache
 
     Those of items are left out: they may be too many, and are asked for many at once anyway.
     """
-    ended = runs.c.state != "running"
-    newest = sa.select(runs.c.id).where(runs.c.pipeline == pipeline, ended)
-    newest = newest.order_by(runs.c.started_at.desc()).limit(1)
-    of_steps = (step_runs.c.run == newest.scalar_subquery(), step_runs.c.item == -1)
-    used = sa.select(step_runs.c.key).where(*of_steps, step_runs.c.position <= _AT_HAND)
-    kept = pipeline_table.step_cache
-    query = sa.select(kept).where(kept.c.key.in_(used))
-    return {row.key: row_as(CacheEntry, row) for row in connection.execute(query)}
+    newest = (
+        "SELECT id FROM runs WHERE pipeline = ? AND state <> 'running'"
+        " ORDER BY started_at DESC LIMIT 1"
+    )
+    used = (
+        f'SELECT "key" FROM step_runs WHERE run = ({newest}) AND item = -1'
+        f" AND position <= {_AT_HAND}"
+    )
+    rest, kept = f'WHERE "key" IN ({used})', pipeline_table.step_cache
+    return {each.key: each for each in driver.records(connection, CacheEntry, kept, rest, pipeline)}
 
 
 def cancelled_by(connection: sa.Connection, run_id: str) -> str:
     """Who wants a run to stop; empty when nobody does."""
-    query = sa.select(runs.c.cancelled_by).where(runs.c.id == run_id)
-    return str(connection.execute(query).scalar() or "")
+    found = driver.execute(connection, "SELECT cancelled_by FROM runs WHERE id = ?", (run_id,))
+    return str(found[0][0]) if found else ""
 
 
 def cancel(connection: sa.Connection, run_id: str, by: str) -> None:
@@ -372,14 +377,17 @@ def add_steps(
 ) -> None:
     """Record steps and attempts that ended, with the metrics they returned."""
     for into, records in ((step_runs, ended), (step_attempts, attempts), (run_metrics, metrics)):
-        if rows := [_columns(record) for record in records]:
-            connection.execute(into.insert(), rows)
+        driver.insert(connection, into, [_columns(record) for record in records])
 
 
 def _columns(record: Run | StepRun | StepAttempt | Metric) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__struct_fields__}
     nested = ("parameters", "data", "error", "candidate", "outputs", "why")
     return values | {n: builtins(values[n]) for n in nested if values.get(n) is not None}
+
+
+def _of_run() -> list[sa.Column[Any]]:
+    return [runs.c[name] for name in Run.__struct_fields__]
 
 
 def _run(row: sa.Row[Any]) -> Run:

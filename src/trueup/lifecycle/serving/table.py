@@ -5,19 +5,18 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from trueup.lifecycle.serving.records import SealedSegment
-from trueup.state.schema import Moment, metadata, row_as
+from trueup.state.schema import BigInteger, Column, Moment, String, Table, row_as
 
-journal_segments = sa.Table(
+journal_segments = Table(
     "journal_segments",
-    metadata,
-    sa.Column("name", sa.String(40), primary_key=True),
-    sa.Column("first_at", Moment, nullable=False),
-    sa.Column("last_at", Moment, nullable=False),
-    sa.Column("records", sa.BigInteger, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("sealed_at", Moment, nullable=False),
+    Column("name", String(40), primary_key=True),
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("sealed_at", Moment, nullable=False),
 )
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from trueup.people.tokens.records import Token
-from trueup.state.schema import Moment, metadata, row_as
+from trueup.state.schema import Column, Moment, String, Table, row_as
 
-tokens = sa.Table(
+tokens = Table(
     "tokens",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("person", sa.String(100), nullable=False, index=True),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("made_by", sa.String(100), nullable=False),
-    sa.Column("made_at", Moment, nullable=False),
-    sa.Column("expires_at", Moment),
-    sa.Column("revoked_at", Moment),
+    Column("id", String(20), primary_key=True),
+    Column("person", String(100), nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("made_by", String(100), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
 )
 
 _SHOWN = [column for column in tokens.c if column.name != "digest"]

@@ -11,6 +11,7 @@ from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.runs import table
 from trueup.lifecycle.runs.preview import foreseeing
 from trueup.lifecycle.runs.preview.records import KeyNow, RunPlan
+from trueup.state.sql import full
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -47,7 +48,7 @@ def decisions(found: RunPlan) -> dict[str, str]:
 
 def rows(project: Project) -> dict[str, int]:
     with project.state.database.reading() as connection:
-        names = sa.inspect(connection).get_table_names()
+        names = sa.inspect(full(connection)).get_table_names()
         return {
             n: connection.execute(sa.text(f'SELECT count(*) FROM "{n}"')).scalar_one()
             for n in names

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
 from trueup.app.ci import surroundings
 from trueup.doors.cli import plan
@@ -206,6 +205,8 @@ def _report(trained: Trained, metrics: tuple[Metric, ...], told: Steps) -> None:
         output.table(("step", "metric", "value"), [(m.step, m.name, m.value) for m in metrics])
     if version is not None:
         output.say("")
+        from rich.text import Text
+
         output.show(Text.assemble("new version  ", (version.ref, "bold")))
         output.next_step(f"trueup check {version.ref}", f"trueup runs show {run.ref}")
     else:

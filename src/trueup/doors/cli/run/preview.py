@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.text import Text
-
 from trueup.doors.cli.terminal import output
 from trueup.foundation.text import plural, seconds
 
@@ -75,6 +73,8 @@ def _row(number: int, step: StepPlan, costs: bool) -> tuple[object, ...]:
     cost = () if not costs else (f"{step.cost:.4g}" if step.cost is not None else None,)
     about = seconds(step.seconds) if step.seconds is not None else None
     taken = ", ".join(step.takes)
+    from rich.text import Text
+
     return number, step.step, Text(word, style=style), about, *cost, taken, "; ".join(step.why)
 
 

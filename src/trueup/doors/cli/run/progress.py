@@ -11,9 +11,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from rich.console import Group, RenderableType
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from trueup.doors.cli.terminal import output
 from trueup.foundation.text import plural, seconds
@@ -21,8 +19,11 @@ from trueup.lifecycle.runs.logs import Follower
 from trueup.lifecycle.runs.records import StepProgress
 from trueup.rendering import words as words_of
 
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.text import Text
+
 _EVERY = 0.15
-_BAR = 24
 _NAME = 18
 _NARROW = 60  # columns; below that names and bars get less room
 _PARTS = 10  # of a step over a list, one line is printed each tenth where there is no terminal
@@ -61,11 +62,11 @@ class Steps:
         self.ran = self.reused = self.skipped = 0
         self._total = 0
         self._since = time.monotonic()
-        self._live = output.words.is_terminal and not output.words.is_dumb_terminal
+        self._live = output.is_live()
         self._stream = not self._live if logs is None else logs
         self._running: dict[str, _Shown] = {}
         self._bars: dict[int, _Bar] = {}
-        self._picture = Group()
+        self._picture: Group | str = ""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._stack = ExitStack()
@@ -118,18 +119,14 @@ class Steps:
 
     def _line(self, told: StepProgress) -> None:
         name = {"reused": "cached", "retried": "warning"}.get(told.state, told.state)
-        state = output.state(name)
-        line = Text(f"{state.plain.split()[0]} ", style=state.style)
-        line.append(f"{told.step:<{_name()}} ", style="not dim")
+        mark, style = output.mark(name)
         took = seconds(told.seconds) if told.seconds else words_of.NOTHING
         took = told.state if told.state in ("reused", "skipped") else took
-        line.append(f"{took:<8} ", style="not dim")
-        if told.state not in ("failed", "interrupted"):  # why it ran does not explain that
-            line.append("; ".join(told.why[:2]), style="dim")
-        if self._live:  # one line a step on a terminal; `trueup runs show` has the rest
-            output.words.print(line, soft_wrap=False, no_wrap=True, overflow="ellipsis")
-        else:
-            output.words.print(line)
+        # Why it ran does not explain why it failed.
+        why = "" if told.state in ("failed", "interrupted") else "; ".join(told.why[:2])
+        line = ((f"{mark} ", ""), (f"{told.step:<{_name()}} {took:<8} ", "not dim"), (why, "dim"))
+        # One line a step on a terminal; `trueup runs show` has the rest.
+        output.line(*line, style=style, is_cut=self._live)
 
     def _count(self, told: StepProgress) -> None:
         if told.item < 0 or not told.items:
@@ -142,7 +139,7 @@ class Steps:
             bar.told = part
             output.say("  {}: {} of {}", bar.step, f"{bar.ended:,}", plural(bar.items, "item"))
 
-    def _renderable(self) -> RenderableType:
+    def _renderable(self) -> Group | str:
         # Whoever prints holds our lock and waits for that of the display, which is held here:
         # waiting for ours would stop both for ever.
         if self._lock.acquire(blocking=False):
@@ -153,24 +150,24 @@ class Steps:
         return self._picture
 
     def _drawn(self) -> Group:
-        lines = [_bar(bar) for bar in self._bars.values()]
+        from trueup.doors.cli.run import picture
+
+        lines = [picture.bar(bar.step, bar.ended, bar.items) for bar in self._bars.values()]
         lines += [self._line_of(shown) for shown in self._running.values()]
-        lines = _fitting(lines)
-        if lines:
-            lines.append(self._whole())
-        for line in lines:
-            line.truncate(output.words.width, overflow="ellipsis")
-        return Group(*lines)
+        return picture.drawn(lines, self._whole())
 
     def _line_of(self, shown: _Shown) -> Text:
+        from trueup.doors.cli.run import picture
+
         if not self._stream:
             self._read(shown)
         took = seconds(time.monotonic() - shown.since)
-        line = Text.assemble(("▸ ", "cyan"), f"{shown.step:<{_name()}} {took:<8} ")
         unfinished = shown.follower.unfinished.strip()  # such as a progress bar
-        return line.append(unfinished or shown.newest, style="dim")
+        return picture.step(shown.step, took, unfinished or shown.newest)
 
     def _whole(self) -> Text:
+        from rich.text import Text
+
         # The last line is a short one: a terminal writes its ^C behind it, and must not wrap.
         ended = self.ran + self.reused + self.skipped
         took = seconds(time.monotonic() - self._since)
@@ -181,9 +178,7 @@ class Steps:
             if text.strip():
                 shown.newest = text
             if self._stream:
-                line = Text(f"{shown.step} | ", style="dim")
-                line.append(text, style="not dim")
-                output.words.print(line)
+                output.line((f"{shown.step} | ", ""), (text, "not dim"), style="dim")
 
     def _keep_reading(self) -> None:
         while not self._stop.wait(_EVERY):
@@ -192,22 +187,5 @@ class Steps:
                     self._read(shown)
 
 
-def _bar(bar: _Bar) -> Text:
-    width = _BAR if output.words.width >= _NARROW else _BAR // 3
-    full = bar.ended * width // bar.items
-    line = Text(f"  {bar.step:<{_name()}} ")
-    line.append("━" * full, style="green")
-    line.append("─" * (width - full), style="dim")  # thinner: told apart without colour, too
-    return line.append(f" {bar.ended:,} of {bar.items:,}")
-
-
 def _name() -> int:
-    return _NAME if output.words.width >= _NARROW else _NAME // 2
-
-
-def _fitting(lines: list[Text]) -> list[Text]:
-    """As many lines as the terminal is high, and how many others there are."""
-    room = max(output.words.height - 3, 1)
-    if len(lines) <= room:
-        return lines
-    return [*lines[: room - 1], Text(f"  and {len(lines) - room + 1:,} others", style="dim")]
+    return _NAME if output.room() >= _NARROW else _NAME // 2

@@ -9,20 +9,22 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
+from trueup.doors.cli.terminal import plain
 from trueup.foundation.text import visible
 from trueup.rendering import words as words_of
 
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod
+    from rich.console import Console, JustifyMethod
+    from rich.text import Text
+
+    words: Console  # where words go; made when it is asked for, as rich takes 50 ms to import
 
     from trueup.app.wiring import Workspace
 
@@ -30,7 +32,18 @@ if TYPE_CHECKING:
 _PIPED_WIDTH = 400
 _SHORT_LINE = 70
 
-words = Console(stderr=True, highlight=False, soft_wrap=True)
+
+@cache
+def _words() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "words":
+        return _words()
+    raise AttributeError(name)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,13 +113,37 @@ def width() -> int:
     return _data().width
 
 
+def is_live() -> bool:
+    """Whether words on stderr may change after they were printed."""
+    return not plain.is_plain(sys.stderr) and not _words().is_dumb_terminal
+
+
+def room() -> int:
+    """How many columns there are for words."""
+    if not plain.is_plain(sys.stderr):
+        return _words().width
+    return _told_width()
+
+
+def _told_width() -> int:
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if told.isdecimal() else 80
+
+
+def _is_piped() -> bool:
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
+
+
 def _data() -> Console:
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_PIPED_WIDTH if piped else None)
+    from rich.console import Console
+
+    return Console(highlight=False, width=_PIPED_WIDTH if _is_piped() else None)
 
 
 def _visible(renderable: Any) -> Any:
     """Words without anything that a terminal obeys; tables are made of such words already."""
+    from rich.text import Text
+
     if isinstance(renderable, str):
         return visible(renderable)
     if isinstance(renderable, Text) and renderable.plain != (plain := visible(renderable.plain)):
@@ -117,6 +154,8 @@ def _visible(renderable: Any) -> Any:
 
 def heading(title: str, note: str = "") -> None:
     """A line that names what follows, and a note beside it, or below it when that is long."""
+    from rich.text import Text
+
     gap = "  " if len(title) + len(note) < _SHORT_LINE else "\n"
     show(Text.assemble((title, "bold"), (f"{gap}{note}" if note else "", "dim")))
 
@@ -127,16 +166,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: in
     The first column names the thing: it stays whole, so that it can be pasted. `whole` says how
     many columns do; the others are folded where the terminal is narrow.
     """
+    listed = [list(row) for row in rows]
+    shown = [[_plain(value) for value in row] for row in listed]
+    right = [_are_numbers([row[index] for row in shown]) for index in range(len(columns))]
+    if columns and plain.is_plain(sys.stdout):
+        drawn = plain.table(columns, shown, right, _PIPED_WIDTH if _is_piped() else _told_width())
+        if drawn is not None:
+            plain.write(sys.stdout, drawn)
+            return
     from rich.table import Table
 
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    listed = [[cell(value) for value in row] for row in rows]
     for index, name in enumerate(columns):
-        values = [row[index].plain for row in listed]
-        side: JustifyMethod = "right" if _are_numbers(values) else "left"
+        side: JustifyMethod = "right" if right[index] else "left"
         grid.add_column(name, justify=side, overflow="fold", no_wrap=index < whole)
     for row in listed:
-        grid.add_row(*row)
+        grid.add_row(*(cell(value) for value in row))
     show(grid)
 
 
@@ -158,6 +203,7 @@ def findings(pairs: Iterable[tuple[str, str]]) -> None:
     """State and sentence, one pair a line; long sentences hang beside their mark."""
     from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(no_wrap=True)
@@ -175,17 +221,34 @@ def blank() -> None:
 
 def state(name: str) -> Text:
     """A state: its mark, its word, its colour."""
+    from rich.text import Text
+
     shown = words_of.state(name)
     return Text(f"{shown.mark} {shown.word}", style=_TONES[shown.tone])
 
 
+def mark(name: str) -> tuple[str, str]:
+    """The mark of a state, and its style."""
+    shown = words_of.state(name)
+    return shown.mark, _TONES[shown.tone]
+
+
 def cell(value: object) -> Text:
     """A value as a table shows it."""
+    from rich.text import Text
+
     if isinstance(value, Text):
         return value
+    return Text(_plain(value), style="dim" if value is None or value == "" else "")
+
+
+def _plain(value: object) -> str:
+    """The words of a cell."""
     if value is None or value == "":
-        return Text(words_of.NOTHING, style="dim")
-    return Text(visible(_as_words(value)).replace("\n", "␊"))
+        return words_of.NOTHING
+    # Those of rich have their letters in `plain`: only who made one has imported it.
+    own = getattr(value, "plain", None)
+    return own if isinstance(own, str) else visible(_as_words(value)).replace("\n", "␊")
 
 
 def _as_words(value: object) -> str:
@@ -203,17 +266,43 @@ def _as_words(value: object) -> str:
 
 def say(template: str, *values: object) -> None:
     """A sentence for people, on stderr; `values` fill its `{}` and are never read as markup."""
-    text = template
-    if values:
-        text = template.format(*(escape(visible(str(value))) for value in values))
-    words.print(Text.from_markup(text))
+    told = [visible(str(value)) for value in values]
+    if plain.is_plain(sys.stderr):
+        text = plain.untagged(template)
+        plain.write(sys.stderr, text.format(*told) if told else text)
+        return
+    from rich.markup import escape
+    from rich.text import Text
+
+    text = template.format(*map(escape, told)) if told else template
+    _words().print(Text.from_markup(text, emoji=False))
+
+
+def line(*parts: tuple[str, str], style: str = "", is_cut: bool = False) -> None:
+    """A line of words on stderr.
+
+    Args:
+        parts: Each with its style.
+        style: Of the whole line.
+        is_cut: Cut it at the edge of the terminal.
+    """
+    if plain.is_plain(sys.stderr):
+        plain.write(sys.stderr, "".join(text for text, _ in parts))
+        return
+    from rich.text import Text
+
+    whole = Text.assemble(*parts, style=style)
+    if is_cut:
+        _words().print(whole, soft_wrap=False, no_wrap=True, overflow="ellipsis")
+    else:
+        _words().print(whole)
 
 
 def next_step(*commands: str) -> None:
     """What one would do next, to paste."""
-    words.print()
+    line()
     for number, command in enumerate(commands):
-        words.print(Text.assemble(("      " if number else "next: ", "dim"), (command, "bold")))
+        line(("      " if number else "next: ", "dim"), (command, "bold"))
 
 
 def _are_numbers(values: Sequence[str]) -> bool:

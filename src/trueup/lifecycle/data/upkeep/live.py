@@ -10,13 +10,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import sqlalchemy as sa
-
 from trueup.foundation import digests
 from trueup.foundation.errors import NotFoundError
 from trueup.lifecycle.data import manifest, table
 from trueup.lifecycle.data.worktree.reading import SMALL
 from trueup.ports.blobs import Blobs
+from trueup.state.sql import full, sa
 
 _MOST_NAMED: Final = 3
 _CALLED: Final = {
@@ -136,7 +135,7 @@ def marked(connection: sa.Connection, blobs: Blobs, gone: Gone = ALL_THERE) -> d
 def naming(connection: sa.Connection, roots: Collection[str], gone: Gone) -> dict[str, list[str]]:
     """What names these manifests beside data versions: for each, the first few, for people."""
     found: dict[str, list[str]] = {}
-    keys = sa.inspect(connection).get_multi_pk_constraint()
+    keys = sa.inspect(full(connection)).get_multi_pk_constraint()
     names = {name: keys[schema, name]["constrained_columns"] for schema, name in keys}
     for each, values in _rows(connection, gone, names):
         for digest in {digest for value in values[0] for digest in _DIGEST.findall(value)}:
@@ -224,7 +223,7 @@ def tables(connection: sa.Connection) -> list[sa.TableClause]:
     """All tables as the database itself knows them."""
     found = [
         sa.table(name, *(sa.column(column["name"], column["type"]) for column in columns))
-        for (_schema, name), columns in sa.inspect(connection).get_multi_columns().items()
+        for (_schema, name), columns in sa.inspect(full(connection)).get_multi_columns().items()
     ]
     return sorted(found, key=lambda each: each.name)
 

@@ -13,23 +13,21 @@ from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.models.registry.records import RegisteredModel, RegisteredVersion
 from trueup.lifecycle.models.table import aliases, model_versions, registered_models
 from trueup.lifecycle.models.table import models as names_of_models
-from trueup.state.schema import metadata
+from trueup.state.schema import Column, Integer, String, Table, Text
 
-model_tags = sa.Table(
+model_tags = Table(
     "model_tags",
-    metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("model", String(256), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
-version_tags = sa.Table(
+version_tags = Table(
     "version_tags",
-    metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("model", String(256), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 _n = registered_models.c

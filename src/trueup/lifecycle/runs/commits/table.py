@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from trueup.state.schema import Moment, metadata
+from trueup.state.schema import Column, Moment, String, Table
 
-commits = sa.Table(
+commits = Table(
     "commits_seen",
-    metadata,
-    sa.Column("branch", sa.String(200), primary_key=True),
-    sa.Column("commit", sa.String(64), primary_key=True),
-    sa.Column("seen_at", Moment, nullable=False),
+    Column("branch", String(200), primary_key=True),
+    Column("commit", String(64), primary_key=True),
+    Column("seen_at", Moment, nullable=False),
 )
 
 

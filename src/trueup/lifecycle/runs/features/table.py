@@ -6,26 +6,24 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.features.records import FeatureDefinition, FeatureVersion
-from trueup.state.schema import Json, Moment, metadata
+from trueup.state.schema import Column, Integer, Json, Moment, String, Table
 
-feature_versions = sa.Table(
+feature_versions = Table(
     "feature_versions",
-    metadata,
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.String(80), nullable=False, index=True),
-    sa.Column("definition", Json, nullable=False),
-    sa.Column("run", sa.String(20), nullable=False),
-    sa.Column("defined_by", sa.String(200), nullable=False),
-    sa.Column("defined_at", Moment, nullable=False),
+    Column("name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(80), nullable=False, index=True),
+    Column("definition", Json, nullable=False),
+    Column("run", String(20), nullable=False),
+    Column("defined_by", String(200), nullable=False),
+    Column("defined_at", Moment, nullable=False),
 )
 
-run_features = sa.Table(
+run_features = Table(
     "run_features",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("digest", sa.String(80), nullable=False, index=True),
+    Column("run", String(20), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("digest", String(80), nullable=False, index=True),
 )
 _f = feature_versions.c
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from trueup.foundation.records import builtins
 from trueup.lifecycle.runs.reproductions.records import Reproduction
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state.schema import Column, Float, Integer, Json, Moment, String, Table, Text, row_as
+from trueup.state.sql import sa
 
-reproductions = sa.Table(
+reproductions = Table(
     "reproductions",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("run", sa.String(20), nullable=False, index=True),
-    sa.Column("outcome", sa.String(30), nullable=False),
-    sa.Column("tolerance", sa.Float(53), nullable=False),
-    sa.Column("environment", sa.String(20), nullable=False),
-    sa.Column("packages", Json, nullable=False),
-    sa.Column("steps", sa.Integer, nullable=False),
-    sa.Column("differences", Json, nullable=False),
-    sa.Column("missing", Json, nullable=False),
-    sa.Column("seconds", sa.Float(53), nullable=False),
-    sa.Column("folder", sa.Text, nullable=False),
-    sa.Column("reproduced_by", sa.String(200), nullable=False),
-    sa.Column("reproduced_at", Moment, nullable=False),
+    Column("id", String(20), primary_key=True),
+    Column("run", String(20), nullable=False, index=True),
+    Column("outcome", String(30), nullable=False),
+    Column("tolerance", Float, nullable=False),
+    Column("environment", String(20), nullable=False),
+    Column("packages", Json, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("differences", Json, nullable=False),
+    Column("missing", Json, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("reproduced_by", String(200), nullable=False),
+    Column("reproduced_at", Moment, nullable=False),
 )
 
 

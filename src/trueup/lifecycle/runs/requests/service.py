@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
@@ -20,6 +19,9 @@ from trueup.lifecycle.runs.requests.records import OPEN, RequestState, RunReques
 from trueup.state import cursors
 from trueup.state.leases import Lease
 from trueup.state.unit import State, Unit
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class Requests:

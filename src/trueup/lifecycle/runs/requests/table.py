@@ -6,36 +6,33 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from trueup.foundation.records import builtins
 from trueup.lifecycle.runs.requests.records import Kind, RequestState, RunRequest
-from trueup.state.schema import Json, Moment, metadata, row_as
+from trueup.state.schema import Column, Index, Integer, Json, Moment, String, Table, Text, row_as
+from trueup.state.sql import sa
 
-requests = sa.Table(
+requests = Table(
     "run_requests",
-    metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("pipeline", sa.String(100), nullable=False),
-    sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("cause", sa.String(200), nullable=False, unique=True),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("parameters", Json, nullable=False),
-    sa.Column("partition", sa.String(100), nullable=False),
-    sa.Column("asked_by", sa.String(200), nullable=False),
-    sa.Column("asked_at", Moment, nullable=False),
-    sa.Column("state", sa.String(20), nullable=False, index=True),
-    sa.Column("run", sa.String(20), nullable=False, unique=True),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("process", Json),
-    sa.Column("beat_at", Moment),
-    sa.Column("not_before", Moment),
-    sa.Column("ended_at", Moment),
-    sa.Column("error", Json),
-    sa.Index("ix_run_requests_pipeline_asked_at", "pipeline", "asked_at"),
+    Column("id", String(20), primary_key=True),
+    Column("pipeline", String(100), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("cause", String(200), nullable=False, unique=True),
+    Column("reason", Text, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("partition", String(100), nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("run", String(20), nullable=False, unique=True),
+    Column("attempts", Integer, nullable=False),
+    Column("process", Json),
+    Column("beat_at", Moment),
+    Column("not_before", Moment),
+    Column("ended_at", Moment),
+    Column("error", Json),
+    Index("ix_run_requests_pipeline_asked_at", "pipeline", "asked_at"),
 )
 _r = requests.c
-_IN_ORDER = (_r.asked_at, _r.cause)  # slots asked for at once: the earlier one first
 
 
 def add(connection: sa.Connection, new: RunRequest) -> bool:
@@ -79,7 +76,7 @@ def in_states(
     kind: Kind | None = None,
 ) -> list[RunRequest]:
     """Requests in some states, the oldest first."""
-    query = sa.select(requests).where(_r.state.in_(states)).order_by(*_IN_ORDER)
+    query = sa.select(requests).where(_r.state.in_(states)).order_by(_r.asked_at, _r.cause)
     if pipeline:
         query = query.where(_r.pipeline == pipeline)
     if kind:

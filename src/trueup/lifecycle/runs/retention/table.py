@@ -13,16 +13,15 @@ from trueup.lifecycle.runs.records import RunState
 from trueup.lifecycle.runs.table import runs, step_runs
 from trueup.lifecycle.runs.tracking import table as tracked
 from trueup.lifecycle.runs.tracking.inputs.table import run_datasets, run_models
-from trueup.state.schema import Moment, metadata
+from trueup.state.schema import Column, Moment, String, Table, Text
 
 # Runs whose files nobody needs: a collector may take what they alone made.
-forgotten_runs = sa.Table(
+forgotten_runs = Table(
     "forgotten_runs",
-    metadata,
-    sa.Column("run", sa.String(20), primary_key=True),
-    sa.Column("by", sa.String(200), nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    Column("run", String(20), primary_key=True),
+    Column("by", String(200), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("why", Text, nullable=False),
 )
 
 _AT_ONCE: Final = 500

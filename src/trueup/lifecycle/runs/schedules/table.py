@@ -7,18 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.schedules.records import Schedule
-from trueup.state.schema import Moment, metadata, row_as
+from trueup.state.schema import Column, Moment, String, Table, Text, row_as
 
-schedules = sa.Table(
+schedules = Table(
     "schedules",
-    metadata,
-    sa.Column("pipeline", sa.String(100), primary_key=True),
-    sa.Column("schedule", sa.String(200), nullable=False),
-    sa.Column("timezone", sa.String(100), nullable=False),
-    sa.Column("looked_at", Moment, nullable=False),
-    sa.Column("paused_at", Moment),
-    sa.Column("paused_by", sa.String(200), nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    Column("pipeline", String(100), primary_key=True),
+    Column("schedule", String(200), nullable=False),
+    Column("timezone", String(100), nullable=False),
+    Column("looked_at", Moment, nullable=False),
+    Column("paused_at", Moment),
+    Column("paused_by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
 )
 
 

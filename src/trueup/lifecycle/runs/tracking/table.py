@@ -10,124 +10,122 @@ import sqlalchemy as sa
 from trueup.lifecycle.runs.tracking.points import stored
 from trueup.lifecycle.runs.tracking.records import Experiment, Life, Point, State, TrackedRun
 from trueup.state import driver
-from trueup.state.schema import metadata
+from trueup.state.schema import (
+    BigInteger,
+    Bytes,
+    Column,
+    Float,
+    Index,
+    Number,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 
-# SQLite counts by itself only in a column of exactly this type.
-Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-
-experiments = sa.Table(
+experiments = Table(
     "experiments",
-    metadata,
-    sa.Column("number", Number, primary_key=True),
-    sa.Column("name", sa.String(500), nullable=False, unique=True),
-    sa.Column("artifacts", sa.Text, nullable=False),
-    sa.Column("life", sa.String(20), nullable=False),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    Column("number", Number, primary_key=True),
+    Column("name", String(500), nullable=False, unique=True),
+    Column("artifacts", Text, nullable=False),
+    Column("life", String(20), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
 )
 
-experiment_tags = sa.Table(
+experiment_tags = Table(
     "experiment_tags",
-    metadata,
-    sa.Column("experiment", Number, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("experiment", Number, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
-tracked_runs = sa.Table(
+tracked_runs = Table(
     "tracked_runs",
-    metadata,
-    sa.Column("number", Number, primary_key=True),
-    sa.Column("id", sa.String(256), nullable=False, unique=True),
-    sa.Column("experiment", sa.BigInteger, nullable=False),
-    sa.Column("name", sa.String(500), nullable=False),
-    sa.Column("user", sa.String(256), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("life", sa.String(20), nullable=False),
-    sa.Column("started_at", sa.BigInteger, nullable=False),
-    sa.Column("ended_at", sa.BigInteger),
-    sa.Column("deleted_at", sa.BigInteger),
-    sa.Column("artifacts", sa.Text, nullable=False),
-    sa.Column("beat_at", sa.BigInteger, nullable=False),
-    sa.Column("lease", sa.BigInteger, nullable=False),
+    Column("number", Number, primary_key=True),
+    Column("id", String(256), nullable=False, unique=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("user", String(256), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("life", String(20), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("deleted_at", BigInteger),
+    Column("artifacts", Text, nullable=False),
+    Column("beat_at", BigInteger, nullable=False),
+    Column("lease", BigInteger, nullable=False),
     # The order of pages: of one experiment, and of all of them together, with what is often asked
     # of runs, so that rows which do not fit need not be read.
-    sa.Index("ix_tracked_runs_newest", "experiment", "started_at", "id", "life"),
-    sa.Index(
+    Index("ix_tracked_runs_newest", "experiment", "started_at", "id", "life"),
+    Index(
         "ix_tracked_runs_all",
         *("started_at", "id", "experiment", "life", "state", "ended_at", "name"),
     ),
-    sa.Index("ix_tracked_runs_beat", "state", "beat_at"),
+    Index("ix_tracked_runs_beat", "state", "beat_at"),
 )
 
 SHORT = 400  # characters of a value: with its key they fill no more than PostgreSQL indexes
 
 
-def _by_value(name: str) -> sa.Index:
+def _by_value(name: str) -> Index:
     """The runs that have some value of a word; PostgreSQL's knows the short ones only."""
-    short = sa.text(f"length(value) <= {SHORT}")
-    return sa.Index(name, "key", "value", "run", postgresql_where=short)
+    return Index(name, "key", "value", "run", postgresql_where=f"length(value) <= {SHORT}")
 
 
-run_params = sa.Table(
+run_params = Table(
     "run_params",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
     _by_value("ix_run_params_value"),
     sqlite_with_rowid=False,
 )
 
-run_tags = sa.Table(
+run_tags = Table(
     "run_tags",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
     _by_value("ix_run_tags_value"),
     sqlite_with_rowid=False,
 )
 
-metric_names = sa.Table(
+metric_names = Table(
     "metric_names",
-    metadata,
-    sa.Column("number", Number, primary_key=True),
-    sa.Column("name", sa.String(250), nullable=False, unique=True),
+    Column("number", Number, primary_key=True),
+    Column("name", String(250), nullable=False, unique=True),
 )
 
 # The key holds all of a point: the same point sent twice is one point. SQLite has no NaN.
-points = sa.Table(
+points = Table(
     "points",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("metric", Number, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("value", sa.Float(53), primary_key=True),
-    sa.Column("is_nan", sa.SmallInteger, primary_key=True, autoincrement=False),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("metric", Number, primary_key=True, autoincrement=False),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Float, primary_key=True),
+    Column("is_nan", SmallInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
 
-latest_points = sa.Table(
+latest_points = Table(
     "latest_points",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("metric", Number, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.BigInteger, nullable=False),
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("value", sa.Float(53), nullable=False),
-    sa.Column("is_nan", sa.SmallInteger, nullable=False),
-    sa.Index("ix_latest_points_value", "metric", "is_nan", "value", "run"),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("metric", Number, primary_key=True, autoincrement=False),
+    Column("step", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("is_nan", SmallInteger, nullable=False),
+    Index("ix_latest_points_value", "metric", "is_nan", "value", "run"),
     sqlite_with_rowid=False,
 )
 
 # What an ended run logged, as one text: see `logged.py`.
-run_texts = sa.Table(
+run_texts = Table(
     "run_texts",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("text", sa.LargeBinary, nullable=False),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("text", Bytes, nullable=False),
 )
 
 _BEAT_MS = 5000

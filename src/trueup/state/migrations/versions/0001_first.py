@@ -512,7 +512,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=20), nullable=False),
         sa.Column("approval", sa.String(length=20), nullable=False),
         sa.Column("strategy", sa.String(length=20), nullable=False),
-        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("weight", sa.Float(precision=53), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("requested_by", sa.String(length=100), nullable=False),
         sa.Column("requested_at", sa.BigInteger(), nullable=False),
@@ -906,7 +906,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("given_by", sa.String(length=100), nullable=False),
         sa.Column("given_at", sa.BigInteger(), nullable=False),
-        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_verdicts")),
     )
     op.create_index(op.f("ix_verdicts_model"), "verdicts", ["model"], unique=False)

@@ -7,17 +7,16 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking.files.rules import parts
-from trueup.state.schema import Moment, metadata, upsert
+from trueup.state.schema import BigInteger, Column, Moment, String, Table, upsert
 
-tracked_files = sa.Table(
+tracked_files = Table(
     "tracked_files",
-    metadata,
-    sa.Column("folder", sa.String(1000), primary_key=True),
-    sa.Column("name", sa.String(1000), primary_key=True),
+    Column("folder", String(1000), primary_key=True),
+    Column("name", String(1000), primary_key=True),
     # Empty for a folder.
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("at", Moment, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -14,19 +14,18 @@ from trueup.lifecycle.runs.tracking.imports.records import Parcel
 from trueup.lifecycle.runs.tracking.inputs import table as inputs
 from trueup.lifecycle.runs.tracking.logged_models import table as logged_models
 from trueup.state import driver
-from trueup.state.schema import metadata, upsert
+from trueup.state.schema import BigInteger, Column, String, Table, upsert
 
 # `mark` is what the source said of a thing when it was taken whole; `place` the number of an
 # experiment here.
-imported = sa.Table(
+imported = Table(
     "imported",
-    metadata,
-    sa.Column("source", sa.String(80), primary_key=True),
-    sa.Column("kind", sa.String(20), primary_key=True),
-    sa.Column("id", sa.String(300), primary_key=True),
-    sa.Column("mark", sa.String(80), nullable=False),
-    sa.Column("place", sa.BigInteger, nullable=False),
-    sa.Column("points", sa.BigInteger, nullable=False),
+    Column("source", String(80), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("id", String(300), primary_key=True),
+    Column("mark", String(80), nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("points", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -8,44 +8,52 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking.records import DatasetSummary, UsedDataset, UsedModel
-from trueup.lifecycle.runs.tracking.table import Number, about
-from trueup.state.schema import Json, metadata, upsert
+from trueup.lifecycle.runs.tracking.table import about
+from trueup.state.schema import (
+    BigInteger,
+    Column,
+    Index,
+    Json,
+    Number,
+    String,
+    Table,
+    Text,
+    Unique,
+    upsert,
+)
 
 CONTEXT = "mlflow.data.context"
 
-described_datasets = sa.Table(
+described_datasets = Table(
     "described_datasets",
-    metadata,
-    sa.Column("number", Number, primary_key=True),
-    sa.Column("experiment", sa.BigInteger, nullable=False),
-    sa.Column("name", sa.String(500), nullable=False),
-    sa.Column("digest", sa.String(36), nullable=False),
-    sa.Column("source_type", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("schema", sa.Text),
-    sa.Column("profile", sa.Text),
-    sa.UniqueConstraint("experiment", "name", "digest"),
+    Column("number", Number, primary_key=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("digest", String(36), nullable=False),
+    Column("source_type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("schema", Text),
+    Column("profile", Text),
+    Unique("experiment", "name", "digest"),
 )
 
-run_datasets = sa.Table(
+run_datasets = Table(
     "run_datasets",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("dataset", Number, primary_key=True, autoincrement=False),
-    sa.Column("context", sa.String(500)),
-    sa.Column("tags", Json, nullable=False),
-    sa.Index("ix_run_datasets_dataset", "dataset", "context"),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("dataset", Number, primary_key=True, autoincrement=False),
+    Column("context", String(500)),
+    Column("tags", Json, nullable=False),
+    Index("ix_run_datasets_dataset", "dataset", "context"),
     sqlite_with_rowid=False,
 )
 
-run_models = sa.Table(
+run_models = Table(
     "run_models",
-    metadata,
-    sa.Column("run", Number, primary_key=True, autoincrement=False),
-    sa.Column("way", sa.String(10), primary_key=True),
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("step", sa.BigInteger, nullable=False),
-    sa.Index("ix_run_models_model", "model"),
+    Column("run", Number, primary_key=True, autoincrement=False),
+    Column("way", String(10), primary_key=True),
+    Column("model", String(256), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Index("ix_run_models_model", "model"),
     sqlite_with_rowid=False,
 )
 

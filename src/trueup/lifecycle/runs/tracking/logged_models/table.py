@@ -10,59 +10,66 @@ import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking import points, table
 from trueup.lifecycle.runs.tracking.logged_models.records import LoggedModel, ModelPoint
-from trueup.lifecycle.runs.tracking.table import NAN, Number
-from trueup.state.schema import metadata, upsert
-
-logged_models = sa.Table(
-    "logged_models",
-    metadata,
-    sa.Column("number", Number, primary_key=True),
-    sa.Column("id", sa.String(256), nullable=False, unique=True),
-    sa.Column("experiment", sa.BigInteger, nullable=False),
-    sa.Column("name", sa.String(500), nullable=False),
-    sa.Column("kind", sa.String(500), nullable=False),
-    sa.Column("run", sa.String(256), nullable=False, index=True),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("life", sa.String(20), nullable=False),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-    sa.Column("updated_at", sa.BigInteger, nullable=False),
-    sa.Column("artifacts", sa.Text, nullable=False),
-    sa.Index("ix_logged_models_newest", "experiment", "created_at", "id"),
-    sa.Index("ix_logged_models_named", "experiment", "name"),
+from trueup.lifecycle.runs.tracking.table import NAN
+from trueup.state.schema import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Number,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    upsert,
 )
 
-logged_model_params = sa.Table(
+logged_models = Table(
+    "logged_models",
+    Column("number", Number, primary_key=True),
+    Column("id", String(256), nullable=False, unique=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("kind", String(500), nullable=False),
+    Column("run", String(256), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("life", String(20), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("artifacts", Text, nullable=False),
+    Index("ix_logged_models_newest", "experiment", "created_at", "id"),
+    Index("ix_logged_models_named", "experiment", "name"),
+)
+
+logged_model_params = Table(
     "logged_model_params",
-    metadata,
-    sa.Column("model", Number, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("model", Number, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
-logged_model_tags = sa.Table(
+logged_model_tags = Table(
     "logged_model_tags",
-    metadata,
-    sa.Column("model", Number, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("model", Number, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
 # The key holds all of a point: the same point sent twice is one point.
-logged_model_points = sa.Table(
+logged_model_points = Table(
     "logged_model_points",
-    metadata,
-    sa.Column("model", Number, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("run", sa.String(256), primary_key=True),
-    sa.Column("dataset_digest", sa.String(255), primary_key=True),
-    sa.Column("value", sa.Float(53), primary_key=True),
-    sa.Column("is_nan", sa.SmallInteger, primary_key=True, autoincrement=False),
-    sa.Column("dataset", sa.String(500), nullable=False),
-    sa.Index("ix_logged_model_points_key", "key", "model"),
+    Column("model", Number, primary_key=True, autoincrement=False),
+    Column("key", String(250), primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("run", String(256), primary_key=True),
+    Column("dataset_digest", String(255), primary_key=True),
+    Column("value", Float, primary_key=True),
+    Column("is_nan", SmallInteger, primary_key=True, autoincrement=False),
+    Column("dataset", String(500), nullable=False),
+    Index("ix_logged_model_points_key", "key", "model"),
     sqlite_with_rowid=False,
 )
 

@@ -8,73 +8,78 @@ from typing import Any
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking.traces.records import Assessment, Span, Trace
-from trueup.state.schema import Json, metadata, row_as, upsert
-
-traces = sa.Table(
-    "traces",
-    metadata,
-    sa.Column("id", sa.String(128), primary_key=True),
-    sa.Column("experiment", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("started_at", sa.BigInteger, nullable=False),
-    sa.Column("took", sa.BigInteger),
-    sa.Column("client_request", sa.Text),
-    sa.Column("request_preview", sa.Text),
-    sa.Column("response_preview", sa.Text),
-    sa.Index("ix_traces_newest", "experiment", "started_at", "id"),
+from trueup.state.schema import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Json,
+    String,
+    Table,
+    Text,
+    row_as,
+    upsert,
 )
 
-trace_tags = sa.Table(
+traces = Table(
+    "traces",
+    Column("id", String(128), primary_key=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("took", BigInteger),
+    Column("client_request", Text),
+    Column("request_preview", Text),
+    Column("response_preview", Text),
+    Index("ix_traces_newest", "experiment", "started_at", "id"),
+)
+
+trace_tags = Table(
     "trace_tags",
-    metadata,
-    sa.Column("trace", sa.String(128), primary_key=True),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("trace", String(128), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
-trace_metadata = sa.Table(
+trace_metadata = Table(
     "trace_metadata",
-    metadata,
-    sa.Column("trace", sa.String(128), primary_key=True),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    Column("trace", String(128), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
 # Runs and versions of prompts that somebody said belong to a trace, as `key` and `value`.
-trace_links = sa.Table(
+trace_links = Table(
     "trace_links",
-    metadata,
-    sa.Column("trace", sa.String(128), primary_key=True),
-    sa.Column("key", sa.String(10), primary_key=True),
-    sa.Column("value", sa.String(500), primary_key=True),
-    sa.Index("ix_trace_links_value", "value", "key"),
+    Column("trace", String(128), primary_key=True),
+    Column("key", String(10), primary_key=True),
+    Column("value", String(500), primary_key=True),
+    Index("ix_trace_links_value", "value", "key"),
     sqlite_with_rowid=False,
 )
 
-spans = sa.Table(
+spans = Table(
     "spans",
-    metadata,
-    sa.Column("trace", sa.String(128), primary_key=True),
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("parent", sa.String(32), nullable=False),
-    sa.Column("started_ns", sa.BigInteger, nullable=False),
-    sa.Column("ended_ns", sa.BigInteger, nullable=False),
-    sa.Column("failed", sa.Boolean, nullable=False),
-    sa.Column("body", Json, nullable=False),
+    Column("trace", String(128), primary_key=True),
+    Column("id", String(32), primary_key=True),
+    Column("parent", String(32), nullable=False),
+    Column("started_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("body", Json, nullable=False),
     sqlite_with_rowid=False,
 )
 
-assessments = sa.Table(
+assessments = Table(
     "assessments",
-    metadata,
-    sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("trace", sa.String(128), nullable=False, index=True),
-    sa.Column("name", sa.String(250), nullable=False),
-    sa.Column("body", Json, nullable=False),
-    sa.Column("made_at", sa.BigInteger, nullable=False),
-    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    Column("id", String(40), primary_key=True),
+    Column("trace", String(128), nullable=False, index=True),
+    Column("name", String(250), nullable=False),
+    Column("body", Json, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
 )
 
 _OWN = tuple(name for name in Trace.__struct_fields__ if name in traces.c)
