@@ -1,8 +1,8 @@
 """Data beside DVC and Oxen, in turns: add, status, one large file, an edit, push to S3, memory.
 
 Writes the section "Data" of bench/RESULTS.md. The first call installs the peers into build/peers.
-Trueup and DVC are whole processes, start included; Oxen is called inside a running Python, which
-is to its advantage (its package brings no command line).
+All three are whole processes, start included. Oxen's package brings no command line, so its process
+is a Python that imports it and calls one method.
 """
 
 from __future__ import annotations
@@ -32,17 +32,15 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTEC
     "GIT_CONFIG_GLOBAL": "/dev/null",
 }
 OXEN = """
-import sys, time, oxen
+import sys, oxen
 verb, place = sys.argv[1:3]
 repo = oxen.Repo(place)
 if verb == "init":
     repo.init()
-start = time.perf_counter()
-if verb == "add":
+elif verb == "add":
     repo.add(sys.argv[3])
 elif verb == "status":
     str(repo.status())
-print(time.perf_counter() - start)
 """
 
 
@@ -105,10 +103,7 @@ class Tool:
 
     def _oxen(self, *arguments: str) -> float:
         command = [peers.python(), "-c", OXEN, arguments[0], str(self.place), *arguments[1:]]
-        done = subprocess.run(
-            command, cwd=self.place, check=True, capture_output=True, text=True, env=ENVIRONMENT
-        )
-        return float(done.stdout.split()[-1])
+        return run(command, self.place)
 
 
 def run(command: list[str], place: Path, **more: str) -> float:
@@ -156,8 +151,10 @@ def edit(place: Path) -> None:
         file.write(os.urandom(size // 100))
 
 
-def measure(rounds: int, files: int, mebibytes: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds of each work, by tool, round by round."""
+def measure(
+    rounds: int, files: int, mebibytes: int, until: float
+) -> dict[str, dict[str, list[float]]]:
+    """Seconds of each work, by tool, round by round, as long as another round ends in time."""
     found: dict[str, dict[str, list[float]]] = {}
 
     def note(work: str, tool: Tool, call: Callable[..., float], *given: str) -> None:
@@ -165,7 +162,11 @@ def measure(rounds: int, files: int, mebibytes: int) -> dict[str, dict[str, list
         print(f"{tool.name}: {work}: {seconds:.2f} s", file=sys.stderr)
         found.setdefault(work, {}).setdefault(tool.name, []).append(seconds)
 
-    for _ in range(rounds):
+    longest = 0.0
+    for number in range(rounds):
+        began = time.monotonic()
+        if number and began + longest > until:
+            break
         base = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
         try:
             tools = [Tool(name, base) for name in ("Trueup", "DVC", "Oxen")]
@@ -189,7 +190,9 @@ def measure(rounds: int, files: int, mebibytes: int) -> dict[str, dict[str, list
                 note("add it again, 1 % edited", tool, tool.add, "large.bin")
             for tool in tools[:2]:
                 note("check the many files out", tool, tool.checkout)
-            push(tools[:2], note)
+            longest = time.monotonic() - began
+            if number == 0:  # DVC takes minutes for it
+                push(tools[:2], note)
         finally:
             shutil.rmtree(base)
     return found
@@ -251,14 +254,19 @@ def main() -> int:
     options.add_argument("--files", type=int, default=1_000_000, help="files of the memory test")
     options.add_argument("--many", type=int, default=20_000, help="small files beside the peers")
     options.add_argument("--mebibytes", type=int, default=1024, help="size of the large file")
+    options.add_argument(
+        "--minutes", type=float, default=9.0, help="fewer rounds if these are over"
+    )
     chosen = options.parse_args()
     peers.python()
+    until = time.monotonic() + chosen.minutes * 60
     weighed = memory(chosen.files)
-    found = measure(chosen.rounds, chosen.many, chosen.mebibytes)
+    found = measure(chosen.rounds, chosen.many, chosen.mebibytes, until)
+    rounds = max(len(each["Trueup"]) for each in found.values())
     lines = [
-        f"Seconds, median of {chosen.rounds} rounds in turns; files are warm in memory. Trueup and "
-        "DVC are whole processes, Oxen is called in a running Python. Trueup's times include "
-        "syncing to disk.",
+        f"Seconds, median of {rounds} rounds in turns, pushes once; files are warm in memory. All "
+        "are whole processes, start included; Oxen's is a Python that imports it and calls one "
+        "method. Trueup's times include syncing to disk.",
         "",
         "| Work | Trueup | DVC | Oxen | DVC : Trueup |",
         "|---|---|---|---|---|",

@@ -23,6 +23,7 @@ START = 1_767_225_600_000
 MINUTE = 60_000
 METRICS = ("loss", "accuracy", "val/loss", "val/accuracy")
 PLAN = '[project]\nname = "seeded"\nobjective = "Measure"\n'
+FILLED = ("tracked_runs", "run_params", "run_tags", "latest_points", "points")
 TOGETHER = 100
 WORDS = [f"{random.Random(number).random():.6f}" for number in range(997)]
 NOISE = [random.Random(-number).random() for number in range(4093)]
@@ -100,7 +101,7 @@ def fill(root: Path, shape: Shape, *, quiet: bool = False) -> dict[str, int]:
         raise SystemExit(f"{root} has runs already")
     database.execute("PRAGMA synchronous = OFF")
     database.execute("PRAGMA cache_size = -200000")
-    indexes = _without_indexes(database, ("tracked_runs", "latest_points", "points"))
+    indexes = _without_indexes(database, FILLED)
     names: dict[str, int] = {}
     counts = {"runs": 0, "params": 0, "tags": 0, "points": 0}
     for experiment in range(1, shape.experiments + 1):

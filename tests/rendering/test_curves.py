@@ -34,3 +34,12 @@ def test_a_value_that_is_no_number_leaves_a_gap() -> None:
     drawn = curves.svg([Curve("a", [(0, 1.0), (1, 2.0), (2, math.nan), (3, 1.0)])], "a")
     assert drawn.count("M") == 2
     assert drawn.count("<circle") == 1
+
+
+def test_a_small_curve_has_one_line_from_its_first_to_its_last_step() -> None:
+    drawn = curves.spark([(0, 2.0), (1, math.nan), (2, 1.0)], "<loss>")
+    assert 'points="1.0,1.0 91.0,21.0"' in drawn
+    assert "&lt;loss&gt;" in drawn
+    assert curves.spark([(0, 1.0), (1, math.nan)], "too few") == ""
+    assert "NaN" not in curves.spark([(0, 1.0), (0, 1.0)], "one step, one value")
+    assert "inf" not in curves.spark([(0, -1.7e308), (9, 1.7e308)], "huge")

@@ -28,7 +28,7 @@ def test_a_kept_card_holds_and_a_changed_one_fails_with_6(
 ) -> None:
     kept = tmp_path / "CARD.md"
     assert run(["model", "card", "trees@1", "--output", str(kept)]) == 0
-    assert "no rows were set aside" in kept.read_text()
+    assert "No gate has judged it" in kept.read_text()
     assert run(["model", "card", "trees@1", "--check", str(kept)]) == 0
     kept.write_text(kept.read_text().replace("A client", "Nobody"))
     capsys.readouterr()

@@ -69,6 +69,7 @@ def test_every_link_of_every_page_leads_to_a_page_that_has_what_it_points_at(
         answer = browser.get(path)
         assert answer.status_code == 200, f"{path}: {answer.text[:500]}"
         is_page = answer.headers["content-type"].startswith("text/html")
+        is_page = is_page and "content-disposition" not in answer.headers  # a file to keep is none
         seen[path] = Page(answer.text) if is_page else None
         page = seen[path]
         if page is not None:

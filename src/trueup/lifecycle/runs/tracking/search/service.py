@@ -181,12 +181,9 @@ class Search:
             NotFoundError: There is no such run.
         """
         with self._state.read(actor) as connection:
-            found: list[tuple[str, Point]] = []
-            for run_id in run_ids:
-                number = finding.number(connection, run_id)
-                listed = histories.sampled(connection, number, key, most, steps)
-                found += [(run_id, point) for point in listed]
-            return found
+            numbers = {run_id: finding.number(connection, run_id) for run_id in run_ids}
+            found = histories.sampled(connection, list(numbers.values()), key, most, steps)
+            return [(run_id, p) for run_id, number in numbers.items() for p in found[number]]
 
     def datasets(self, actor: Actor, experiments: Sequence[int]) -> list[DatasetSummary]:
         """The datasets that runs of these experiments used, once for each context."""
