@@ -69,6 +69,7 @@ class Connection:
         """Undo what was written."""
         if self._begun is not None:
             self._begun.rollback()
+            self._begun = None
         self.connection.rollback()
 
 

@@ -268,7 +268,8 @@ def test_what_cannot_begin_has_failed_and_says_why(project: Workspace) -> None:
 
 
 def test_while_somebody_edits_it_waits_a_minute(project: Workspace) -> None:
-    (project.root / "data" / "rows.csv").write_text("a\n3\n")
+    with (project.root / "pipelines" / "daily.py").open("a") as edited:
+        edited.write("# as it was\n")
     request, held = asked(project), lease(project)
     project.requests.claim(ACTOR, held, 1)
     performing.perform(project, request.run)

@@ -260,7 +260,7 @@ def test_a_version_of_a_pipeline_is_judged_on_its_own_rows(clinic: Workspace) ->
 
 
 def test_rows_come_from_a_dataset_or_a_file_of_the_project(foreign: Workspace) -> None:
-    from trueup.doors.cli.sources import rows
+    from trueup.doors.cli.terminal.sources import rows
 
     (foreign.root / "data").mkdir()
     sample().write_parquet(foreign.root / "data" / "late.parquet")

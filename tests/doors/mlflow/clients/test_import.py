@@ -98,8 +98,8 @@ def test_what_a_server_of_mlflow_holds_comes_over_once(source: str, tmp_path: Pa
         "files": 6,
     }
     assert json.loads(say(project, *command[3:]))["as_before"] == 2
-    (version,) = json.loads(say(project, "model", "show", "flights@best", "--json"))["versions"]
-    assert version["version"] == 1
+    shown = json.loads(say(project, "model", "show", "flights@best", "--json"))
+    assert shown["version"]["version"] == 1
 
 
 def _has_runs(project: Path) -> bool:

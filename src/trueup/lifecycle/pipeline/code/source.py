@@ -36,7 +36,8 @@ def read(root: Path, without: Iterable[str] = ()) -> Source:
         BackendError: Git failed or did not answer.
     """
     shown = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--", ".")
-    done = run(root, *shown, *(f":(exclude,literal){path}" for path in without))
+    left_out = (f":(exclude,literal){path}" for path in without if _lies_in(root, path))
+    done = run(root, *shown, *left_out)
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" in told:
         raise UsageError(
@@ -135,6 +136,11 @@ def run(root: Path, *arguments: str, given: bytes = b"") -> subprocess.Completed
         raise failed(root, f"no answer within {_SECONDS} s") from error
     except OSError as error:
         raise failed(root, str(error)) from error
+
+
+def _lies_in(root: Path, path: str) -> bool:
+    """Whether a path is below the project's folder; Git knows no others."""
+    return Path(os.path.normpath(root / path)).is_relative_to(root)
 
 
 def failed(root: Path, detail: str) -> BackendError:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from trueup.lifecycle.runs.records import Metric, Run
 from trueup.lifecycle.runs.series.records import Sweep
 from trueup.lifecycle.runs.table import run_metrics, runs
-from trueup.state.schema import Moment, row_as
+from trueup.state.kinds import Moment
+from trueup.state.schema import row_as
 
 _RUN = [runs.c[name] for name in Run.__struct_fields__]
 _MANY = 500  # names in one question to the database
