@@ -35,7 +35,17 @@ settings.load_profile("trueup")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONG = ("tests/doors/mlflow/clients/", "tests/demo/")
+# What takes longest comes first, each line on another worker as long as there are any.
+LONG = (
+    "tests/demo/test_kill.py",
+    "tests/doors/mlflow/clients/test_clients.py",
+    "tests/demo/test_stopping.py",
+    "tests/doors/mlflow/clients/",
+    "tests/demo/",
+    "tests/lifecycle/monitoring/test_simulation.py",
+    "tests/app/running/",
+    "tests/app/reproduction/",
+)
 
 TEAM = {
     "sam": ("scientist",),
@@ -106,9 +116,32 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return shutil.copytree(founded, tmp_path / ".trueup")
 
 
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Three workers for two cores: a third of the time a test waits for processes and disks."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    can_ask = hasattr(os, "sched_getaffinity")
+    return (len(os.sched_getaffinity(0)) if can_ask else os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes begins first: the other workers do the rest, and none waits at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    """Every worker begins with something of what takes longest, so that none waits at the end.
+
+    Workers begin with equal parts of the list (`--dist worksteal`), and take over from the end of
+    each other's parts.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    left = list(items)
+    queues: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, prefix in enumerate(LONG):
+        queues[number % workers] += [item for item in left if item.nodeid.startswith(prefix)]
+        left = [item for item in left if not item.nodeid.startswith(prefix)]
+    items.clear()
+    for number, queue in enumerate(queues):
+        later = sum(len(other) for other in queues[number + 1 :])
+        short = (len(left) + len(queue) + later) // (workers - number) - len(queue)
+        items += queue + left[: max(short, 0)]
+        del left[: max(short, 0)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
