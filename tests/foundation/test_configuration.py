@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -49,3 +51,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="cannot be written") as caught:
         make_private(tmp_path / "file" / "folder")
     assert caught.value.code == "folder-not-writable"
+
+
+def test_a_folder_on_a_disk_that_nobody_may_write_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BackendError, match="Permission denied") as caught:
+        make_private(tmp_path)
+    assert caught.value.hint.startswith("chmod ")
+    monkeypatch.setattr(os, "utime", read_only)
+    with pytest.raises(BackendError, match="Read-only file system") as caught:
+        make_private(tmp_path)
+    assert caught.value.hint.startswith("findmnt ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -10,12 +11,13 @@ import sys
 import warnings
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from trueup.foundation.errors import BackendError
-from trueup.state import cursors, database
+from trueup.state import cursors, database, refusals
 from trueup.state.database import Database
 
 OPEN = """
@@ -171,6 +173,24 @@ def test_what_is_no_url_is_named_without_repeating_it() -> None:
         Database("user:secret@somewhere")
     assert caught.value.code == "database-unusable"
     assert "secret" not in str(caught.value.as_problem())
+
+
+@pytest.mark.parametrize(
+    ("said", "free", "code"),
+    [
+        ("database or disk is full", 10**9, "disk-full"),
+        ("disk I/O error", 0, "disk-full"),  # what SQLite says when its log finds no room
+        ("disk I/O error", 10**9, "database-unusable"),
+    ],
+)
+def test_a_full_disk_is_told_from_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, free: int, code: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    error = sa.exc.OperationalError("SELECT 1", (), sqlite3.OperationalError(said))
+    found = refusals.explained(error, "sqlite:////x.db", str(tmp_path / "x.db"), 10)
+    assert found is not None
+    assert (found.code, "df -h" in found.hint) == (code, code == "disk-full")
 
 
 def _count(opened: Database) -> None:

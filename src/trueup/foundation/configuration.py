@@ -5,6 +5,7 @@ Precedence: environment over default. The contents of `trueup.toml` belong to th
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,12 +81,16 @@ def make_private(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied", str(folder))
+            os.utime(folder)  # says why: may not, or lies on a disk that nobody may write
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     except OSError as error:
+        there = folder.parent if not folder.exists() else folder
         raise BackendError(
             "folder-not-writable",
             f"The folder {folder} cannot be written: {error.strerror or error}.",
-            hint=f"chmod u+rwx '{folder.parent if not folder.exists() else folder}'",
+            hint=f"findmnt -T '{there}'   (remount it writable, or work on a copy elsewhere)"
+            if error.errno == errno.EROFS
+            else f"chmod u+rwx '{there}'",
             context={"folder": str(folder)},
         ) from error
     return folder

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from typing import Final
+
 from sqlalchemy import exc
 
 from trueup.foundation.errors import BackendError, TrueupError, UsageError
+
+_LEAST_ROOM: Final = 64 * 1024  # SQLite adds so much at once to the index of its log
 
 
 def explained(error: Exception, shown: str, place: str, busy_seconds: float) -> TrueupError | None:
@@ -40,9 +46,19 @@ def explained(error: Exception, shown: str, place: str, busy_seconds: float) -> 
     if isinstance(error, exc.DatabaseError) and not isinstance(
         error, exc.IntegrityError | exc.ProgrammingError
     ):
+        is_full = "disk is full" in detail or ("disk I/O error" in detail and _is_full(place))
         return BackendError(
-            "database-unusable",
-            f"The database {shown} cannot be used: {detail}.",
-            hint="trueup doctor",
+            "disk-full" if is_full else "database-unusable",
+            f"The database {shown} cannot be used: "
+            + ("its disk has no room left." if is_full else f"{detail}."),
+            hint=f"df -h '{place}'" if is_full else "trueup doctor",
         )
     return BackendError("database-refused", f"The database refused a write: {detail}.")
+
+
+def _is_full(place: str) -> bool:
+    """Whether the disk of a file has no room left: SQLite calls that an input or output error."""
+    try:
+        return shutil.disk_usage(Path(place).parent).free < _LEAST_ROOM
+    except OSError:
+        return False

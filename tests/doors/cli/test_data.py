@@ -297,3 +297,21 @@ def test_runs_are_forgotten_by_a_rule(
     assert run(["runs", "forget", *rule]) == 0
     assert "trueup data gc --dry-run" in capsys.readouterr().err
     assert run(["runs", "forget", "--remote", "team", "--deleted"]) == 2
+
+
+def test_who_begins_to_keep_what_git_keeps_is_told_once_how_to_leave_it_out(call: Call) -> None:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    Path(".gitignore").write_text("/.trueup/\n")
+    git("add", "data")
+    Path("data/rows of may.csv").write_text("a\n1\n")
+    for path in ("data/images", "data/rows of may.csv"):
+        _, _, words = call("add", path)
+        cure = next(line for line in words.splitlines() if ".gitignore" in line)
+        subprocess.run(["sh", "-c", cure.removeprefix("next: ")], check=True)
+        assert git("ls-files", "--others", "--cached", "--exclude-standard", path) == ""
+    assert Path("data/images/a.jpg").exists()
+    Path("data/images/a.jpg").write_bytes(b"2")
+    assert ".gitignore" not in call("add", "data/images")[2]

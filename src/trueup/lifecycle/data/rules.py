@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +55,7 @@ def check_name(name: str, shown: str) -> None:
         raise UsageError(
             "dataset-name-not-text",
             f"{shown} holds a file whose name is no UTF-8 text: {printable}.",
-            hint=f"mv \"$(printf '{printable}')\" a-name-of-letters",
+            hint=f"mv \"{shown}/$(printf '{printable}')\" '{shown}/a-name-of-letters'",
         ) from None
 
 
@@ -106,33 +105,6 @@ def check_path(path: str) -> None:
             "manifest-unsafe",
             f"The file list of the data names the path {path!r}, which may not be written.",
             hint="trueup doctor",
-        )
-
-
-def check_link(path: str, target: str) -> None:
-    """Refuse a symbolic link that leads out of its dataset.
-
-    Only leading `..` parts are allowed: after a link of the dataset, `..` could lead anywhere.
-
-    Raises:
-        UsageError: It is absolute or leads out.
-    """
-    parts = target.split("/")
-    ups = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
-    joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    if (
-        not target
-        or target.startswith("/")
-        or ".." in parts[ups:]
-        or joined == ".."
-        or joined.startswith("../")
-        or not RESERVED.isdisjoint(joined.split("/"))
-    ):
-        raise UsageError(
-            "dataset-link-leads-out",
-            f"The link {path} points to '{target}', which leads out of its dataset.",
-            hint=f"replace the link by the file itself: cp --remove-destination '{target}' "
-            f"'{path}'",
         )
 
 

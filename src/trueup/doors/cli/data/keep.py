@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,9 @@ def add(
         known = {version.ref for version in workspace.datasets.newest(actor)}
         given = [_inside(workspace, path) for path in paths]
         taken = [workspace.datasets.add(actor, path, workspace.root, name, how) for path in given]
-    _report(taken, known, dry_run=dry_run, as_json=as_json)
+    begun = [each.path for each in taken if each.ref not in known and not each.parents]
+    kept_out = [] if dry_run or as_json else _out_of_git(workspace.root, begun)
+    _report(taken, known, kept_out, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(cls=Command, example="trueup data snapshot lumps")
@@ -111,7 +114,7 @@ def snapshot(
         how = How(links, allow_clashes, message, dry_run, progress=counting.tell)
         known = {version.ref for version in workspace.datasets.newest(actor)}
         taken = [workspace.datasets.snapshot(actor, wanted.name, workspace.root, how)]
-    _report(taken, known, dry_run=dry_run, as_json=as_json)
+    _report(taken, known, [], dry_run=dry_run, as_json=as_json)
 
 
 @click.command(cls=Command, example="trueup data checkout images@3")
@@ -165,7 +168,12 @@ def _inside(workspace: Workspace, path: str) -> str:
 
 
 def _report(
-    taken: Sequence[DatasetVersion], known: set[str], *, dry_run: bool, as_json: bool
+    taken: Sequence[DatasetVersion],
+    known: set[str],
+    kept_out: Sequence[str],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     if as_json:
         output.emit_json(taken[0] if len(taken) == 1 else taken)
@@ -177,7 +185,24 @@ def _report(
     if dry_run:
         output.next_step(f"trueup data add {taken[0].path}")
     else:
-        output.next_step(f"trueup data show {taken[0].ref}", "trueup run")
+        if kept_out:
+            output.say("Git keeps these files as well, or would: the next line leaves them to us.")
+        output.next_step(*kept_out, f"trueup data show {taken[0].ref}", "trueup run")
+
+
+def _out_of_git(root: Path, paths: Sequence[str]) -> list[str]:
+    """What to paste so that Git does not keep, beside us, what begins to be kept here."""
+    from trueup.lifecycle.pipeline.code import source
+
+    found = []
+    for path in paths:
+        standing = source.standing_of(root, path)
+        ignored = f"echo {shlex.quote(f'/{path}')} >> .gitignore"
+        if standing == "tracked":
+            found.append(f"git rm -rq --cached {shlex.quote(path)} && {ignored}")
+        elif standing == "untracked":
+            found.append(ignored)
+    return found
 
 
 def held(version: DatasetVersion) -> str:

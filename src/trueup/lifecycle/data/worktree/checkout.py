@@ -18,7 +18,7 @@ from trueup.foundation.errors import BackendError, ConflictError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, DatasetVersion, Entry
-from trueup.lifecycle.data.worktree import comparing
+from trueup.lifecycle.data.worktree import comparing, linking
 from trueup.lifecycle.data.worktree.keeping import Progress, nothing
 from trueup.lifecycle.data.worktree.reading import Source
 from trueup.lifecycle.data.worktree.statcache import Known, StatCache
@@ -317,7 +317,7 @@ class _Writer:
 
     def _point(self, entry: Entry) -> None:
         target = self._blobs.get(entry.digest).decode()
-        rules.check_link(entry.path, target)
+        linking.check(entry.path, target)
         where = self._where(entry.path)
         aside = Path(tempfile.mkdtemp(dir=self._source.home, prefix="incoming-"))
         try:

@@ -15,7 +15,8 @@ from typing import Final, Literal, NamedTuple, Protocol
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN, Entry
-from trueup.lifecycle.data.worktree.tree import Found, found_at, refused_link
+from trueup.lifecycle.data.worktree import linking
+from trueup.lifecycle.data.worktree.tree import Found, found_at
 
 SMALL: Final = 64 << 10
 """Files below this many bytes are read many at a time."""
@@ -174,11 +175,12 @@ class Reader:
         if _leads_into(target, self._source.home):
             size = Path(where).stat().st_size
             return Entry(path, self._into.put_file(Path(where).resolve()), size, PLAIN)
-        if self._links == "refuse":
-            raise refused_link(shown)
-        if self._links == "keep":
+        is_kept = self._links == "keep"
+        if self._links == "refuse" or (is_kept and not linking.stays_inside(path, target)):
+            dataset = self._source.shown
+            raise linking.refused(Path(where), path, shown, dataset, may_stay_inside=is_kept)
+        if is_kept:
             rules.check_name(target, shown)
-            rules.check_link(path, target)
         raw = target.encode(errors="surrogateescape")
         return Entry(path, self._into.put(raw), len(raw), LINK)
 

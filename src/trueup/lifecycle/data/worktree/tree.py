@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN
+from trueup.lifecycle.data.worktree import linking
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -140,7 +141,9 @@ def runs(
         raise rules.unreadable(error, shown) from error
     if not stat.S_ISDIR(top.st_mode):
         rules.check_name(place.name, shown)
-        yield [found_at(place.name, _mode_of(top.st_mode, shown, links), top)]
+        if links == "refuse" and stat.S_ISLNK(top.st_mode):
+            raise linking.refused(place, place.name, shown, "")
+        yield [found_at(place.name, _mode_of(top.st_mode, shown), top)]
         return
     with _Walk(str(place), shown, links, clashes) as walking:
         yield from walking.below("")
@@ -246,7 +249,10 @@ class _Walk:
         return found
 
     def _mode(self, mode: int, path: str) -> int:
-        return _mode_of(mode, f"{self._shown}/{path}", self._links)
+        shown = f"{self._shown}/{path}"
+        if self._links == "refuse" and stat.S_ISLNK(mode):
+            raise linking.refused(Path(self._place, path), path, shown, "")
+        return _mode_of(mode, shown)
 
 
 def found_at(path: str, mode: int, status: os.stat_result) -> Found:
@@ -266,23 +272,12 @@ def found_at(path: str, mode: int, status: os.stat_result) -> Found:
     )
 
 
-def refused_link(shown: str) -> UsageError:
-    """The error for a symbolic link where none may be."""
-    return UsageError(
-        "dataset-link",
-        f"{shown} is a symbolic link; a dataset holds files.",
-        hint="trueup data add PATH --links keep   (keeps the link itself)",
-    )
-
-
-def _mode_of(mode: int, shown: str, links: Links) -> int:
+def _mode_of(mode: int, shown: str) -> int:
     kind = stat.S_IFMT(mode)
     if kind == stat.S_IFREG:
         return EXECUTABLE if mode & stat.S_IXUSR else PLAIN
     if kind == stat.S_IFLNK:
-        if links == "keep":
-            return LINK
-        raise refused_link(shown)
+        return LINK
     raise UsageError(
         "dataset-special-file",
         f"{shown} is {_KINDS.get(kind, 'no regular file')}; a dataset holds files.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trueup.lifecycle.data import manifest, rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, DatasetVersion
-from trueup.lifecycle.data.worktree import tree
+from trueup.lifecycle.data.worktree import linking, tree
 from trueup.ports.blobs import Blobs, Wanted
 
 
@@ -38,7 +38,7 @@ def write(blobs: Blobs, root: Path, version: DatasetVersion) -> Path:
         target = place if version.is_file else place / entry.path
         if entry.mode == LINK:
             to = os.fsdecode(blobs.get(entry.digest))
-            rules.check_link(entry.path, to)
+            linking.check(entry.path, to)
             links.append((target, to))
         else:
             mode = 0o755 if entry.mode == EXECUTABLE else 0o644

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from trueup.foundation.errors import BackendError, UsageError
 from trueup.lifecycle.pipeline.records import Source
@@ -18,6 +19,7 @@ from trueup.lifecycle.pipeline.records import Source
 _SECONDS = 20
 # A repository's own settings must not make a read run a program of its choice.
 _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+Standing = Literal["tracked", "untracked", "ignored"]
 # What stands before the path in a line of `git status --porcelain=v2`.
 _FIELDS = {"1": 8, "2": 9, "u": 10, "?": 1}
 
@@ -60,6 +62,22 @@ def read(root: Path, without: Iterable[str] = ()) -> Source:
             hint=f"cd '{root}' && git add . && git commit -m start",
         )
     return Source(commit=commit, changed=tuple(sorted(changed)))
+
+
+def standing_of(root: Path, path: str) -> Standing:
+    """What Git makes of a place below `root`: it holds files of it, or would add them, or neither.
+
+    A place without a repository, or a machine without Git, is the third.
+    """
+    shown = ("ls-files", "-t", "-z", "--cached", "--others", "--exclude-standard", "--directory")
+    try:
+        done = run(root, *shown, "--", f":(literal){path}")
+    except (BackendError, UsageError):
+        return "ignored"
+    listed = done.stdout.split(b"\0") if not done.returncode else []
+    if any(line.startswith(b"H ") for line in listed):
+        return "tracked"
+    return "untracked" if any(line.startswith(b"? ") for line in listed) else "ignored"
 
 
 def commit(root: Path) -> str:
