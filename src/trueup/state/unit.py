@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,6 +23,8 @@ from trueup.state.database import Database
 from trueup.state.writer import Writer
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import sqlalchemy as sa
 
 _T = TypeVar("_T")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -21,6 +20,8 @@ from trueup.state.database import Database
 _T = TypeVar("_T")
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import sqlalchemy as sa
 
     Work = Callable[[sa.Connection], _T]
@@ -58,6 +59,8 @@ class Writer:
         Raises:
             BackendError: The writer is closed.
         """
+        from concurrent.futures import Future  # for a server: a command writes for itself
+
         future: Future[_T] = Future()
         with self._lock:  # nothing may come after the last word of `close`
             if self._closed:

@@ -8,11 +8,9 @@ run of this process, for a minute, unless packages are installed meanwhile.
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -40,13 +38,19 @@ class Server:
 
     def __init__(self, log: Path) -> None:
         self.family = _family()
+        import socket  # not for a run whose steps are all reused
+
         self.channel, other = socket.socketpair()
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self.process = subprocess.Popen(  # noqa: S603 (this interpreter, our own code)
                 [
                     *(sys.executable, "-P", "-c", _START),
-                    *(json.dumps(sys.path), str(other.fileno()), str(os.getpid())),
+                    *(
+                        msgspec.json.encode(sys.path).decode(),
+                        str(other.fileno()),
+                        str(os.getpid()),
+                    ),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=handle,

@@ -113,7 +113,9 @@ class Runs:
         Raises:
             ConflictError: The run has ended, for example because it was found lost.
         """
-        with self._state.write(actor, "runs.write") as unit:
+        # Where every step was reused, nothing would be lost that the next run does not find again.
+        reused = not attempts and all(each.keep is None for each in ended)
+        with self._state.write(actor, "runs.write", relaxed=reused) as unit:
             rules.check_transition(run_id, _state(unit.connection, run_id), "finished")
             found = [
                 Metric(run=run_id, step=each.step.step, name=name, value=value, at=unit.at)

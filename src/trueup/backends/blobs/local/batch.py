@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trueup.backends.blobs.local import sources
 from trueup.backends.blobs.local.incoming import Incoming, sync_folder, writing
 from trueup.backends.blobs.local.index import Index, Sealed
 from trueup.backends.blobs.local.packed import Growing
 from trueup.backends.blobs.local.wholes import Wholes
-from trueup.foundation import digests, packs
+from trueup.foundation import digests, packs, threads
 from trueup.foundation.errors import BackendError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _GROUP_BLOBS = 256
 _GROUP_BYTES = 1 << 20
@@ -44,7 +47,7 @@ class LocalBatch:
         self._growing: Growing | None = None
         self._sealing: list[Future[Sealed]] = []
         self._sealed: list[Sealed] = []
-        self._sealer = ThreadPoolExecutor(1)
+        self._sealer: ThreadPoolExecutor | None = None  # a small batch seals its pack by itself
         self._folders: set[Path] = set()
         self._failure: BackendError | None = None
 
@@ -107,7 +110,8 @@ class LocalBatch:
 
     def close(self) -> None:
         """Let go of what is not finished; what is durable already stays."""
-        self._sealer.shutdown()
+        if self._sealer is not None:
+            self._sealer.shutdown()
         for file in [*self._asides.values(), *(file for _, file, _ in self._files)]:
             file.discard()
         if self._growing is not None:
@@ -171,6 +175,7 @@ class LocalBatch:
         """Sync and name a full pack while the next one grows."""
         self._growing = None
         self._index.prepare()  # else the next question would take this pack in for us
+        self._sealer = self._sealer or threads.pool(1)
         self._sealing.append(self._sealer.submit(growing.seal, self._index.packs))
         if len(self._sealing) > 1:  # no more than two packs wait for the disk
             self._sealed.append(self._sealing.pop(0).result())

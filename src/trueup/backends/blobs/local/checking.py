@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from trueup.backends.blobs.local.index import Index
 from trueup.backends.blobs.local.opening import read_footer
 from trueup.backends.blobs.local.packed import path_of
 from trueup.backends.blobs.local.wholes import Wholes, digest_of
-from trueup.foundation import digests, packs
+from trueup.foundation import digests, packs, threads
 from trueup.foundation.errors import BackendError
 from trueup.ports.blobs import Damage
 
@@ -38,7 +37,7 @@ def verify(wholes: Wholes, index: Index) -> Iterator[Damage]:
         for path in sorted(index.packs.glob("*.pack"))
         if path.stem not in counts
     ]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with threads.pool(min(8, os.cpu_count() or 1)) as pool:
         for found in pool.map(lambda ask: ask(), questions):
             yield from found
         for first, names in wholes.shards():

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -32,6 +31,8 @@ class Incoming:
     """A file being written that nobody else sees."""
 
     def __init__(self, folder: Path, prefix: str = PREFIX) -> None:
+        import tempfile  # not for those who only read
+
         self.handle, name = tempfile.mkstemp(dir=folder, prefix=prefix)
         self.path = Path(name)
         with suppress(OSError):  # without locks a leftover is told by its age alone

@@ -6,14 +6,13 @@ import fcntl
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trueup.backends.blobs.local.incoming import Incoming, sync_folder
 from trueup.backends.blobs.local.index import YOUNG
-from trueup.foundation import clock, digests
+from trueup.foundation import clock, digests, threads
 from trueup.foundation.configuration import make_private
 
 _SHARD = re.compile(r"[0-9a-f]{2}\Z")
@@ -72,7 +71,7 @@ class Wholes:
         files = list(files)
         if len(files) > 1:
             # The file system writes its journal once for many that sync at the same time.
-            with ThreadPoolExecutor(min(8, len(files))) as pool:
+            with threads.pool(min(8, len(files))) as pool:
                 list(pool.map(Incoming.sync, [file for _, file in files]))
         else:
             for _, file in files:

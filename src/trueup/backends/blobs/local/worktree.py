@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trueup.backends.blobs.local import sources
 from trueup.backends.blobs.local.incoming import Incoming
-from trueup.foundation import digests
+from trueup.foundation import digests, threads
 from trueup.foundation.errors import BackendError
 from trueup.foundation.waiting import waits
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 ASIDE = ".trueup-incoming-"
 """What the name of a half-written file in a work tree begins with."""
@@ -35,7 +37,7 @@ def write_many(files: Iterable[tuple[str, bytes, int]]) -> None:
     rest = iter(files)
     is_slow = False
     writing: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(2) as pool:
+    with threads.pool(2) as pool:
         while some := list(islice(rest, _GROUP)):
             if is_slow:
                 writing.append(pool.submit(_write_all, some))
@@ -107,7 +109,7 @@ def write_link(target: Path, source: Path, kind: str) -> bool:
     """
     with _named(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.parent / f"{ASIDE}{secrets.token_hex(8)}"
+        aside = target.parent / f"{ASIDE}{os.urandom(8).hex()}"
         make: Callable[[Path], None] = aside.hardlink_to if kind == "hard" else aside.symlink_to
         source.chmod(0o444)
         try:
@@ -124,7 +126,7 @@ def write_link(target: Path, source: Path, kind: str) -> bool:
 
 
 def _create(folder: str) -> tuple[str, int]:
-    aside = f"{folder}/{ASIDE}{secrets.token_hex(8)}"
+    aside = f"{folder}/{ASIDE}{os.urandom(8).hex()}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with suppress(FileNotFoundError):
         return aside, os.open(aside, how, 0o600)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from trueup.doors.cli.terminal import output
 from trueup.foundation.text import plural, seconds
@@ -29,18 +30,16 @@ _NARROW = 60  # columns; below that names and bars get less room
 _PARTS = 10  # of a step over a list, one line is printed each tenth where there is no terminal
 
 
-@dataclass
-class _Shown:
+class _Shown(msgspec.Struct):
     """A step or item that runs."""
 
     step: str
     follower: Follower
     newest: str = ""
-    since: float = field(default_factory=time.monotonic)
+    since: float = msgspec.field(default_factory=time.monotonic)
 
 
-@dataclass
-class _Bar:
+class _Bar(msgspec.Struct):
     """A step over a list."""
 
     step: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from trueup.foundation import threads
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.data import manifest, rules, table, tables
@@ -92,7 +92,7 @@ class DvcOutputs:
         files = _files(repository, output)
         if files is None:
             return Taken(None, missing=-1)
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="import") as pool:
+        with threads.pool(_THREADS, "import") as pool:
             found = list(
                 pool.map(
                     lambda file: repository.find(file.md5, is_old=output.is_old, work=file.work),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final, TypeVar
 
-from trueup.foundation import digests
+from trueup.foundation import digests, threads
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.lifecycle.data import manifest
@@ -68,7 +67,7 @@ def verify(blobs: Blobs, held: list[Held], progress: Progress = nothing) -> Veri
             _lists(blobs, version.digest, parts, needed, problems)
     size = 0
     done = 0
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
+    with threads.pool(_THREADS, "verify") as pool:
         chunks = _chunks(map(digests.of_key, needed), _AT_ONCE)
         for found, read in pool.map(lambda chunk: _check(blobs, chunk), chunks):
             problems |= found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -319,6 +318,8 @@ class _Writer:
         target = self._blobs.get(entry.digest).decode()
         linking.check(entry.path, target)
         where = self._where(entry.path)
+        import tempfile
+
         aside = Path(tempfile.mkdtemp(dir=self._source.home, prefix="incoming-"))
         try:
             (aside / "link").symlink_to(target)

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trueup.foundation import digests
+from trueup.foundation import digests, threads
 from trueup.foundation.waiting import waits
 from trueup.lifecycle.data.records import Entry
 from trueup.lifecycle.data.worktree.reading import (
@@ -84,11 +84,9 @@ def read_all(
         UsageError: A file cannot be part of a dataset.
         ConflictError: A file goes on changing while it is read.
     """
-    from concurrent.futures import ThreadPoolExecutor  # not for a status that need not read
-
     waiting: deque[Future[list[Read]] | list[Read]] = deque()
     files = size = 0
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")
+    pool = threads.pool(_THREADS, "keep")
     hands = _Hands(Reader(source, into, links=links), pool)
     try:
         for group in chain(_groups(_joined(walked, iter(kept))), repeat(None)):

@@ -17,6 +17,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from trueup.foundation import threads
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.lifecycle.data import rules
 from trueup.lifecycle.data.records import EXECUTABLE, LINK, PLAIN
@@ -169,9 +170,7 @@ class _Walk:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor  # 10 ms that a fast disk never needs
-
-        return ThreadPoolExecutor(2, thread_name_prefix="walk")
+        return threads.pool(2, "walk")
 
     def below(self, folder: str) -> Iterator[list[Found]]:
         """The files of the folders still to visit; a stack rather than calls in calls."""

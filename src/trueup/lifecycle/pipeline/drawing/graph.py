@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
+
+import msgspec
 
 from trueup.foundation.errors import UsageError
 from trueup.lifecycle.pipeline import matching, origin
@@ -131,8 +132,7 @@ class Secret:
         )
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """What a pipeline offers as a new model version; `label` is a column of both row sets."""
 
     model: Output
@@ -142,16 +142,14 @@ class Candidate:
     at: Place
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """What must be true before a step runs: the value of an output, or its opposite."""
 
     output: Output
     wanted: bool
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One step call, one call for each item of lists, or one choice between two values.
 
     A node runs when all its conditions hold, looked at in their order; it is skipped as soon as one
@@ -184,8 +182,7 @@ class Node:
         return self.step
 
 
-@dataclass
-class Graph:
+class Graph(msgspec.Struct):
     """A traced pipeline: its step calls in order, the datasets it reads, its candidate.
 
     `problems` are the wrong calls found on the way; a graph that has any is never run.
@@ -193,10 +190,10 @@ class Graph:
 
     pipeline: str
     parameters: dict[str, Any]
-    nodes: list[Node] = field(default_factory=list)
-    datasets: dict[str, Place] = field(default_factory=dict)
+    nodes: list[Node] = msgspec.field(default_factory=list)
+    datasets: dict[str, Place] = msgspec.field(default_factory=dict)
     candidate: Candidate | None = None
-    problems: list[UsageError] = field(default_factory=list)
+    problems: list[UsageError] = msgspec.field(default_factory=list)
 
     def last_use(self) -> dict[str | int, int]:
         """For each dataset and node, the last node that reads it."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from trueup.foundation.configuration import HOME, make_private
 from trueup.foundation.errors import TrueupError
@@ -32,8 +32,7 @@ SCRATCH: Final = "scratch"
 _ABANDONED: Final = 3600.0
 
 
-@dataclass
-class Surroundings:
+class Surroundings(msgspec.Struct):
     """What a step of ours, such as a command, may ask about where it runs.
 
     Attributes:
@@ -49,13 +48,15 @@ class Surroundings:
     run: str
     name: str
     at: Place
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
     attempt: int = 1
     _folder: Path | None = None
 
     def folder(self) -> Path:
         """A folder for this call alone, gone afterwards; made when it is first asked for."""
         if self._folder is None:
+            import tempfile
+
             home = make_private(self.root / HOME / SCRATCH)
             _sweep(home)
             self._folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home))

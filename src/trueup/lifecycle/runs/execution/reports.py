@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,7 @@ from trueup.lifecycle.runs.records import (
 from trueup.ports.engine import Outcome
 
 
-@dataclass
-class UnderWay:
+class UnderWay(msgspec.Struct):
     """A node that is looked at or carried out.
 
     Attributes:
@@ -54,11 +52,11 @@ class UnderWay:
     """
 
     node: Node
-    lists: dict[str, Items] = field(default_factory=dict)
+    lists: dict[str, Items] = msgspec.field(default_factory=dict)
     items: int = -1
     looked_up: int = 0
-    waiting: deque[Call] = field(default_factory=deque)
-    outputs: list[StoredValue | None] = field(default_factory=list)
+    waiting: deque[Call] = msgspec.field(default_factory=deque)
+    outputs: list[StoredValue | None] = msgspec.field(default_factory=list)
     ended: int = 0
     reused: int = 0
     has_failed: bool = False
@@ -67,8 +65,8 @@ class UnderWay:
     attempts: int = 0
     cpu_seconds: float = 0.0
     peak_memory: int = 0
-    started_at: datetime = field(default_factory=clock.now)
-    started: float = field(default_factory=time.perf_counter)
+    started_at: datetime = msgspec.field(default_factory=clock.now)
+    started: float = msgspec.field(default_factory=time.perf_counter)
 
     def begin(self, call: Call) -> None:
         """An attempt begins."""
@@ -83,15 +81,14 @@ class UnderWay:
         self.peak_memory = max(self.peak_memory, outcome.peak_memory)
 
 
-@dataclass
-class Running:
+class Running(msgspec.Struct):
     """An attempt that is under way."""
 
     call: Call
     under: UnderWay
     log: Path
     started_at: datetime
-    devices: Mapping[str, float] = field(default_factory=dict)
+    devices: Mapping[str, float] = msgspec.field(default_factory=dict)
 
 
 class Reports:

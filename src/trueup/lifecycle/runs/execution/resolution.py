@@ -6,8 +6,9 @@ It reads the blob store and writes only what has no stored form yet, such as one
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from trueup.foundation.errors import UserCodeError
 from trueup.lifecycle.data import tables
@@ -20,8 +21,7 @@ from trueup.lifecycle.runs.records import Candidate
 from trueup.ports.blobs import Blobs
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(msgspec.Struct, frozen=True):
     """The items of one argument of a step that goes over lists: plain data or stored values."""
 
     written: Sequence[Any] = ()
