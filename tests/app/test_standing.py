@@ -82,7 +82,7 @@ def check_out(desk: Workspace, selector: str) -> None:
 
 
 def branch(desk: Workspace, name: str) -> None:
-    desk.datasets.branch(desk.owner, "images", name, desk.root)
+    desk.branching.branch(desk.owner, "images", name, desk.root)
 
 
 def merge(desk: Workspace) -> None:
@@ -90,14 +90,14 @@ def merge(desk: Workspace) -> None:
     change(desk, b"trial")
     check_out(desk, "main")
     remembered(desk)
-    desk.datasets.merge(desk.owner, "images", desk.root, "trial")
+    desk.branching.merge(desk.owner, "images", desk.root, "trial")
 
 
 def delete(desk: Workspace) -> None:
     branch(desk, "trial")
     check_out(desk, "main")
     remembered(desk)
-    desk.datasets.delete_branch(desk.owner, "images", "trial", desk.root)
+    desk.branching.delete(desk.owner, "images", "trial", desk.root)
 
 
 def interrupt(desk: Workspace) -> None:

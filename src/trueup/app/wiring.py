@@ -20,6 +20,7 @@ from trueup.foundation.configuration import Settings, find_root, make_private, s
 from trueup.ports.loading import load
 
 if TYPE_CHECKING:
+    from trueup.lifecycle.data.branching.service import Branching
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
     from trueup.lifecycle.data.exchange.service import Exchange
@@ -137,6 +138,13 @@ class Workspace:
         from trueup.lifecycle.data.service import Datasets
 
         return Datasets(self.state)
+
+    @cached_property
+    def branching(self) -> Branching:
+        """Verbs of branches of data."""
+        from trueup.lifecycle.data.branching.service import Branching
+
+        return Branching(self.state)
 
     @cached_property
     def retention(self) -> Retention:

@@ -20,7 +20,7 @@ def test_versions_are_told_with_parents_branch_and_message(
     rows = root / "rows.csv"
     rows.write_text("a\n1\n")
     datasets.add(owner, "rows.csv", root, "rows", How(message="the first"))
-    datasets.branch(owner, "rows", "fewer", root)
+    empty.branching.branch(owner, "rows", "fewer", root)
     rows.write_text("a\n1\n2\n")
     datasets.add(owner, "rows.csv", root, "rows", How(message="<i>two</i>"))
     browser = browse(empty)

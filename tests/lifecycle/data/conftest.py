@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from trueup.foundation.actor import Actor
+from trueup.lifecycle.data.branching.service import Branching
 from trueup.lifecycle.data.records import DatasetVersion, Entry
 from trueup.lifecycle.data.service import Datasets
 from trueup.lifecycle.data.taking import How
@@ -50,6 +51,7 @@ class Desk:
     """The verbs for one person in one project."""
 
     datasets: Datasets
+    branching: Branching
     actor: Actor
     root: Path
 
@@ -74,7 +76,7 @@ def desk(state: State, scientist: Actor, tmp_path: Path) -> Desk:
     """A project without a plan, in which nothing was kept yet."""
     root = tmp_path / "project"
     (root / "data/images").mkdir(parents=True)
-    return Desk(Datasets(state), scientist, root)
+    return Desk(Datasets(state), Branching(state), scientist, root)
 
 
 @pytest.fixture(autouse=True)

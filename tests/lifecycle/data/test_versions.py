@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import ConflictError, NotFoundError, TrueupError, UsageError
+from trueup.foundation.errors import NotFoundError, TrueupError, UsageError
 from trueup.lifecycle.data.records import EXECUTABLE, PLAIN, Entry
 from trueup.lifecycle.data.taking import How
 from trueup.lifecycle.data.worktree import keeping, positions, reading, tree
@@ -393,112 +393,6 @@ def test_a_file_where_a_folder_was_is_not_replaced(desk: Desk) -> None:
     desk.place.write_bytes(b"a file")
     assert refusal(lambda: back_to(desk)).code == "dataset-kind"
     assert desk.place.read_bytes() == b"a file"
-
-
-def test_branches_are_lines_of_versions_with_one_series_of_numbers(desk: Desk) -> None:
-    desk.keep({"a": b"1"})
-    made = desk.datasets.branch(desk.actor, "images", "trial", desk.root)
-    assert (made.branch, made.version) == ("trial", 1)
-    second = desk.keep({"a": b"2"})
-    assert (second.version, second.branch, second.parents) == (2, "trial", (1,))
-    back_to(desk, "main")
-    assert laid(desk.place) == {"a": b"1"}
-    third = desk.keep({"b": b"3"})
-    assert (third.version, third.branch, third.parents) == (3, "main", (1,))
-    heads = {b.branch: b.version for b in desk.datasets.branches(desk.actor, "images")}
-    assert heads == {"main": 3, "trial": 2}
-    assert desk.datasets.show(desk.actor, "images").version == 3
-    assert desk.datasets.show(desk.actor, "images", "trial").version == 2
-
-
-def test_branches_are_made_once_and_forgotten_without_their_versions(desk: Desk) -> None:
-    desk.keep({"a": b"1"})
-    branch, delete = desk.datasets.branch, desk.datasets.delete_branch
-    branch(desk.actor, "images", "trial", desk.root)
-    desk.keep({"a": b"2"})
-    make = lambda name: lambda: branch(desk.actor, "images", name, desk.root)  # noqa: E731
-    drop = lambda name: lambda: delete(desk.actor, "images", name, desk.root)  # noqa: E731
-    assert refusal(make("trial")).code == "branch-exists"
-    assert refusal(make("3")).code == "name-malformed"
-    assert refusal(make("b3:abc")).code == "name-malformed"
-    assert refusal(drop("trail")).code == "branch-not-found"
-    assert refusal(drop("trial")).code == "branch-in-use"
-    back_to(desk, "main")
-    assert refusal(drop("main")).code == "branch-in-use"
-    assert drop("trial")().version == 2  # type: ignore[attr-defined]
-    assert desk.datasets.show(desk.actor, "images", "2").version == 2
-
-
-def test_changed_files_of_an_older_version_do_not_silently_undo_newer_ones(desk: Desk) -> None:
-    desk.keep({"a": b"1"})
-    desk.keep({"a": b"2"})
-    back_to(desk, "1")
-    assert desk.keep().version == 1  # unchanged: the version there is
-    write(desk.place, {"b": b"3"})
-    assert refusal(desk.keep).code == "dataset-behind"
-    desk.datasets.branch(desk.actor, "images", "fix", desk.root, "1")
-    assert (desk.keep().version, desk.keep().parents) == (3, (1,))
-    merged = desk.datasets.merge(desk.actor, "images", desk.root, "main")
-    assert merged.parents == (3, 2)
-    back_to(desk)
-    assert laid(desk.place) == {"a": b"2", "b": b"3"}
-
-
-def test_a_merge_holds_what_either_side_changed(desk: Desk, state: State) -> None:
-    desk.keep({"a": b"1", "b": b"1", "c": b"1", "d*": b"1"})
-    desk.datasets.branch(desk.actor, "images", "theirs", desk.root)
-    (desk.place / "b").unlink()
-    (desk.place / "d").chmod(0o644)
-    desk.keep({"new/x": b"theirs"})
-    back_to(desk, "main")
-    desk.keep({"c": b"2", "d*": b"2"})
-    merged = desk.datasets.merge(desk.actor, "images", desk.root, "theirs", message="both")
-    assert (merged.version, merged.branch, merged.parents, merged.message) == (
-        4,
-        "main",
-        (3, 2),
-        "both",
-    )
-    back_to(desk)
-    assert laid(desk.place) == {"a": b"1", "c": b"2", "d": b"2", "new/x": b"theirs"}
-    again = desk.datasets.merge(desk.actor, "images", desk.root, "theirs")
-    assert again == merged
-
-
-def test_a_merge_into_a_branch_without_work_of_its_own_moves_it(desk: Desk) -> None:
-    desk.keep({"a": b"1"})
-    desk.datasets.branch(desk.actor, "images", "theirs", desk.root)
-    second = desk.keep({"a": b"2"})
-    back_to(desk, "main")
-    assert desk.datasets.merge(desk.actor, "images", desk.root, "theirs") == second
-    assert desk.datasets.show(desk.actor, "images", "main") == second
-
-
-@pytest.mark.parametrize(
-    ("prefer", "expected"),
-    [("ours", {"a": b"ours", "c": b"1"}), ("theirs", {"a": b"theirs"})],
-)
-def test_files_that_both_changed_are_named_and_one_side_may_be_chosen(
-    desk: Desk, prefer: str, expected: dict[str, bytes]
-) -> None:
-    desk.keep({"a": b"1", "c": b"1"})
-    desk.datasets.branch(desk.actor, "images", "theirs", desk.root)
-    (desk.place / "c").unlink()
-    desk.keep({"a": b"theirs"})
-    back_to(desk, "main")
-    desk.keep({"a": b"ours"})
-    write(desk.place, {"c": b"1"})
-    merge = desk.datasets.merge
-    error = refusal(lambda: merge(desk.actor, "images", desk.root, "theirs"))
-    assert (error.code, error.context["files"], type(error)) == (
-        "merge-conflict",
-        ["a"],
-        ConflictError,
-    )
-    assert len(desk.datasets.log(desk.actor, "images")) == 3
-    merge(desk.actor, "images", desk.root, "theirs", prefer=prefer)  # type: ignore[arg-type]
-    back_to(desk)
-    assert laid(desk.place) == {k: v for k, v in expected.items() if k != "c"}
 
 
 def test_two_who_keep_at_once_neither_wait_nor_lose(desk: Desk) -> None:

@@ -147,7 +147,7 @@ class Cloud:
     def _explained(self, detail: str, done: str, path: str) -> TrueupError:
         status = match[1] if (match := _STATUS.search(detail)) else ""
         code = match[1] if (match := _CODE.search(detail)) else ""
-        what = f"'{path}' of the remote {self.shown} could not be {done}"
+        what = f"{_named(path)} remote {self.shown} could not be {done}"
         if code in _NO_PLACE:
             return NotFoundError(
                 "remote-missing",
@@ -259,3 +259,7 @@ def _first_words(detail: str) -> str:
         if sign in detail:
             return words
     return "the request failed"
+
+
+def _named(path: str) -> str:
+    return f"'{path}' of the" if path else "The"

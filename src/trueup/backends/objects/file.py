@@ -145,9 +145,9 @@ class Backend:
                 hint="trueup data verify --remote NAME",
             ) from error
         except OSError as error:
-            raise explained(
-                error, f"'{path}' of the remote {self.shown} could not be {done}"
-            ) from (error)
+            raise explained(error, f"{_named(path)} remote {self.shown} could not be {done}") from (
+                error
+            )
 
 
 def explained(error: OSError, what: str) -> BackendError | DeniedError:
@@ -184,3 +184,7 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _named(path: str) -> str:
+    return f"'{path}' of the" if path else "The"

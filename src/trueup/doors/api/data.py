@@ -33,7 +33,7 @@ def versions(workspace: TheWorkspace, actor: TheActor, name: Name) -> list[Datas
 @reading("/data/{name:str}/branches")
 def branches(workspace: TheWorkspace, actor: TheActor, name: Name) -> list[Branch]:
     """The branches of a dataset, and the newest version of each."""
-    return workspace.datasets.branches(actor, name)
+    return workspace.branching.branches(actor, name)
 
 
 @reading("/data/{name:str}/files")

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.digests import PREFIX
-from trueup.foundation.errors import ConflictError, NotFoundError
+from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.data import manifest, merging, places, rules, standing, table, tables, taking
-from trueup.lifecycle.data.merging import Prefer
-from trueup.lifecycle.data.records import MAIN, Branch, DatasetVersion, Entry
+from trueup.lifecycle.data import manifest, places, standing, table, tables, taking
+from trueup.lifecycle.data.records import MAIN, DatasetVersion, Entry
 from trueup.lifecycle.data.standing import AllKnown, Known
 from trueup.lifecycle.data.taking import How
 from trueup.lifecycle.data.upkeep import collecting, live, locking, repairing, verifying
@@ -24,16 +23,13 @@ from trueup.lifecycle.data.worktree import checkout, positions, tree
 from trueup.lifecycle.data.worktree.checkout import Moves
 from trueup.lifecycle.data.worktree.comparing import Status
 from trueup.lifecycle.data.worktree.keeping import Hasher, Progress, nothing
-from trueup.lifecycle.data.worktree.positions import Position
 from trueup.ports.blobs import Link
 from trueup.state import eventlog
 from trueup.state.unit import State
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
-if TYPE_CHECKING:
     import polars as pl
+    import sqlalchemy as sa
 
 _AS_USUAL: Final = How()
 
@@ -241,131 +237,6 @@ class Datasets:
             pass  # the permission alone: what is read is a file
         return tables.of_file(tree.inside(root, path, path), path)
 
-    def branches(self, actor: Actor, name: str) -> list[Branch]:
-        """The branches of a dataset.
-
-        Raises:
-            NotFoundError: There is no version of it.
-        """
-        with self._state.read(actor) as connection:
-            find(connection, name)
-            return table.branches(connection, name)
-
-    def branch(self, actor: Actor, name: str, branch: str, root: Path, at: str = "") -> Branch:
-        """Make a branch; if the work files are that version, they are on it from now on.
-
-        Args:
-            actor: Who.
-            name: The dataset.
-            branch: Name of the branch.
-            root: The project's folder.
-            at: Version, digest or branch to begin at; the version of the work files without.
-
-        Raises:
-            NotFoundError: There is no such version.
-            ConflictError: There is such a branch.
-        """
-        rules.check_branch(branch)
-        with self._state.write(actor, "data.write") as unit:
-            found = taking.known(unit.connection, name, root)
-            base = found.based_on
-            start = find(unit.connection, name, at) if at or base is None else base
-            if any(each.branch == branch for each in table.branches(unit.connection, name)):
-                raise ConflictError(
-                    "branch-exists",
-                    f"Dataset '{name}' has a branch '{branch}' already.",
-                    hint=f"trueup data checkout {name}@{branch}",
-                )
-            table.point(unit.connection, name, branch, start.version)
-            unit.emit("data.branch-created", f"data:{name}@{branch}", after=start.ref)
-        if base is not None and base.version == start.version and not found.position.becoming:
-            here = Position(branch=branch, version=start.version, digest=start.digest)
-            positions.stand(root, name, here)
-        return Branch(dataset=name, branch=branch, version=start.version)
-
-    def delete_branch(self, actor: Actor, name: str, branch: str, root: Path) -> Branch:
-        """Forget a branch; its versions stay and are found by number.
-
-        Raises:
-            NotFoundError: There is no such branch.
-            ConflictError: It is `main`, or the one that the work files are on.
-        """
-        with self._state.write(actor, "data.write") as unit:
-            known = {each.branch: each for each in table.branches(unit.connection, name)}
-            if branch not in known:
-                raise NotFoundError(
-                    "branch-not-found",
-                    f"Dataset '{name}' has no branch '{branch}'.{did_you_mean(branch, known)}",
-                    hint=f"trueup data branch {name}",
-                )
-            if branch in (MAIN, positions.position(root, name).branch):
-                raise ConflictError(
-                    "branch-in-use",
-                    f"Branch '{branch}' of '{name}' is the one that is worked on.",
-                    hint=f"trueup data checkout {name}@{MAIN}",
-                )
-            table.drop_branch(unit.connection, name, branch)
-            last = f"data:{name}@{known[branch].version}"
-            unit.emit("data.branch-deleted", f"data:{name}@{branch}", before=last)
-            return known[branch]
-
-    def merge(
-        self,
-        actor: Actor,
-        name: str,
-        root: Path,
-        theirs: str,
-        *,
-        prefer: Prefer = "",
-        message: str = "",
-    ) -> DatasetVersion:
-        """Bring the changes of another branch into the branch that the work files are on.
-
-        Args:
-            actor: Who.
-            name: The dataset.
-            root: The project's folder.
-            theirs: The other branch, or a version.
-            prefer: Whose file to take where both changed the same one differently.
-            message: Why.
-
-        Returns:
-            The version that has both; the work files stay as they are until it is checked out.
-
-        Raises:
-            ConflictError: Both sides changed the same files differently; nothing was written.
-        """
-        with self._state.read(actor, "data.write") as connection:
-            found = taking.known(connection, name, root)
-            ours = find(connection, name, found.position.branch)
-            other = find(connection, name, theirs)
-            parents = table.parents(connection, name)
-            nearest = merging.ancestor(parents, ours.version, other.version)
-            base = table.version(connection, name, nearest) if nearest else None
-            for each in (ours, other, base):
-                if each is not None:
-                    taking.check_here(connection, self._state.blobs, each)
-        if nearest == other.version:
-            return ours
-        if nearest == ours.version:
-            return self._forward(actor, found, ours, other)
-        blobs = self._state.blobs
-        with locking.keeping(root):
-            merged = merging.merge(
-                blobs, base.digest if base else "", ours.digest, other.digest, prefer
-            )
-            merging.check(merged, ours, other, theirs)
-            with blobs.batch() as batch:
-                entries = merging.apply(manifest.entries(blobs, ours.digest), merged.changes)
-                digest = manifest.build(entries, batch)
-            seen = found._replace(based_on=ours)
-            kept = taking.described(blobs, seen, digest)
-            why = message or f"merge of {theirs}"
-            with self._state.write(actor, "data.write") as unit:
-                taking.check_head(unit.connection, found, ours.version)
-                how = taking.Making(is_file=ours.is_file, message=why, merged=(other.version,))
-                return taking.write_down(unit, blobs, seen, kept, how)
-
     def verify(self, actor: Actor, name: str = "", progress: Progress = nothing) -> Verified:
         """Read everything below the versions again, and name what is damaged or missing.
 
@@ -433,18 +304,6 @@ class Datasets:
                 taken = taking.write_down(unit, blobs, found, kept, making)
                 taking.stand_at(root, found, taken)
                 return taken
-
-    def _forward(
-        self, actor: Actor, found: Known, ours: DatasetVersion, other: DatasetVersion
-    ) -> DatasetVersion:
-        """Our branch has nothing of its own: it becomes theirs."""
-        branch = found.position.branch
-        with self._state.write(actor, "data.write") as unit:
-            taking.check_head(unit.connection, found, ours.version)
-            table.point(unit.connection, found.name, branch, other.version)
-            subject = f"data:{found.name}@{branch}"
-            unit.emit("data.branch-moved", subject, before=ours.ref, after=other.ref)
-        return other
 
     def _sorted(self, actor: Actor, before: datetime) -> collecting.Sorted:
         with self._state.read(actor, "data.write") as connection:

@@ -27,6 +27,7 @@ from trueup.foundation.errors import (
 )
 from trueup.foundation.references import Reference
 from trueup.lifecycle.data import manifest, table
+from trueup.lifecycle.data.branching.service import Branching
 from trueup.lifecycle.data.exchange import published, remotes
 from trueup.lifecycle.data.exchange.service import Exchange
 from trueup.lifecycle.data.records import DatasetVersion, Entry
@@ -50,6 +51,7 @@ class Project(NamedTuple):
     root: Path
     state: State
     datasets: Datasets
+    branching: Branching
     exchange: Exchange
 
     def write(self, **files: str) -> None:
@@ -106,7 +108,8 @@ def make(tmp_path: Path, _founded: Path) -> Iterator[Make]:
         shutil.copytree(_founded, root / ".trueup")
         opened.append(open_state(root / ".trueup"))
         state = opened[-1]
-        return Project(root, state, Datasets(state), Exchange(state, root, root / ".trueup"))
+        exchange = Exchange(state, root, root / ".trueup")
+        return Project(root, state, Datasets(state), Branching(state), exchange)
 
     (tmp_path / "remote").mkdir()
     yield maker
@@ -196,7 +199,7 @@ def test_versions_have_numbers_of_their_own_in_each_project(make: Make) -> None:
     mine.push()
     theirs.pull()
     theirs.datasets.checkout(SAM, "notes", theirs.root)
-    theirs.datasets.branch(SAM, "notes", "trial", theirs.root)
+    theirs.branching.branch(SAM, "notes", "trial", theirs.root)
     theirs.keep(t="on a branch of its own")
     mine.keep(a="1")
     mine.push()
@@ -226,7 +229,7 @@ def test_a_branch_that_went_apart_is_pulled_merged_and_pushed(make: Make) -> Non
     assert received.moved == {}
     code, words = refusal(theirs.push)
     assert (code, "trueup data merge notes 3" in words) == ("branch-apart", True)
-    theirs.datasets.merge(SAM, "notes", theirs.root, "3")
+    theirs.branching.merge(SAM, "notes", theirs.root, "3")
     assert theirs.push().branches == {"data:notes@main": "data:notes@4"}
     mine.pull()
     assert mine.texts() == {"a.txt": "0", "mine.txt": "m", "theirs.txt": "t"}
@@ -252,7 +255,7 @@ def test_who_is_behind_pushes_nothing_and_is_not_refused(make: Make) -> None:
     theirs.pull()
     mine.keep(a="1")
     mine.push()
-    theirs.datasets.branch(SAM, "notes", "old", theirs.root, "1")
+    theirs.branching.branch(SAM, "notes", "old", theirs.root, "1")
     theirs.pull()
     assert theirs.push("notes").branches == {"data:notes@old": "data:notes@1"}
 
@@ -513,7 +516,7 @@ class TestTending:
         mine, theirs = make("mine"), make("theirs")
         mine.keep(a="0" * 2000)
         mine.keep(a="1" * 2000)
-        mine.datasets.branch(SAM, "notes", "trial", mine.root, "1")
+        mine.branching.branch(SAM, "notes", "trial", mine.root, "1")
         mine.push()
         with Remote(f"file://{tmp_path}/remote", tmp_path / "cache") as there:
             there.push(mine.state.blobs, [mine.state.blobs.put(os.urandom(5000))])

@@ -127,7 +127,7 @@ def test_it_can_be_undone_until_the_bytes_went(
 def test_the_newest_of_a_branch_and_the_files_that_lie_here_are_needed(
     desk: Desk, retention: Retention, versions: list[DatasetVersion]
 ) -> None:
-    desk.datasets.branch(desk.actor, "images", "trial", desk.root, at="2")
+    desk.branching.branch(desk.actor, "images", "trial", desk.root, at="2")
     desk.datasets.checkout(desk.actor, "images", desk.root, "3")
     for version, why in ((versions[3], "'main'"), (versions[1], "'trial'"), (versions[2], "lie")):
         verb = lambda v=version: retention.forget(  # noqa: E731
@@ -136,6 +136,23 @@ def test_the_newest_of_a_branch_and_the_files_that_lie_here_are_needed(
         assert why in raised("version-needed", verb).message
     found = retention.forget(desk.actor, [], Keep(last=1))
     assert refs(found) == ["data:images@1"]
+
+
+def test_what_two_branches_come_from_is_needed_until_they_are_merged(
+    desk: Desk, retention: Retention, versions: list[DatasetVersion]
+) -> None:
+    desk.branching.branch(desk.actor, "images", "trial", desk.root, at="2")
+    desk.datasets.checkout(desk.actor, "images", desk.root, "trial")
+    desk.keep({"own": b"of the trial"})
+    desk.datasets.checkout(desk.actor, "images", desk.root, "main")
+    base = versions[1]
+    error = raised("version-needed", lambda: retention.forget(desk.actor, named(base)))
+    assert "branches 'main' and 'trial' come from it" in error.message
+    assert error.hint.startswith("trueup data merge images trial")
+    looked = retention.forget(desk.actor, [], Keep(last=1))
+    assert refs(looked) == ["data:images@3", "data:images@1"]
+    desk.branching.merge(desk.actor, "images", desk.root, "trial", prefer="ours")
+    assert refs(retention.forget(desk.actor, named(base))) == [base.ref]
 
 
 def test_what_anything_names_is_needed_unless_a_reason_is_given(

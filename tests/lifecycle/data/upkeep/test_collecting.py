@@ -74,10 +74,10 @@ def test_what_nothing_refers_to_goes_and_everything_else_stays(desk: Desk, state
 
 def test_every_version_of_every_branch_stays(desk: Desk, state: State) -> None:
     versions = [desk.keep({"a": b"1"})]
-    desk.datasets.branch(desk.actor, "images", "trial", desk.root)
+    desk.branching.branch(desk.actor, "images", "trial", desk.root)
     versions.append(desk.keep({"a": b"2"}))
     desk.datasets.checkout(desk.actor, "images", desk.root, "main")
-    desk.datasets.delete_branch(desk.actor, "images", "trial", desk.root)
+    desk.branching.delete(desk.actor, "images", "trial", desk.root)
     with later():
         collected(desk)
     for version in versions:

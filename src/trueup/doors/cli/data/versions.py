@@ -68,11 +68,11 @@ def branch(name: str, branch: str, at: str, delete: bool, speaker: str, as_json:
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
         if not branch:
-            found = workspace.datasets.branches(actor, wanted)
+            found = workspace.branching.branches(actor, wanted)
         elif delete:
-            found = [workspace.datasets.delete_branch(actor, wanted, branch, workspace.root)]
+            found = [workspace.branching.delete(actor, wanted, branch, workspace.root)]
         else:
-            found = [workspace.datasets.branch(actor, wanted, branch, workspace.root, at)]
+            found = [workspace.branching.branch(actor, wanted, branch, workspace.root, at)]
     if as_json:
         output.emit_json(found if not branch else found[0])
         return
@@ -90,11 +90,22 @@ def branch(name: str, branch: str, at: str, delete: bool, speaker: str, as_json:
 @click.argument("branch")
 @click.option("--ours", "prefer", flag_value="ours", help="Where both changed a file: this side's.")
 @click.option("--theirs", "prefer", flag_value="theirs", help="Where both did: the other side's.")
+@click.option(
+    "--without-base",
+    is_flag=True,
+    help="If what both come from is lost: keep all files; what one side removed comes back.",
+)
 @click.option("-m", "--message", default="", metavar="TEXT", help="Why, in your words.")
 @output.as_option
 @output.json_option
 def merge(
-    name: str, branch: str, prefer: str | None, message: str, speaker: str, as_json: bool
+    name: str,
+    branch: str,
+    prefer: str | None,
+    without_base: bool,
+    message: str,
+    speaker: str,
+    as_json: bool,
 ) -> None:
     """Bring the changes of another branch into this one, and into the files that lie here."""
     wanted = of_kind(name, "data").name
@@ -108,12 +119,13 @@ def merge(
                 "into which shall be merged.",
                 hint=f"trueup data status {wanted}",
             )
-        merged = workspace.datasets.merge(
+        merged = workspace.branching.merge(
             actor,
             wanted,
             workspace.root,
             branch,
             prefer="ours" if prefer == "ours" else "theirs" if prefer else "",
+            without_base=without_base,
             message=message,
         )
         moves = workspace.datasets.checkout(actor, wanted, workspace.root, progress=counting.tell)

@@ -45,7 +45,7 @@ def load(workspace: Workspace, actor: Actor) -> DataPage:
     return DataPage(
         datasets=found,
         files=files,
-        branches={name: tuple(workspace.datasets.branches(actor, name)) for name in logs},
+        branches={name: tuple(workspace.branching.branches(actor, name)) for name in logs},
         log={name: tuple(log[:_MOST_VERSIONS]) for name, log in logs.items()},
         more={name: len(log[_MOST_VERSIONS:]) for name, log in logs.items()},
     )

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.data import merging, table
+from trueup.lifecycle.data import table
+from trueup.lifecycle.data.branching import merging
 from trueup.lifecycle.data.exchange import published, walking
 from trueup.lifecycle.data.exchange.published import Head
 from trueup.lifecycle.data.records import DatasetVersion, Forgotten

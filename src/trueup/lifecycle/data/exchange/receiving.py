@@ -13,7 +13,8 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import BackendError, TrueupError
 from trueup.foundation.records import Record
 from trueup.foundation.references import check_name
-from trueup.lifecycle.data import merging, rules, table
+from trueup.lifecycle.data import rules, table
+from trueup.lifecycle.data.branching import merging
 from trueup.lifecycle.data.exchange import published
 from trueup.lifecycle.data.exchange.published import Head, VersionRecord
 from trueup.lifecycle.data.records import DatasetVersion

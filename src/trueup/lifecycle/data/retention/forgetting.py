@@ -14,6 +14,7 @@ from trueup.foundation.errors import ConflictError
 from trueup.foundation.records import Record
 from trueup.foundation.text import listing
 from trueup.lifecycle.data import manifest, table
+from trueup.lifecycle.data.branching import merging
 from trueup.lifecycle.data.records import MAIN, DatasetVersion
 from trueup.lifecycle.data.upkeep import live
 from trueup.lifecycle.data.upkeep.live import Gone
@@ -101,12 +102,14 @@ def needed(
     asked = list(versions)
     found: dict[str, Needed] = {}
     names = live.naming(connection, {each.digest for each in asked}, live.ALL_THERE)
+    lines = {name: _lines(connection, name) for name in {each.name for each in asked}}
     for each in asked:
         name, number = each.name, each.version
-        heads = [b.branch for b in table.branches(connection, name) if b.version == number]
+        heads, bases = lines[name]
         position = positions.position(root, name)
-        if heads:
-            branch = next((head for head in heads if head != MAIN), MAIN)
+        if number in heads.values():
+            on = [head for head, newest in heads.items() if newest == number]
+            branch = next((head for head in on if head != MAIN), MAIN)
             cure = (
                 f"trueup data add {each.path}   (a newer version, and it is the newest no more)"
                 if branch == MAIN
@@ -116,10 +119,26 @@ def needed(
         elif number == position.version or each.digest == position.becoming:
             cure = f"trueup data checkout {name}"
             found[each.ref] = Needed("the files that lie here are this version", False, cure)
-        elif named := names.get(each.digest):
-            cure = f'trueup data forget {name}@{number} --even-if-named -m "WHY"'
-            found[each.ref] = Needed(f"it is named by {listing(named)}", True, cure)
+        else:
+            reasons, cure = [], ""
+            if named := names.get(each.digest):
+                reasons.append(f"it is named by {listing(named)}")
+                cure = f'trueup data forget {name}@{number} --even-if-named -m "WHY"'
+            if pair := bases.get(number):
+                one, two = pair if pair[1] != position.branch else pair[::-1]
+                reasons.append(f"branches '{one}' and '{two}' come from it, so a merge needs it")
+                cure = cure or f"trueup data merge {name} {two}   (on branch '{one}')"
+            if reasons:
+                found[each.ref] = Needed("; ".join(reasons), True, cure)
     return found
+
+
+def _lines(
+    connection: sa.Connection, name: str
+) -> tuple[dict[str, int], dict[int, tuple[str, str]]]:
+    """The newest version of each branch of a dataset, and what merges of them begin at."""
+    heads = {each.branch: each.version for each in table.branches(connection, name)}
+    return heads, merging.bases(table.parents(connection, name), heads)
 
 
 def refused(version: DatasetVersion, why: Needed) -> ConflictError:

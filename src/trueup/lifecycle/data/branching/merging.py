@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from trueup.foundation.errors import ConflictError
+from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.manifest import Reads
 from trueup.lifecycle.data.records import Change, DatasetVersion, Entry
@@ -45,6 +46,35 @@ def ancestors(parents: Mapping[int, tuple[int, ...]], version: int) -> set[int]:
             found.add(number)
             waiting += parents.get(number, ())
     return found
+
+
+def bases(
+    parents: Mapping[int, tuple[int, ...]], heads: Mapping[str, int]
+) -> dict[int, tuple[str, str]]:
+    """What merges of branches begin at: versions, and two branches that both come from each.
+
+    Args:
+        parents: The parents of every version.
+        heads: The newest version of each branch.
+    """
+    lines = {version: ancestors(parents, version) for version in heads.values()}
+    found: dict[int, tuple[str, str]] = {}
+    for (one, here), (two, there) in combinations(sorted(heads.items()), 2):
+        found.setdefault(max(lines[here] & lines[there], default=0), (one, two))
+    return {version: pair for version, pair in found.items() if version not in {0, *lines}}
+
+
+def no_base(
+    cause: NotFoundError, ours: DatasetVersion, other: DatasetVersion, theirs: str
+) -> NotFoundError:
+    """The error for two sides of which nobody here can say what they began as."""
+    return NotFoundError(
+        "merge-base",
+        f"Who changed what between {ours.ref} and {other.ref} cannot be told without the version "
+        f"both come from. {cause.message}",
+        hint=f"{cause.hint.partition('   (')[0]}   (or, if nobody has it: "
+        f"trueup data merge {ours.name} {theirs} --without-base)",
+    )
 
 
 def merge(blobs: Reads, base: str, ours: str, theirs: str, prefer: Prefer = "") -> Merged:
