@@ -1,4 +1,4 @@
-"""Writes the first migration again from all tables.
+"""Writes the first migration again from all tables, and what SQLite makes of it.
 
 Before the first release the first migration is rewritten rather than stacked upon; after it this
 script goes, and each change of a table brings a migration of its own. Run `make migration`.
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
 
-from trueup.state import kinds, schema
+from trueup.state import database, kinds, schema
 
 SOURCE = Path(schema.__file__).parents[1]
 TARGET = SOURCE / "state" / "migrations" / "versions" / "0001_first.py"
@@ -54,8 +54,18 @@ def whole_metadata() -> sa.MetaData:
     return kinds.metadata
 
 
+def newest() -> str:
+    """What the migrations leave in an empty SQLite file, as statements."""
+    with sa.create_engine("sqlite://").connect() as empty:
+        database.migrate(empty)
+        made = empty.execute(sa.text("SELECT sql FROM sqlite_master WHERE sql > '' ORDER BY rowid"))
+        statements = [statement for (statement,) in made]
+    revision = f"INSERT INTO alembic_version VALUES ('{database.REVISION}')"
+    return ";\n".join([*statements, revision]) + "\n"
+
+
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     with sa.create_engine("sqlite://").connect() as empty:
         context = MigrationContext.configure(empty, opts={"render_item": _plain_type})
         script = produce_migrations(context, whole_metadata())
@@ -67,6 +77,7 @@ def main() -> None:
     lines = [line for line in text.splitlines() if "# ### " not in line]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(TARGET)], check=True)
+    database.NEWEST.write_text(newest(), encoding="utf-8")
     tables = len(schema.declarations)
     print(f"{TARGET.relative_to(SOURCE.parents[1])}: {tables} tables")
 

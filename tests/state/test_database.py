@@ -58,16 +58,35 @@ def test_several_processes_may_start_at_once_on_an_empty_folder(tmp_path: Path) 
 def test_a_migration_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    opened = Database(url(tmp_path))
+    with opened.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    opened.close()
+    with sqlite3.connect(tmp_path / "trueup.db") as raw:
+        before = list(raw.iterdump())
+    raw.close()
     versions = tmp_path / "migrations" / "versions"
     versions.mkdir(parents=True)
     own = Path(database.__file__).parent / "migrations" / "env.py"
     (versions.parent / "env.py").write_text(own.read_text())
+    (versions / "0000_former.py").write_text("revision = '0000'\ndown_revision = None\n")
     (versions / "0001_broken.py").write_text(
-        "from alembic import op\nrevision = '0001'\ndown_revision = None\n"
+        "from alembic import op\nrevision = '0001'\ndown_revision = '0000'\n"
         "def upgrade():\n    op.execute('CREATE TABLE half (a)')\n    raise KeyError('broken')\n"
     )
     monkeypatch.setattr(database, "_MIGRATIONS", versions.parent)
     with pytest.raises(KeyError, match="broken"):
+        Database(url(tmp_path))
+    with sqlite3.connect(tmp_path / "trueup.db") as raw:
+        assert list(raw.iterdump()) == before
+    raw.close()
+
+
+def test_a_new_file_has_all_tables_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "newest.sql"
+    broken.write_text("CREATE TABLE half (a);\nCREATE TABLE half (a)\n")
+    monkeypatch.setattr(database, "NEWEST", broken)
+    with pytest.raises(BackendError, match="already exists"):
         Database(url(tmp_path))
     with sqlite3.connect(tmp_path / "trueup.db") as raw:
         assert raw.execute("SELECT name FROM sqlite_master").fetchall() == []
@@ -90,14 +109,14 @@ def test_a_percent_sign_in_a_path_is_no_matter(tmp_path: Path) -> None:
     Database(url(tmp_path / "100%")).close()
 
 
-def test_opening_again_does_not_need_alembic(tmp_path: Path) -> None:
-    Database(url(tmp_path)).close()
+def test_neither_a_new_file_nor_one_of_this_revision_needs_alembic(tmp_path: Path) -> None:
     code = (
-        "import sys; from trueup.state.database import Database; "
-        "Database(sys.argv[1]).close(); print('alembic' in sys.modules)"
+        "import sys; from trueup.state.database import Database; Database(sys.argv[1]).close(); "
+        "print(*{'alembic', 'sqlalchemy'} & set(sys.modules))"
     )
     run = [sys.executable, "-c", code, url(tmp_path)]
-    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+    for _ in range(2):
+        assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:

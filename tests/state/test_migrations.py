@@ -24,6 +24,12 @@ def test_a_migrated_database_has_the_tables_of_the_code(state: State) -> None:
     assert difference == [], "run: make migration"
 
 
+def test_a_new_file_has_what_all_migrations_leave() -> None:
+    assert database.NEWEST.read_text() == runpy.run_path(str(SCRIPT))["newest"](), (
+        "run: make migration"
+    )
+
+
 def test_the_newest_migration_is_the_revision_that_the_code_expects() -> None:
     scripts = ScriptDirectory(str(database._MIGRATIONS))
     assert scripts.get_heads() == [database.REVISION]

@@ -1,6 +1,7 @@
 """The database behind a URL: SQLite in WAL mode by default, PostgreSQL through psycopg.
 
-Migrations run only when the stored revision differs from the package's. Read `sqlite.py` next.
+Migrations run only when the stored revision differs from the package's; an empty SQLite file is
+given the newest tables at once. Read `sqlite.py` next.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 REVISION = "0001"
 _MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = _MIGRATIONS / "newest.sql"
+"""What all migrations leave in an empty SQLite file: 0.6 s less than to follow them."""
 _BUSY_SECONDS = 30
 _MIGRATION_LOCK = 7_421_903  # any number of ours: whoever opens a new database takes it first
 _FILE: Final = "sqlite:///"
@@ -110,12 +113,6 @@ class Database:
     def _migrate(self) -> None:
         if self._revision() == REVISION:
             return
-        # Alembic is imported only when there is work for it: it costs 100 ms.
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         with self._migrating() as connection:
             found = _revision(connection)
             if found is not None and found > REVISION:
@@ -124,9 +121,11 @@ class Database:
                     f"The database has revision {found}; this Trueup knows {REVISION}.",
                     hint="pip install --upgrade trueup",
                 )
-            if found != REVISION:
-                config.attributes["connection"] = full(connection)
-                command.upgrade(config, "head")
+            if found is None and self._file is not None:
+                for statement in NEWEST.read_text(encoding="utf-8").split(";\n"):
+                    driver.execute(connection, statement)
+            elif found != REVISION:
+                migrate(full(connection))
 
     @contextmanager
     def _migrating(self) -> Iterator[sa.Connection]:
@@ -170,6 +169,17 @@ class Database:
     def _revision(self) -> str | None:
         with self._transaction("BEGIN") as connection:
             return _revision(connection)
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Follow the migrations from the revision found to the newest, in an open transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def _file(url: str) -> Path | None:
