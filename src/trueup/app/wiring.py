@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.models.registry.service import Registry
     from trueup.lifecycle.models.service import Models
     from trueup.lifecycle.models.versions.service import Versions
+    from trueup.lifecycle.models.webhooks.service import Webhooks
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
     from trueup.lifecycle.releases.service import Releases
@@ -83,13 +84,14 @@ class Workspace:
     @cached_property
     def state(self) -> State:
         """Everything that is kept, behind its guard."""
+        from trueup.lifecycle.models.webhooks.outbox import put_down
         from trueup.people.access import guard
         from trueup.state.database import Database
         from trueup.state.unit import State
 
         url = self.settings.key
         keys = load("keys", urlsplit(url).scheme)(url)
-        return State(Database(self.settings.database), self.blobs, keys, guard)
+        return State(Database(self.settings.database), self.blobs, keys, guard, put_down)
 
     @cached_property
     def people(self) -> People:
@@ -344,6 +346,13 @@ class Workspace:
         from trueup.lifecycle.releases.protection import Protection
 
         return Aliases(self.state, Protection(self.state.keys))
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Verbs of web hooks."""
+        from trueup.lifecycle.models.webhooks.service import Webhooks
+
+        return Webhooks(self.state, self.root)
 
     @cached_property
     def imports(self) -> Imports:

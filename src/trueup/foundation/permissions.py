@@ -13,6 +13,8 @@ Permission = Literal[
     "runs.write",
     "secrets.write",
     "models.write",
+    "webhooks.write",
+    "webhooks.deliver",
     "gates.run",
     "approvals.decide",
     "releases.request",

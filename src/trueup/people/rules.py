@@ -53,6 +53,7 @@ SERVICES: Final[Mapping[str, frozenset[Permission]]] = {
             "releases.operate",
             "monitoring.run",
             "improvement.run",
+            "webhooks.deliver",
         }
     ),
     "server": frozenset({"read", "predictions.create", "feedback.create", "releases.operate"}),

@@ -1,4 +1,4 @@
-"""The key port: one Ed25519 key that signs verdicts and checkpoints of the event log."""
+"""The key port: one Ed25519 key that signs verdicts and checkpoints, and seals kept secrets."""
 
 from __future__ import annotations
 
@@ -25,4 +25,16 @@ class Keys(Protocol):
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether this key signed exactly this message."""
+        ...
+
+    def seal(self, secret: bytes, about: str) -> bytes:
+        """A secret as it may be kept: only this key opens it, and only as what it is `about`."""
+        ...
+
+    def unseal(self, sealed: bytes, about: str) -> bytes:
+        """The secret that was sealed under the same `about`.
+
+        Raises:
+            BackendError: Another key sealed it, as something else, or it was changed.
+        """
         ...

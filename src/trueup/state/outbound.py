@@ -5,7 +5,6 @@ Bounded in time and size, certificates checked, no redirects, and secrets leave 
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from trueup.foundation.errors import BackendError, UsageError
 from trueup.ports.http import Response
+from trueup.state.addresses import is_address, is_loopback, public_address
 
 if TYPE_CHECKING:
     import httpx
@@ -30,11 +30,20 @@ class Outbound:
     Args:
         plain: Hosts that may be sent secrets over plain HTTP, beside this machine itself.
         seconds: Longest time of one request.
+        private: Where addresses come from somebody who need not know this network: only public
+            ones are asked, and these hosts. Without it any host is, as trueup.toml names them.
     """
 
-    def __init__(self, plain: frozenset[str] = frozenset(), seconds: float = _SECONDS) -> None:
+    def __init__(
+        self,
+        plain: frozenset[str] = frozenset(),
+        seconds: float = _SECONDS,
+        *,
+        private: frozenset[str] | None = None,
+    ) -> None:
         self._plain = plain
         self._seconds = seconds
+        self._private = private
         self._client: httpx.Client | None = None
 
     def request(
@@ -47,11 +56,11 @@ class Outbound:
         form: Mapping[str, str] | None = None,
         json: Any = None,
         login: tuple[str, str] | None = None,
-        content: Iterator[bytes] | None = None,
+        content: Iterator[bytes] | bytes | None = None,
     ) -> Response:
         """Ask once; a GET that finds nobody is tried three times. See `ports.http.Http`.
 
-        `content` is a body of any length, sent piece by piece.
+        `content` is a body as it is; one of any length is sent piece by piece.
         """
         names = {name.lower() for name in headers or ()}
         self._check(url, has_secret=login is not None or bool(names & _SECRET_HEADERS))
@@ -155,13 +164,22 @@ class Outbound:
             # No proxy, certificate or password from the surroundings: what is asked is what is
             # written in the project. Cookies belong to one client, as sessions of Jenkins need.
             self._client = httpx.Client(
-                timeout=self._seconds, follow_redirects=False, trust_env=False
+                timeout=self._seconds, follow_redirects=False, trust_env=False, limits=self._limits
             )
         return self._client
 
+    @property
+    def _limits(self) -> httpx.Limits:
+        import httpx
+
+        # Connections to addresses are not shared: two hosts may have one, and two certificates.
+        kept = 20 if self._private is None else 0
+        return httpx.Limits(max_connections=100, max_keepalive_connections=kept)
+
     def _ask(self, method: str, url: str, **parts: Any) -> Response:
         deadline = time.monotonic() + 3 * self._seconds
-        with self._opened().stream(method, url, **parts) as answer:
+        parts = self._pinned(url, parts)
+        with self._opened().stream(method, parts.pop("url", url), **parts) as answer:
             body = bytearray()
             for piece in answer.iter_bytes():
                 body += piece
@@ -176,6 +194,24 @@ class Outbound:
             return Response(
                 status=answer.status_code, headers=headers, body=bytes(body), url=shown(url)
             )
+
+    def _pinned(self, url: str, parts: dict[str, Any]) -> dict[str, Any]:
+        """The request, sent to the very address that was checked: a second look-up might differ."""
+        host = urlsplit(url).hostname or ""
+        if self._private is None or host in self._private:
+            return parts
+        import httpx
+
+        whole = httpx.URL(url)
+        headers = {**parts.pop("headers"), "Host": whole.netloc.decode("ascii")}
+        named = {"sni_hostname": whole.raw_host.decode("ascii")} if not is_address(host) else {}
+        address = public_address(host)
+        return {
+            **parts,
+            "url": whole.copy_with(host=address),
+            "headers": headers,
+            "extensions": named,
+        }
 
     def _check(self, url: str, *, has_secret: bool) -> None:
         parts = urlsplit(url)
@@ -207,14 +243,6 @@ class Outbound:
             f"{shown(url)} cannot be reached: {reason}.",
             hint=f"curl -I '{shown(url)}'",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def shown(url: str) -> str:

@@ -38,6 +38,18 @@ class Guard(Protocol):
         ...
 
 
+class Outbox(Protocol):
+    """Notes what others are to be told of events, in the transaction that writes them."""
+
+    def __call__(self, connection: sa.Connection, events: list[eventlog.Event]) -> None:
+        """Note it; what was noted is told later, by somebody who reads the notes."""
+        ...
+
+
+def tell_nobody(_connection: sa.Connection, _events: list[eventlog.Event]) -> None:
+    """The outbox of a state whose events concern nobody elsewhere."""
+
+
 class Unit:
     """An open transaction of one verb."""
 
@@ -77,12 +89,20 @@ class Unit:
 class State:
     """Everything that is kept: database, event log, blobs, keys, and the guard before them."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: Keys, guard: Guard) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        keys: Keys,
+        guard: Guard,
+        outbox: Outbox = tell_nobody,
+    ) -> None:
         self.database = database
         self.blobs = blobs
         self.keys = keys
         self.log = eventlog.EventLog(keys)
         self._guard = guard
+        self._outbox = outbox
         self._writer = Writer(database)
 
     @contextmanager
@@ -104,8 +124,7 @@ class State:
             self._guard(connection, actor, permission)
             unit = Unit(connection, actor, clock.now())
             yield unit
-            if unit.drafts:
-                self.log.append(connection, actor, unit.at, unit.drafts)
+            self._log(connection, unit)
 
     @contextmanager
     def read(self, actor: Actor, permission: Permission = "read") -> Iterator[sa.Connection]:
@@ -136,11 +155,14 @@ class State:
             self._guard(connection, actor, permission)
             unit = Unit(connection, actor, at)
             result = work(unit)
-            if unit.drafts:
-                self.log.append(connection, actor, unit.at, unit.drafts)
+            self._log(connection, unit)
             return result
 
         return self._writer.submit(perform)
+
+    def _log(self, connection: sa.Connection, unit: Unit) -> None:
+        if unit.drafts:
+            self._outbox(connection, self.log.append(connection, unit.actor, unit.at, unit.drafts))
 
     def with_blobs(self, blobs: Blobs) -> State:
         """The same state, with another store of blobs before or instead of its own."""

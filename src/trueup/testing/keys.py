@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from trueup.foundation import digests
+from trueup.foundation.errors import BackendError
 from trueup.ports.keys import Keys
 from trueup.testing.expecting import expect
 
@@ -44,9 +45,26 @@ def is_named_by_its_public_key(open_key: Callable[[], Keys]) -> None:
     expect(key.key_id == digests.of_bytes(key.public_key()), "key_id is not the digest")
 
 
+def opens_what_it_sealed_and_nothing_else(open_key: Callable[[], Keys]) -> None:
+    """A sealed secret shows nothing, and opens only for the same key and the same thing."""
+    sealed = open_key().seal(b"a secret of somebody", "webhook:1")
+    expect(b"secret" not in sealed, "what is sealed can be read")
+    expect(sealed != open_key().seal(b"a secret of somebody", "webhook:1"), "equal ones look equal")
+    found = open_key().unseal(sealed, "webhook:1")
+    expect(found == b"a secret of somebody", "what was sealed yesterday is another secret today")
+    changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for wrong, about in ((sealed, "webhook:2"), (changed, "webhook:1"), (b"", "webhook:1")):
+        try:
+            open_key().unseal(wrong, about)
+        except BackendError:
+            continue
+        expect(False, "something else than what was sealed opens")
+
+
 PROOFS: tuple[Callable[[Callable[[], Keys]], None], ...] = (
     signs_what_anybody_can_verify,
     denies_everything_else,
     is_the_same_key_when_opened_again,
     is_named_by_its_public_key,
+    opens_what_it_sealed_and_nothing_else,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from trueup.foundation import digests
@@ -18,6 +18,9 @@ from trueup.foundation.errors import BackendError
 # Most commands sign nothing: the library of keys is imported where one is used.
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE: Final = 12
 
 
 class Backend:
@@ -64,6 +67,34 @@ class Backend:
         except InvalidSignature:
             return False
         return True
+
+    def seal(self, secret: bytes, about: str) -> bytes:
+        """A secret under AES-256-GCM: a random nonce, then what it made of it."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._envelope.encrypt(nonce, secret, about.encode())
+
+    def unseal(self, sealed: bytes, about: str) -> bytes:
+        """The secret that was sealed under the same `about`."""
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            return self._envelope.decrypt(sealed[:_NONCE], sealed[_NONCE:], about.encode())
+        except (InvalidTag, ValueError) as error:
+            raise BackendError(
+                "secret-sealed",
+                f"The secret of {about} cannot be opened with the key {self.path}.",
+                hint=f"restore '{self.path}' from a backup, or set the secret again",
+            ) from error
+
+    @cached_property
+    def _envelope(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        # A key of its own, made of the one that signs: neither use can weaken the other.
+        raw = self._private.private_bytes_raw()
+        return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"trueup/seal").derive(raw))
 
     def _create(self) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

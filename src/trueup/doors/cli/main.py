@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("audit", "The event log and its proof."),
     "people": ("people", "Who may do what."),
     "secret": ("secret", "Secrets that steps may read, by name."),
+    "webhook": ("webhook", "Addresses that are told of changes of the registry."),
     "ci": ("ci", "Files for servers that build, and builds elsewhere."),
     "git": ("git", "Git hooks, and verdicts under reviews."),
     "lineage": ("lineage", "Runs for catalogues that read OpenLineage."),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from trueup.doors.cli.terminal import output
+from trueup.doors.cli.terminal import hidden, output
 from trueup.doors.cli.terminal.grammar import Group
-from trueup.foundation.errors import UsageError
 
 
 @click.group(cls=Group)
@@ -24,7 +21,7 @@ def set_(name: str, speaker: str, as_json: bool) -> None:
     """Keep the value of a secret, from standard input or a hidden prompt."""
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
-        workspace.secrets.keep(actor, name, _value(name))
+        workspace.secrets.keep(actor, name, hidden.value_of(name))
     if as_json:
         output.emit_json({"name": name})
         return
@@ -63,18 +60,3 @@ def remove(name: str, speaker: str, as_json: bool) -> None:
         return
     output.say("The value of secret {} is gone.", name)
     output.next_step("trueup secret list")
-
-
-def _value(name: str) -> str:
-    if sys.stdin.isatty():
-        prompt = f"Value of {name} (hidden)"
-        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True, err=True))
-    try:
-        text = sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            "secret-name",
-            f"The value of '{name}' on standard input is no UTF-8 text.",
-            hint=f"base64 token.bin | trueup secret set {name}",
-        ) from error
-    return text.removesuffix("\n").removesuffix("\r")

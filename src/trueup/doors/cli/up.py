@@ -72,7 +72,7 @@ def command(
     The scheduler evaluates monitors when they are due, runs scheduled pipelines, and reacts to
     approvals and breaches. Ctrl-C finishes what is under way.
     """
-    from trueup.app.automation import standby
+    from trueup.app.automation import standby, telling
     from trueup.doors.combined import Combined, Later
     from trueup.doors.mlflow import application as mlflow
     from trueup.lifecycle.serving import server
@@ -110,14 +110,15 @@ def command(
             combined.predictions.open()
         stop = threading.Event()
         opened.callback(stop.set)
-        attending = threading.Thread(
-            target=standby.attend,
-            args=(workspace, lambda text: output.say("{}", text), stop),
-            name="trueup-scheduler",
-        )
+        given = (workspace, lambda text: output.say("{}", text), stop)
+        attending = [
+            threading.Thread(target=standby.attend, args=given, name="trueup-scheduler"),
+            threading.Thread(target=telling.attend, args=given, name="trueup-webhooks"),
+        ]
 
         def listening(url: str) -> None:
-            attending.start()
+            for thread in attending:
+                thread.start()
             if as_json or not sys.stdout.isatty():
                 server.say_listening(url)
             else:
@@ -137,6 +138,7 @@ def command(
             )
         finally:
             opened.close()
-            if attending.is_alive():
-                attending.join()
+            for thread in attending:
+                if thread.is_alive():
+                    thread.join()
     output.say("Stopped: everything under way was answered and recorded.")

@@ -102,6 +102,7 @@ _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     **dict.fromkeys(
         ("model-name", "model-tag", "model-source", "alias-malformed"), lambda c: str(c["words"])
     ),
+    "webhook-not-found": lambda c: f"Webhook with ID {c['webhook']} not found.",
     "logged-model-not-found": lambda c: f"Logged model with ID '{c['model']}' not found.",
     "logged-model-name": lambda c: (
         f"Invalid model name ({c['name']!r}) provided. Model name must be a non-empty string and "

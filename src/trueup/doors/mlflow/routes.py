@@ -21,6 +21,7 @@ from trueup.doors.mlflow import (
     trace_links,
     traces,
     uploads,
+    webhooks,
 )
 from trueup.foundation.permissions import Permission
 
@@ -134,6 +135,22 @@ def _registry() -> tuple[Endpoint, ...]:
     )
 
 
+def _webhooks() -> tuple[Endpoint, ...]:
+    """Web hooks: their addresses may be secrets themselves, so reading is no lesser right."""
+    one = "/webhooks/{webhook_id}"
+    table: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/webhooks", webhooks.create),
+        ("GET", "/webhooks", webhooks.list_),
+        ("GET", one, webhooks.get),
+        ("PATCH", one, webhooks.update),
+        ("DELETE", one, webhooks.delete),
+        ("POST", f"{one}/test", webhooks.test),
+    )
+    return tuple(
+        Endpoint(method, path, "webhooks.write", handler) for method, path, handler in table
+    )
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/health", "public", server.health, _ROOT),
     Endpoint("GET", "/version", "public", server.version, _ROOT),
@@ -176,6 +193,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     ),
     Endpoint("GET", "/logged-models/{model_id}/artifacts/files", "read", logged_models.file),
     *_registry(),
+    *_webhooks(),
     *_traces(),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
     Endpoint("GET", "/metrics/get-history-bulk", "read", searching.points),

@@ -60,6 +60,8 @@ class Models:
             same = _same_content(table.versions(unit.connection, manifest.model), manifest)
             if same is not None:
                 return same
+            if not table.is_registered(unit.connection, manifest.model):
+                unit.emit("model.created", f"model:{manifest.model}", data={"kind": "model"})
             version = ModelVersion(
                 model=manifest.model,
                 version=table.next_number(unit.connection, manifest.model, unit.at),

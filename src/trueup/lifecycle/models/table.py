@@ -98,6 +98,13 @@ def models(connection: sa.Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def is_registered(connection: sa.Connection, model: str) -> bool:
+    """Whether there is such a name; a deleted one is not there."""
+    names = registered_models.c
+    query = sa.select(names.name).where(names.name == model, names.life == "active")
+    return connection.execute(query).first() is not None
+
+
 def next_number(connection: sa.Connection, model: str, at: datetime) -> int:
     """The number of a new version; a name that is not there, or was deleted, is there afterwards.
 

@@ -233,6 +233,17 @@ class SharedCache(Record):
     remote: str = ""
 
 
+class WebhookHosts(Record):
+    """Where web hooks may point, beside the public internet.
+
+    Attributes:
+        private_hosts: Hosts of this network, or this machine, that may be told; plain HTTP will
+            do for these.
+    """
+
+    private_hosts: tuple[str, ...] = ()
+
+
 class Surroundings(Record):
     """What a project works with. It stands in `trueup.toml`, but belongs to no plan: no verdict
     and no approval depends on it, and it counts as soon as it is written.
@@ -242,12 +253,14 @@ class Surroundings(Record):
         connections: Services of others, by name.
         costs: What computing costs.
         cache: Where results of steps are shared.
+        webhooks: Where web hooks may point.
     """
 
     remotes: dict[str, RemoteStore] = {}
     connections: dict[str, Connection] = {}
     costs: Costs = Costs()
     cache: SharedCache = SharedCache()
+    webhooks: WebhookHosts = WebhookHosts()
 
 
 class AdoptedPlan(Record):

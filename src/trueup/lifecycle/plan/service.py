@@ -19,6 +19,7 @@ from trueup.lifecycle.plan.records import (
     RemoteStore,
     SharedCache,
     Surroundings,
+    WebhookHosts,
 )
 from trueup.people.access import guard
 from trueup.people.service import set_team
@@ -40,6 +41,7 @@ class _File(Plan):
     connections: dict[str, Connection] = {}
     costs: Costs = Costs()
     cache: SharedCache = SharedCache()
+    webhooks: WebhookHosts = WebhookHosts()
 
 
 def read(root: Path) -> Plan:

@@ -49,6 +49,8 @@ NO_REFERENCES: Final = {
     ("logged_model_tags", "*"): "words of clients",
     ("model_tags", "*"): "words of clients",
     ("version_tags", "*"): "words of clients",
+    ("webhooks", "*"): "addresses of others, and what they answered",
+    ("webhook_deliveries", "*"): "words for others",
 }
 """Columns whose digests keep nothing alive, and why."""
 
@@ -58,6 +60,7 @@ FOLLOWED: Final = (("runs", "source"),)
 NO_TEXT: Final = {
     ("monitor_hours", "counts"): "numbers",
     ("monitor_index", "rows"): "numbers",
+    ("webhooks", "sealed"): "a secret",
 }
 """Binary columns, which are not searched, and what they hold instead of digests."""
 

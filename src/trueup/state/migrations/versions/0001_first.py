@@ -933,10 +933,45 @@ def upgrade() -> None:
         op.f("ix_waiting_labels_deployment"), "waiting_labels", ["deployment"], unique=False
     )
     op.create_index(op.f("ix_waiting_labels_request"), "waiting_labels", ["request"], unique=False)
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("webhook", sa.String(length=36), nullable=False),
+        sa.Column("event", sa.String(length=80), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint("id", name=op.f("uq_webhook_deliveries_id")),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_webhook", "webhook_deliveries", ["webhook", "number"], unique=False
+    )
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("retry_at", sa.BigInteger(), nullable=True),
+        sa.Column("delivered_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables and all they hold."""
+    op.drop_table("webhooks")
+    op.drop_index("ix_webhook_deliveries_webhook", table_name="webhook_deliveries")
+    op.drop_table("webhook_deliveries")
     op.drop_index(op.f("ix_waiting_labels_request"), table_name="waiting_labels")
     op.drop_index(op.f("ix_waiting_labels_deployment"), table_name="waiting_labels")
     op.drop_table("waiting_labels")
