@@ -41,7 +41,7 @@ class Guard(Protocol):
 class Outbox(Protocol):
     """Notes what others are to be told of events, in the transaction that writes them."""
 
-    def __call__(self, connection: sa.Connection, events: list[eventlog.Event]) -> None:
+    def __call__(self, connection: sa.Connection, events: list[eventlog.Event], /) -> None:
         """Note it; what was noted is told later, by somebody who reads the notes."""
         ...
 

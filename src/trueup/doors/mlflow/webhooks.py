@@ -71,7 +71,7 @@ def test(call: Call) -> dict[str, Any]:
     asked = call.object("event")
     event = _event(asked) if asked is not None else ""
     answer = call.workspace.webhooks.test(call.actor, call.path["webhook_id"], event)
-    words = {"success": not answer.error, "response_status": answer.status}
+    words: dict[str, Any] = {"success": not answer.error, "response_status": answer.status}
     if answer.status is None:
         words["error_message"] = answer.error
     else:
