@@ -143,7 +143,7 @@ def wait_after(failures: int, asked_s: int = 0) -> timedelta:
         >>> [wait_after(n).seconds for n in (1, 2, 3, 20)]
         [5, 10, 20, 3600]
     """
-    doubled = _FIRST_WAIT * 2 ** min(max(failures - 1, 0), 20)
+    doubled = _FIRST_WAIT * (1 << min(max(failures - 1, 0), 20))
     return min(max(doubled, timedelta(seconds=min(asked_s, 3600))), _LONGEST_WAIT)
 
 
