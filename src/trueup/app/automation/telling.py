@@ -19,7 +19,6 @@ from trueup.foundation.actor import service
 from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.models.webhooks import sending
 from trueup.lifecycle.models.webhooks.records import Answer, Delivery, Errand
-from trueup.lifecycle.models.webhooks.service import Webhooks
 from trueup.state.leases import Lease
 
 EVERY_S: Final = 1.0
@@ -42,7 +41,7 @@ def attend(workspace: Workspace, tell: Callable[[str], None], stop: threading.Ev
     while not stop.is_set():
         trouble = ""
         try:
-            tell_all(workspace.webhooks, lease, stop)
+            tell_all(workspace, lease, stop)
         except TrueupError as error:
             trouble = error.message
         except Exception as error:  # a bug in one round must not end all of them
@@ -55,8 +54,9 @@ def attend(workspace: Workspace, tell: Callable[[str], None], stop: threading.Ev
         lease.release()
 
 
-def tell_all(webhooks: Webhooks, lease: Lease, stop: threading.Event) -> None:
+def tell_all(workspace: Workspace, lease: Lease, stop: threading.Event) -> None:
     """Tell everybody what they are to be told now, several at once and each in order."""
+    webhooks = workspace.webhooks
     errands = webhooks.due(_ACTOR, clock.now())
     if not errands or not lease.take():
         return
@@ -66,7 +66,10 @@ def tell_all(webhooks: Webhooks, lease: Lease, stop: threading.Event) -> None:
         goes_on = webhooks.settle(_ACTOR, errand, delivery, answer)
         return goes_on and not (stop.is_set() or lost.is_set())
 
-    with webhooks.outbound() as http, ThreadPoolExecutor(_AT_ONCE, "trueup-webhooks") as pool:
+    with (
+        sending.outbound(workspace.root) as http,
+        ThreadPoolExecutor(_AT_ONCE, "trueup-webhooks") as pool,
+    ):
         run = partial(sending.run, http=http, settle=settle)
         pending = {pool.submit(run, errand) for errand in errands}
         while pending:

@@ -39,7 +39,7 @@ def hook(workspace: Workspace, receiver: Receiver, *events: str, **more: Any) ->
 def tell(workspace: Workspace) -> None:
     """One round of what a server does every second."""
     lease = Lease(workspace.state.database, "webhooks", timedelta(minutes=1))
-    tell_all(workspace.webhooks, lease, NEVER)
+    tell_all(workspace, lease, NEVER)
     lease.release()
 
 
@@ -242,9 +242,9 @@ def test_one_server_tells_at_a_time(workspace: Workspace, receiver: Receiver) ->
     first = Lease(workspace.state.database, "webhooks", timedelta(minutes=1))
     assert first.take()
     second = Lease(workspace.state.database, "webhooks", timedelta(minutes=1))
-    tell_all(workspace.webhooks, second, NEVER)
+    tell_all(workspace, second, NEVER)
     assert receiver.came == []
-    tell_all(workspace.webhooks, first, NEVER)
+    tell_all(workspace, first, NEVER)
     assert len(receiver.came) == 1
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from trueup.foundation.errors import BackendError, TrueupError
 from trueup.lifecycle.models.webhooks import rules
 from trueup.lifecycle.models.webhooks.records import Answer, Delivery, Errand
+from trueup.lifecycle.plan.service import surroundings
 from trueup.ports.http import Response
 from trueup.state.outbound import Outbound
 
@@ -16,6 +18,16 @@ SECONDS: Final = 10.0
 _SHOWN: Final = 10_000
 
 Settle = Callable[[Errand, Delivery, Answer], bool]
+
+
+def private_hosts(root: Path) -> frozenset[str]:
+    """The hosts of this network that the project in `root` lets web hooks point at."""
+    return frozenset(surroundings(root).webhooks.private_hosts)
+
+
+def outbound(root: Path) -> Outbound:
+    """Asks public addresses, and the private hosts that trueup.toml allows."""
+    return Outbound(seconds=SECONDS, private=private_hosts(root))
 
 
 def attempt(http: Outbound, url: str, secret: str, delivery: str, body: str) -> Answer:

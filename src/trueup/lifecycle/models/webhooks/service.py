@@ -19,8 +19,6 @@ from trueup.lifecycle.models.webhooks.records import (
     HookState,
     Webhook,
 )
-from trueup.lifecycle.plan.service import surroundings
-from trueup.state.outbound import Outbound
 from trueup.state.unit import State
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ class Webhooks:
             UsageError: Name, address or events are of no use, or the address is private.
         """
         rules.check_name(name)
-        rules.check_url(url, self._private_hosts())
+        rules.check_url(url, sending.private_hosts(self._root))
         rules.check_words(description, secret)
         wanted = rules.check_events(events)
         with self._state.write(actor, "webhooks.write") as unit:
@@ -116,7 +114,7 @@ class Webhooks:
         if name is not None:
             rules.check_name(name)
         if url is not None:
-            rules.check_url(url, self._private_hosts())
+            rules.check_url(url, sending.private_hosts(self._root))
             values |= {"url": url, "failures": 0, "last_error": ""}
         if events is not None:
             values["events"] = list(rules.check_events(events))
@@ -161,7 +159,7 @@ class Webhooks:
             secret = self._opened(id_, table.sealed(connection, id_))
         event = event or found.events[0]
         body = outbox.body(event, clock.now(), payloads.example(event))
-        with self.outbound() as http:
+        with sending.outbound(self._root) as http:
             return sending.attempt(http, found.url, secret, str(uuid.uuid4()), body)
 
     def due(self, actor: Actor, now: datetime) -> list[Errand]:
@@ -199,10 +197,6 @@ class Webhooks:
             table.change(unit.connection, hook, **values)
             return passes
 
-    def outbound(self) -> Outbound:
-        """Asks public addresses, and the private hosts that trueup.toml allows."""
-        return Outbound(seconds=sending.SECONDS, private=self._private_hosts())
-
     def _errand(self, connection: sa.Connection, hook: Webhook) -> Errand:
         waiting = tuple(table.waiting(connection, hook.id, _AT_ONCE))
         try:
@@ -210,9 +204,6 @@ class Webhooks:
         except BackendError as error:  # without its key: what another web hook waits for is told
             secret, trouble = "", error.message
         return Errand(webhook=hook, secret=secret, deliveries=waiting, trouble=trouble)
-
-    def _private_hosts(self) -> frozenset[str]:
-        return frozenset(surroundings(self._root).webhooks.private_hosts)
 
     def _sealed(self, id_: str, secret: str) -> bytes | None:
         return self._state.keys.seal(secret.encode(), f"webhook:{id_}") if secret else None
