@@ -72,7 +72,9 @@ def test_it_adds_to_the_lines_of_a_gitignore(repository: Path) -> None:
     git(repository, "add", ".gitignore")
     git(repository, "commit", "--quiet", "-m", "ignore")
     start(repository)
-    assert (repository / ".gitignore").read_text() == "*.log\n.trueup/\n__pycache__/\n"
+    assert (repository / ".gitignore").read_text() == (
+        "*.log\n.trueup/\n__pycache__/\n.venv/\nreports/\n"
+    )
 
 
 def test_it_leaves_a_gitignore_alone_that_somebody_works_on(repository: Path) -> None:

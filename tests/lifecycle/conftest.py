@@ -134,7 +134,7 @@ class Shop:
         holdout: pl.DataFrame,
         *,
         label: str = "late",
-        code: str = "b3:code",
+        **more: Any,
     ) -> str:
         """The identifier of a finished run of `sam` that offers this candidate."""
         blobs = self.state.blobs
@@ -145,25 +145,21 @@ class Shop:
             holdout=self._frame(holdout),
             label=label,
         )
-        run = self.start(code)
+        run = self.start(**more)
         return self.runs.finish(self.sam, run, candidate).id
 
-    def start(self, code: str = "b3:code") -> str:
+    def start(self, **more: Any) -> str:
         """The identifier of a run of `sam` that goes on."""
-        nothing: dict[str, str] = {}
+        origin = {"data": {}, "code": "b3:code", "environment": "b3:environment"} | more
         return self.runs.start(
-            self.sam,
-            "small",
-            model="small",
-            parameters={"depth": 3},
-            data=nothing,
-            code=code,
-            environment="b3:environment",
+            self.sam, "small", model="small", parameters={"depth": 3}, **origin
         ).id
 
-    def register(self, model: Any, trained_on: pl.DataFrame, holdout: pl.DataFrame) -> ModelVersion:
+    def register(
+        self, model: Any, trained_on: pl.DataFrame, holdout: pl.DataFrame, **more: Any
+    ) -> ModelVersion:
         """A new model version."""
-        return self.models.register(self.sam, self.finish(model, trained_on, holdout))
+        return self.models.register(self.sam, self.finish(model, trained_on, holdout, **more))
 
     def judge(self, version: int) -> Verdict:
         """The verdict about a version."""

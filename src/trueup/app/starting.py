@@ -1,4 +1,4 @@
-"""Starting a project: the files of `starter/`, two lines in `.gitignore`, one commit; or nothing.
+"""Starting a project: the files of `starter/`, a few lines in `.gitignore`, one commit; or nothing.
 
 Everything that could fail is tried before the first file is written, and what was written is
 removed again when the commit fails.
@@ -23,7 +23,7 @@ from trueup.foundation.records import Record
 from trueup.foundation.text import listing
 from trueup.lifecycle.pipeline.code import source
 
-IGNORED = (f"{HOME}/", "__pycache__/")
+IGNORED = (f"{HOME}/", "__pycache__/", ".venv/", "reports/")
 _TEMPLATES = (FILE, "pipelines/example.py", "tests/test_example.py")
 _DATA = "data/lumps.csv"
 _COLUMNS = {

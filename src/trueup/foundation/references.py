@@ -1,6 +1,7 @@
 """References: the one grammar that every output prints and every command accepts.
 
 flights@12  flights@champion          a model version, by number or alias
+flights@commit:1a2b3c4                the version that the newest run of a commit made
 run:7k3f9qd2                          any other kind, by identifier
 data:flights@3  data:flights@b3:ab12  a dataset version, by number or digest
 release:late-arrivals@2               a release, by deployment and number

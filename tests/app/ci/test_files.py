@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import yaml
 
 from trueup.app.ci import files
 from trueup.foundation.errors import ConflictError
+
+# The version of the commit that is built: others may register newer ones meanwhile.
+GATE = "trueup check flights@commit:$(git rev-parse HEAD)"
 
 
 def text(server: str, **changes: object) -> str:
@@ -32,7 +36,7 @@ def test_the_yaml_is_read_as_what_it_should_be(server: str) -> None:
         "trueup plan check",
         "trueup data pull",
         "trueup run nightly",
-        "trueup check flights --junit reports/gate.xml --html reports/gate.html",
+        f"{GATE} --junit reports/gate.xml --html reports/gate.html",
     ]
 
 
@@ -58,7 +62,25 @@ def test_the_jenkinsfile_is_declarative_whole_and_tells_a_no_from_an_error() -> 
     stages = [line.split("'")[1] for line in lines if line.strip().startswith("stage(")]
     assert stages == ["Install", "Plan", "Data", "Run", "Gate"]
     assert "if (code == 6) { unstable(" in found
-    assert "TRUEUP_RUN_ID" in found and "@" not in "".join(lines)
+    assert f"script: '{GATE} --junit" in found
+    assert "TRUEUP_RUN_ID" in found and not re.search("@[A-Z]+@", found)
+
+
+def test_a_jenkins_build_leaves_nothing_that_the_next_one_takes_for_its_own() -> None:
+    first, second = re.findall(r"sh '(.*)'", text("jenkins"))[:2]
+    assert first == 'rm -rf reports && python3 -m venv .venv && echo "*" > .venv/.gitignore'
+    assert second == "pip install --quiet -r requirements.txt"
+
+
+def test_nothing_is_reported_after_a_run_that_failed() -> None:
+    steps = yaml.safe_load(text("github"))["jobs"]["trueup"]["steps"]
+    (run,) = [step for step in steps if step.get("id") == "run"]
+    (report,) = [step for step in steps if step.get("name") == "Report"]
+    assert run["run"] == "trueup run nightly"
+    assert "steps.run.outcome == 'success'" in report["if"]
+    assert report["run"] == "trueup git report flights@commit:$(git rev-parse HEAD)"
+    gitlab = yaml.safe_load(text("gitlab"))["trueup"]
+    assert gitlab["after_script"] == [report["run"]]
 
 
 @pytest.mark.parametrize("server", list(files.SERVERS))

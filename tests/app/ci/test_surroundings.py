@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trueup.app.ci.surroundings import Built, cause, read
+from pathlib import Path
+
+from trueup.app.ci.surroundings import Built, cause, connection, read
 
 
 def test_outside_of_a_build_there_is_nothing() -> None:
@@ -54,6 +56,35 @@ def test_github() -> None:
     assert (pushed.review, pushed.branch) == (0, "main")
 
 
+def test_github_builds_a_merge_and_readers_see_the_commit_before_it(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text('{"action": "opened", "pull_request": {"number": 7, "head": {"sha": "def"}}}')
+    told = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SHA": "abc",
+        "GITHUB_REF": "refs/pull/7/merge",
+        "GITHUB_EVENT_PATH": str(event),
+    }
+    assert (read(told).commit, read(told).head) == ("abc", "def")
+    assert read(told | {"GITHUB_EVENT_PATH": str(tmp_path / "none")}).head == ""
+    assert read(told | {"GITHUB_REF": "refs/heads/main"}).head == ""
+
+
+def test_a_build_knows_where_its_repository_is() -> None:
+    told = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": "ann/flights",
+        "GITHUB_API_URL": "https://git.example.org/api/v3",
+    }
+    found = connection(told)
+    assert found is not None and found.token == "secret:GITHUB_TOKEN"
+    assert (found.url, found.repository) == ("https://git.example.org/api/v3", "ann/flights")
+    gitlab = connection({"GITLAB_CI": "true", "CI_PROJECT_PATH": "ann/flights"})
+    assert gitlab is not None and gitlab.repository == "ann/flights"
+    assert gitlab.url == "https://gitlab.com/api/v4"
+    assert connection({"JENKINS_URL": "https://ci/"}) is None
+
+
 def test_gitlab() -> None:
     told = {
         "GITLAB_CI": "true",
@@ -67,3 +98,5 @@ def test_gitlab() -> None:
     }
     built = read(told)
     assert (built.review, built.branch, built.number) == (7, "better", "5")
+    merged = read(told | {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "def"})
+    assert (merged.commit, merged.head) == ("abc", "def")

@@ -13,6 +13,8 @@ import pytest
 from trueup.testing.hosting import FakeHosting
 from trueup.testing.jenkins import Buildable, FakeJenkins
 
+from .conftest import HERE
+
 SOURCES = str(Path(__file__).parents[3] / "src")
 
 
@@ -52,7 +54,7 @@ def test_a_report_that_cannot_be_written_is_an_error_with_a_cure(lived: Path, tr
 def test_a_file_for_a_server_is_written_once(
     server: str, file: str, lived: Path, trueup: Any
 ) -> None:
-    assert "trueup check lumps" in trueup("ci", server, "--print").out
+    assert "trueup check lumps@commit:" in trueup("ci", server, "--print").out
     assert not (lived / file).exists()
     ran = trueup("ci", server)
     assert ran.code == 0 and "trueup check lumps" in (lived / file).read_text()
@@ -113,6 +115,37 @@ def test_a_verdict_is_said_about_a_commit_and_once_under_its_review(
         assert "| check |" in comment["body"] and "verdict:" in comment["body"]
 
 
+def test_a_build_on_github_says_it_of_its_own_version_beside_that_of_the_target_branch(
+    lived: Path, trueup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the service stands in trueup.toml: the build's own variables say where it is."""
+    git(lived, "branch", "-M", "main")  # its run made lumps@1
+    git(lived, "checkout", "--quiet", "-b", "better")
+    git(lived, "commit", "--quiet", "--allow-empty", "-m", "better")
+    head = git(lived, "rev-parse", "HEAD").stdout.strip()
+    with FakeHosting(commits=(head,), branch="better") as server:
+        event = lived.parent / "event.json"
+        event.write_text(f'{{"pull_request": {{"head": {{"sha": "{head}"}}}}}}')
+        for name, value in {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_API_URL": server.url,
+            "GITHUB_REPOSITORY": server.repository,
+            "GITHUB_SHA": "0" * 40,
+            "GITHUB_REF": "refs/pull/7/merge",
+            "GITHUB_EVENT_PATH": str(event),
+            "TRUEUP_SECRET_GITHUB_TOKEN": server.token,
+        }.items():
+            monkeypatch.setenv(name, value)
+        assert trueup("git", "report", f"lumps@commit:{head}").code == 3  # no run of it yet
+        assert not server.requests
+        assert trueup("run", "-p", "strength=0.1", *HERE).code == 0
+        assert trueup("git", "report", f"lumps@commit:{head}").code == 0
+        (said,) = server.statuses[head]
+        assert said["context"] == "trueup/lumps" and said["description"].startswith("lumps@2")
+        (comment,) = server.comments.values()
+        assert "| metric | lumps@2 | lumps@1 | difference |" in comment["body"]
+
+
 def test_hooks_stop_a_broken_plan_and_data_that_went_astray(fresh: Path, trueup: Any) -> None:
     assert trueup("git", "install").code == 0
     (fresh / "notes.md").write_text("fine\n")
@@ -129,6 +162,14 @@ def test_hooks_stop_a_broken_plan_and_data_that_went_astray(fresh: Path, trueup:
     git(fresh, "add", "trueup.toml")
     broken = git(fresh, "commit", "-m", "broken")
     assert broken.returncode != 0 and "objective" in broken.stderr
+
+
+def test_data_that_git_keeps_already_may_change(fresh: Path, trueup: Any) -> None:
+    assert trueup("git", "install").code == 0
+    with (fresh / "data/rows.csv").open("a") as file:
+        file.write("9,1\n")
+    git(fresh, "add", "data/rows.csv")
+    assert git(fresh, "commit", "-m", "more rows").returncode == 0
 
 
 def test_hooks_of_others_are_kept_and_come_back(fresh: Path, trueup: Any) -> None:

@@ -73,6 +73,19 @@ def test_another_run_that_made_the_same_gives_the_version_there_is(shop: Shop) -
     assert other.version == first.version + 1
 
 
+def test_a_commit_names_the_version_that_its_newest_run_made_or_made_once_more(shop: Shop) -> None:
+    parts = (model_of([3.0, 1.0]), sample(50, 1), sample(60, 2))
+    first = shop.register(*parts, commit="aaa1")
+    shop.register(model_of([1.0, 1.0]), *parts[1:], commit="aaa1", dirty=True)
+    assert shop.models.show(shop.sam, "small", "commit:aaa1") == first  # what is dirty is no commit
+    better = shop.register(model_of([4.0, 1.0]), *parts[1:], commit="bbb2")
+    assert shop.models.show(shop.sam, "small", "commit:bbb") == better
+    shop.register(*parts, commit="ccc3")  # everything as at the first one: no version of its own
+    assert shop.models.show(shop.sam, "small", "commit:ccc3") == first
+    refused = refusal(NotFoundError, shop.models.show, shop.sam, "small", "commit:ddd4")
+    assert "small@commit:ddd4" in refused.message
+
+
 def test_a_run_that_goes_on_is_refused(shop: Shop) -> None:
     refused = refusal(TrueupError, shop.models.register, shop.sam, shop.start())
     assert refused.code == "run-not-finished"

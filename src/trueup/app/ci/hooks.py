@@ -96,8 +96,10 @@ def check(root: Path, before: str) -> list[Finding]:
     findings = []
     if before == "commit":
         places = [root / dataset.path for dataset in plan.datasets.values()]
-        for path, length in _staged(root):
-            within = any(path == place or place in path.parents for place in places)
+        new = {path for path, _ in _staged(root, "A")}
+        for path, length in _staged(root, "AM"):
+            # What Git keeps of a dataset already was put there on purpose, as `trueup init` does.
+            within = path in new and any(place in (path, *path.parents) for place in places)
             if within or length > _LARGE:
                 shown = path.relative_to(root)
                 what = "belongs to a dataset" if within else f"is {size(length)}"
@@ -110,9 +112,9 @@ def check(root: Path, before: str) -> list[Finding]:
     return findings
 
 
-def _staged(root: Path) -> list[tuple[Path, int]]:
-    """Files added or changed in the index, with their sizes."""
-    names = git(root, "diff", "--cached", "--name-only", "--diff-filter=AM", "--relative", "-z")
+def _staged(root: Path, how: str) -> list[tuple[Path, int]]:
+    """Files that are in the index by being added (`A`) or changed (`M`), with their sizes."""
+    names = git(root, "diff", "--cached", "--name-only", f"--diff-filter={how}", "--relative", "-z")
     paths = [root / name for name in names.split("\0") if name]
     return [(path, path.stat().st_size) for path in paths if path.is_file()]
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
+from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import plural
 from trueup.lifecycle.gates.records import CheckResult, Verdict
 from trueup.lifecycle.gates.service import failing
@@ -25,7 +26,7 @@ _CHECKS: Final = ("check", "value", "bound", "limit", "rows", "outcome")
 
 
 class MetricChange(NamedTuple):
-    """A number of a run, and the same number of the run it is compared with."""
+    """A number of a goal or of a run, and the same number of the version compared with."""
 
     name: str
     value: float | None
@@ -33,7 +34,7 @@ class MetricChange(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A version, what it is compared with, and how their runs' numbers differ."""
+    """A version, what it is compared with, and how the numbers of both differ."""
 
     version: ModelVersion
     before: ModelVersion | None
@@ -43,7 +44,7 @@ class Compared(NamedTuple):
 def compare(
     workspace: Workspace, actor: Actor, model: str, selector: str, against: str
 ) -> Compared:
-    """The metrics of a version's run beside those of another version's.
+    """What a version's goals and its run measured, beside another version's.
 
     Args:
         workspace: The project.
@@ -150,18 +151,20 @@ def summary(verdict: Verdict) -> str:
 def _other(
     workspace: Workspace, actor: Actor, version: ModelVersion, against: str
 ) -> ModelVersion | None:
-    known = [
-        v for v in workspace.models.versions(actor, version.model) if v.version < version.version
-    ]
-    if against:
-        return next((v for v in known if v.manifest.commit == against), None)
-    champion = workspace.models.aliases(actor, version.model).get("champion")
-    return next((v for v in known if v.version == champion), None)
+    selector = f"commit:{against}" if against else "champion"
+    try:
+        return workspace.models.show(actor, version.model, selector)
+    except NotFoundError:
+        return None
 
 
 def _metrics(workspace: Workspace, actor: Actor, version: ModelVersion) -> Mapping[str, float]:
-    found = workspace.runs.metrics(actor, version.manifest.run)
-    return {f"{metric.step}.{metric.name}": metric.value for metric in found}
+    """What its newest verdict measured for goals, and what its run logged."""
+    verdicts = workspace.gates.of_model(actor, version.ref)
+    results = verdicts[0].statement.results if verdicts else ()
+    measured = {r.goal: r.value for r in results if r.check == "limit" and r.value is not None}
+    logged = workspace.runs.metrics(actor, version.manifest.run)
+    return measured | {f"{metric.step}.{metric.name}": metric.value for metric in logged}
 
 
 def _name(result: CheckResult) -> str:

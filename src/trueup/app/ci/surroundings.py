@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from trueup.foundation.records import Record
+from trueup.lifecycle.plan.records import Connection
 from trueup.lifecycle.runs.records import BY_HAND, Cause
 
 
@@ -17,7 +21,8 @@ class Built(Record):
         name: Name of what is built.
         number: Its number.
         url: Its page.
-        commit: The commit that is built.
+        commit: The commit that is built; for a review often a merge that no reader sees.
+        head: The newest commit of the review, which readers see; empty where that is built.
         branch: The branch.
         review: Number of the review that is built, if it is one.
     """
@@ -29,6 +34,7 @@ class Built(Record):
     commit: str = ""
     branch: str = ""
     review: int = 0
+    head: str = ""
 
     @property
     def ref(self) -> str:
@@ -56,6 +62,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "number": "CI_PIPELINE_IID",
         "url": "CI_PIPELINE_URL",
         "commit": "CI_COMMIT_SHA",
+        "head": "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA",
         "branch": "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME|CI_COMMIT_REF_NAME",
         "review": "CI_MERGE_REQUEST_IID",
     },
@@ -98,5 +105,50 @@ def read(environment: Mapping[str, str]) -> Built:
         facts["url"] = f"{base}/{place}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}"
         reference = environment.get("GITHUB_REF", "").split("/")  # refs/pull/7/merge
         review = reference[2] if reference[1:2] == ["pull"] and len(reference) > 2 else ""
+        facts["head"] = _head(environment.get("GITHUB_EVENT_PATH", "")) if review else ""
     facts["branch"] = facts["branch"].removeprefix("origin/")
     return Built(server=server, review=int(review) if review.isdecimal() else 0, **facts)
+
+
+def connection(environment: Mapping[str, str]) -> Connection | None:
+    """How the service is asked whose build this is: a build knows what trueup.toml need not say.
+
+    Example:
+        >>> told = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "ann/flights"}
+        >>> connection(told).repository
+        'ann/flights'
+    """
+    match read(environment).server:
+        case "github":
+            return Connection(
+                url=environment.get("GITHUB_API_URL", "https://api.github.com"),
+                token="secret:GITHUB_TOKEN",  # noqa: S106 - the name of a secret
+                repository=environment.get("GITHUB_REPOSITORY", ""),
+            )
+        case "gitlab":
+            return Connection(
+                url=environment.get("CI_API_V4_URL", "https://gitlab.com/api/v4"),
+                token="secret:GITLAB_TOKEN",  # noqa: S106 - the name of a secret
+                repository=environment.get("CI_PROJECT_PATH", ""),
+            )
+    return None
+
+
+class _Reviewed(msgspec.Struct):
+    sha: str = ""
+
+
+class _Review(msgspec.Struct):
+    head: _Reviewed = msgspec.field(default_factory=_Reviewed)
+
+
+class _Event(msgspec.Struct):
+    pull_request: _Review = msgspec.field(default_factory=_Review)
+
+
+def _head(event: str) -> str:
+    """The newest commit of the pull request that GitHub describes in a file; empty if unknown."""
+    try:
+        return msgspec.json.decode(Path(event).read_bytes(), type=_Event).pull_request.head.sha
+    except (OSError, msgspec.MsgspecError):
+        return ""

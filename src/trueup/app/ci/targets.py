@@ -55,7 +55,7 @@ def say(
         return Said(commit, status, "")
     against = against or _fork(workspace, service.target_of(review), commit)
     compared = reports.compare(workspace, actor, model, number, against)
-    if compared.before is None:  # the target branch made no version: the champion will do
+    if compared.before is None:  # the target branch made no version
         compared = reports.compare(workspace, actor, model, number, "")
     comment = service.comment(review, f"trueup:{model}", reports.markdown(verdict, compared))
     return Said(commit, status, comment)

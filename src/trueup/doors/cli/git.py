@@ -134,13 +134,14 @@ def report(
                 "trueup.toml has neither a connection 'github' nor 'gitlab'.",
                 hint='add to trueup.toml:  [connections.github]  url = "https://api.github.com"',
             )
+        otherwise = surroundings.connection(os.environ) if name == built.server else None
         with connecting.outbound(root) as http:
             said = targets.say(
                 workspace,
                 actor,
-                connecting.hosting(root, http, name),
+                connecting.hosting(root, http, name, otherwise),
                 verdict,
-                commit=commit or built.commit,
+                commit=commit or built.head or built.commit,
                 review=review or built.review,
                 branch=branch or built.branch,
                 against=against,

@@ -14,15 +14,31 @@ from trueup.lifecycle.models.records import (
     Reference,
     Signature,
 )
+from trueup.lifecycle.runs.records import Run
 from trueup.ports.format import Scores
 from trueup.statistics import summaries
 
 SCORE = "score"
+# What a version takes from its run as it is, but for the run itself and where its code came from.
+_OF_RUN = ("model", "pipeline", "parameters", "data", "code", "environment")
 
 
 def address(manifest: Manifest) -> str:
     """The address of a model version: the digest of all that makes it."""
     return digests.of_record(manifest)
+
+
+def is_made_of(manifest: Manifest, run: Run, features: dict[str, str]) -> bool:
+    """Whether a run has made, of the same data, code and parameters, what a version holds."""
+    candidate = run.candidate
+    return candidate is not None and (
+        (manifest.format, manifest.file) == (candidate.model.format, candidate.model.digest)
+        and manifest.trained_on == candidate.trained_on.digest
+        and manifest.holdout == candidate.holdout.digest
+        and manifest.label == candidate.label
+        and all(getattr(manifest, name) == getattr(run, name) for name in _OF_RUN)
+        and manifest.features == features
+    )
 
 
 def signature_of(rows: pl.DataFrame, label: str) -> Signature:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from typing import Final
 
-import msgspec
 import polars as pl
 import sqlalchemy as sa
 
@@ -32,6 +31,8 @@ from trueup.ports.format import Predictor, Scores
 from trueup.ports.loading import load as load_backend
 from trueup.state.unit import State
 
+COMMIT: Final = "commit:"
+
 
 class Models:
     """Versions of models, and the aliases that point at them."""
@@ -49,17 +50,18 @@ class Models:
             UsageError: The run is not finished or has no candidate.
         """
         with self._state.read(actor) as connection:
-            run = runs.run(connection, run_id)
-            known = table.of_run(connection, run_id)
+            found = runs.run(connection, run_id)
+            known = made_by(connection, found) if found else None
             features = feature_table.of_run(connection, run_id)
-        if known:
-            return known[-1]
-        manifest = self._manifest(_finished(run, run_id), features)
+        if known is not None:
+            return known
+        run = _finished(found, run_id)
+        manifest = self._manifest(run, features)
         digest = rules.address(manifest)
         with self._state.write(actor, "models.write") as unit:
-            same = _same_content(table.versions(unit.connection, manifest.model), manifest)
-            if same is not None:
-                return same
+            meanwhile = made_by(unit.connection, run)
+            if meanwhile is not None:
+                return meanwhile
             if not table.is_registered(unit.connection, manifest.model):
                 unit.emit("model.created", f"model:{manifest.model}", data={"kind": "model"})
             version = ModelVersion(
@@ -108,7 +110,7 @@ class Models:
             return table.aliases_of(connection, model)
 
     def show(self, actor: Actor, model: str, selector: str = "") -> ModelVersion:
-        """One version, by number or alias; the newest without a selector.
+        """One version, by number, alias or `commit:SHA`; the newest without a selector.
 
         Raises:
             NotFoundError: There is no such version.
@@ -232,6 +234,8 @@ def find(connection: sa.Connection, model: str, selector: str = "") -> ModelVers
         found = table.latest(connection, model)
     elif selector.isdecimal():
         found = table.version(connection, model, int(selector))
+    elif selector.startswith(COMMIT):
+        found = _of_commit(connection, model, selector.removeprefix(COMMIT))
     else:
         number = table.alias(connection, model, selector)
         found = None if number is None else table.version(connection, model, number)
@@ -248,6 +252,21 @@ def find(connection: sa.Connection, model: str, selector: str = "") -> ModelVers
     return found
 
 
+def made_by(connection: sa.Connection, run: Run) -> ModelVersion | None:
+    """The version that a run made, or that was there when it made the same once more."""
+    if known := table.of_run(connection, run.id):
+        return known[-1]
+    features = feature_table.of_run(connection, run.id)
+    versions = table.versions(connection, run.model) if run.candidate else []
+    return next((v for v in versions if rules.is_made_of(v.manifest, run, features)), None)
+
+
+def _of_commit(connection: sa.Connection, model: str, commit: str) -> ModelVersion | None:
+    """The version that the newest run of a commit made; the commit may be abbreviated."""
+    run = runs.newest_of_commit(connection, model, commit)
+    return made_by(connection, run) if run else None
+
+
 def _answers(run: Run, predict: Predictor, holdout: pl.DataFrame, signature: Signature) -> Scores:
     try:
         return predict(rules.conform(holdout, signature))
@@ -259,16 +278,6 @@ def _answers(run: Run, predict: Predictor, holdout: pl.DataFrame, signature: Sig
             hint="give trained_on and holdout the columns that the model was fitted on, in that "
             "order, and the label",
         ) from error
-
-
-def _same_content(versions: list[ModelVersion], manifest: Manifest) -> ModelVersion | None:
-    """The version that another run made of the same data, code and parameters, byte for byte."""
-    for version in versions:
-        made = version.manifest
-        origin = {"run": made.run, "commit": made.commit, "source": made.source}
-        if msgspec.structs.replace(manifest, **origin) == version.manifest:
-            return version
-    return None
 
 
 def _finished(run: Run | None, run_id: str) -> Run:

@@ -176,6 +176,25 @@ def newest(
     return [_run(row) for row in connection.execute(query)]
 
 
+def newest_of_commit(connection: sa.Connection, model: str, commit: str) -> Run | None:
+    """The newest run that finished on a clean tree at a commit and offers a model a candidate.
+
+    Args:
+        connection: The database.
+        model: Name of the model.
+        commit: The commit, or the beginning of its name.
+    """
+    query = (
+        sa.select(*_of_run())
+        .where(runs.c.commit.startswith(commit, autoescape=True), runs.c.model == model)
+        .where(runs.c.state == "finished", sa.not_(runs.c.dirty))
+        .order_by(runs.c.started_at.desc(), runs.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _run(row)
+
+
 def caused_by(connection: sa.Connection, event_id: str) -> list[Run]:
     """The runs that an event caused, oldest first."""
     query = sa.select(*_of_run()).where(runs.c.caused_by == event_id).order_by(runs.c.started_at)

@@ -107,6 +107,17 @@ def test_files_that_the_code_reached_count_although_git_ignores_them(
     assert (tmp_path / "imports" / "lib" / "far.py").read_text() == "F = 1"
 
 
+def test_packages_of_a_virtual_environment_are_not_kept_as_code(blobs: Backend, root: Path) -> None:
+    (root / "tools").mkdir()
+    (root / "tools/new.py").write_text("x = 1\n")
+    (root / "tools/env/lib").mkdir(parents=True)
+    (root / "tools/env/pyvenv.cfg").write_text("home = /usr/bin\n")
+    (root / "tools/env/lib/package.py").write_text("y = 2\n")
+    found = capture(blobs, root).files
+    assert "tools/new.py" in found
+    assert not [name for name in found if "env" in name]
+
+
 def test_a_large_new_file_is_named_and_left_out(
     blobs: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

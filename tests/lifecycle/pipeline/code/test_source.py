@@ -53,6 +53,15 @@ def test_changed_and_new_files_count_and_ignored_ones_do_not(repository: Path) -
     assert source.read(repository).changed == ("größe ü.py", "trueup.toml")
 
 
+def test_a_virtual_environment_is_no_change_of_the_code(repository: Path) -> None:
+    (repository / ".venv").mkdir()
+    (repository / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert not source.read(repository).is_dirty
+    (repository / "tools").mkdir()
+    (repository / "tools/new.py").write_text("x = 1\n")
+    assert source.read(repository).changed == ("tools/",)
+
+
 def test_only_the_projects_own_folder_counts(repository: Path) -> None:
     (repository / "project").mkdir()
     (repository / "elsewhere.txt").write_text("")

@@ -207,7 +207,8 @@ def _report(trained: Trained, metrics: tuple[Metric, ...], told: Steps) -> None:
         output.say("")
         from rich.text import Text
 
-        output.show(Text.assemble("new version  ", (version.ref, "bold")))
+        words = "new version  " if version.manifest.run == run.id else "version as before  "
+        output.show(Text.assemble(words, (version.ref, "bold")))
         output.next_step(f"trueup check {version.ref}", f"trueup runs show {run.ref}")
     else:
         output.next_step(f"trueup runs show {run.ref}")

@@ -160,7 +160,10 @@ def _write(blobs: Blobs, folder: Path, name: str, digest: str, mode: int) -> Non
 def _differences(root: Path) -> tuple[bytes, tuple[str, ...]]:
     diff = _git(root, *_DIFF)
     listed = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
-    return diff, tuple(name for name in os.fsdecode(listed).split("\0") if name)
+    names = [name for name in os.fsdecode(listed).split("\0") if name]
+    folders = {folder for name in names for folder in PurePosixPath(name).parents}
+    of_others = {folder for folder in folders if source.is_environment(root / folder)}
+    return diff, tuple(n for n in names if of_others.isdisjoint(PurePosixPath(n).parents))
 
 
 def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes:

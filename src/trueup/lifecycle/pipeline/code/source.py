@@ -27,7 +27,7 @@ _FIELDS = {"1": 8, "2": 9, "u": 10, "?": 1}
 def read(root: Path, without: Iterable[str] = ()) -> Source:
     """The commit that is checked out, and what differs from it below `root`: one call of Git.
 
-    Ignored files do not count.
+    Ignored files do not count, nor do virtual environments: packages are captured by name.
 
     Args:
         root: The project's folder.
@@ -54,7 +54,9 @@ def read(root: Path, without: Iterable[str] = ()) -> Source:
         if line.startswith("# branch.oid "):
             commit = line.removeprefix("# branch.oid ")
         elif line[:1] in _FIELDS:
-            changed.append(line.split(" ", _FIELDS[line[0]])[-1])
+            name = line.split(" ", _FIELDS[line[0]])[-1]
+            if not (line[0] == "?" and name.endswith("/") and is_environment(top_of(root) / name)):
+                changed.append(name)
     if not commit or commit == "(initial)":
         raise UsageError(
             "git-no-commits",
@@ -78,6 +80,11 @@ def standing_of(root: Path, path: str) -> Standing:
     if any(line.startswith(b"H ") for line in listed):
         return "tracked"
     return "untracked" if any(line.startswith(b"? ") for line in listed) else "ignored"
+
+
+def is_environment(folder: Path) -> bool:
+    """Whether a folder is a virtual environment, which holds packages and no code of a project."""
+    return (folder / "pyvenv.cfg").is_file()
 
 
 def commit(root: Path) -> str:

@@ -33,13 +33,19 @@ def builds(root: Path, http: Outbound, name: str = "jenkins") -> Builds:
     return server
 
 
-def hosting(root: Path, http: Outbound, name: str) -> Hosting:
+def hosting(root: Path, http: Outbound, name: str, otherwise: Connection | None = None) -> Hosting:
     """The service that hosts the repository: `github` or `gitlab`.
+
+    Args:
+        root: The project's folder.
+        http: The client.
+        name: Which one.
+        otherwise: The connection to use when trueup.toml has none of that name.
 
     Raises:
         NotFoundError: trueup.toml has no such connection, or its secret is not there.
     """
-    connection = _find(root, name)
+    connection = _find(root, name, otherwise)
     if not connection.repository:
         raise UsageError(
             "connection-incomplete",
@@ -80,8 +86,10 @@ def _token(root: Path, connection: Connection) -> str:
     return secrets.value_of(name, root / HOME) if name else ""
 
 
-def _find(root: Path, name: str) -> Connection:
+def _find(root: Path, name: str, otherwise: Connection | None = None) -> Connection:
     connections: dict[str, Any] = surroundings(root).connections
+    if name not in connections and otherwise is not None:
+        return otherwise
     if name not in connections:
         url = _PUBLIC.get(name, "https://ci.example.org")
         raise NotFoundError(
