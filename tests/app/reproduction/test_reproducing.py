@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -134,6 +135,21 @@ def test_data_that_was_added_and_is_not_in_the_plan_is_written_back(home: Home) 
     home.write("extra/more.csv", "a\n6\n")
     made = home.again(run)
     assert (made.outcome, made.missing, made.differences) == ("identical", (), ())
+
+
+@pytest.mark.slow
+def test_a_run_that_needs_a_secret_gets_the_one_of_the_project(home: Home, tmp_path: Path) -> None:
+    canary = token_hex(8)  # made here: this very file is kept as code, and it must not name it
+    home.workspace.secrets.keep(home.owner, "TOKEN", canary)
+    text = WORK.replace("import data, pipeline", "import data, pipeline, secret")
+    text = text.replace("NOISE", "0").replace("def add(rows, by: int):", "def add(rows, by: str):")
+    text = text.replace("+ by}", "+ len(by)}")
+    text = text.replace('rows"), by)', 'rows"), secret("TOKEN"))')
+    home.write("pipelines/work.py", text)
+    made = home.again(home.run(), keep=tmp_path / "again")
+    assert (made.outcome, made.missing, made.differences) == ("identical", (), ())
+    files = [path for path in (tmp_path / "again").rglob("*") if path.is_file()]
+    assert files and not [f for f in files if canary.encode() in f.read_bytes()]
 
 
 @pytest.mark.slow

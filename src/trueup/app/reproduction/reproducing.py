@@ -28,6 +28,7 @@ from trueup.foundation.records import decode, encode
 from trueup.lifecycle.data import manifest
 from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.worktree import writing
+from trueup.lifecycle.pipeline import secrets
 from trueup.lifecycle.pipeline.code import capturing, packages
 from trueup.lifecycle.pipeline.code.packages import Environment
 from trueup.lifecycle.pipeline.passing import comparing
@@ -238,6 +239,9 @@ class _Making:
             data={version.name: version.path for version in versions},
         )
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("TRUEUP_", "GIT_"))}
+        # Secrets are this project's as they are now: no record holds them, and no file of the copy.
+        known = secrets.known(self._workspace.settings.home)
+        kept |= {f"{secrets.VARIABLE}{name}": value for name, value in known.items()}
         if self._environment == "install":
             kept["PYTHONPATH"] = str(imports)
         else:
@@ -255,7 +259,8 @@ class _Making:
         try:
             return decode(done.stdout.strip().splitlines()[-1], Answer)
         except (msgspec.MsgspecError, IndexError):
-            said = done.stderr.decode(errors="replace").strip()[-_LATER_DETAIL:]
+            said = done.stderr.decode(errors="replace").strip()
+            said = secrets.masked(said, secrets.words(known))[-_LATER_DETAIL:]
             raise _Impossible(f"the process that made it again ended: {said}") from None
 
     def _comparison(self, answer: Answer, root: Path) -> list[StepDifference]:

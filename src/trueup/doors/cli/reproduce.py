@@ -122,6 +122,6 @@ def _end(made: Reproduction, reference: str) -> None:
     if made.outcome == "impossible":
         raise BackendError(
             "reproduction-impossible",
-            f"{reference} could not be made again: {made.missing[0]}.",
+            f"{reference} could not be made again: {made.missing[0].rstrip('.')}.",
             hint=f"trueup runs show {reference}",
         )
