@@ -1,7 +1,7 @@
 """SQLAlchemy as `sa`, imported when a statement is first built with it: that costs 0.3 s.
 
 For modules of commands that get by with the driver (`driver.py`) most of the time; all others
-import it as usual. Decision 0007 says what it buys.
+import it as usual. Decision 0009 says what it buys.
 """
 
 from __future__ import annotations

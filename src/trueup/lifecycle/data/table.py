@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trueup.foundation.records import builtins
 from trueup.lifecycle.data.records import Branch, DatasetVersion, Forgotten
@@ -18,9 +19,10 @@ from trueup.state.schema import (
     String,
     Table,
     Text,
-    row_as,
 )
-from trueup.state.sql import sa
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 dataset_versions = Table(
     "dataset_versions",
@@ -65,10 +67,10 @@ forgotten_versions = Table(
     Column("why", Text, nullable=False),
     Column("even_if_named", Boolean, nullable=False),
 )
-_t = dataset_versions.c
-_r = dataset_records.c
-_b = dataset_branches.c
-_f = forgotten_versions.c
+_AT_ONCE: Final = 500  # values in one statement
+_GONE: Final = """
+    SELECT 1 FROM forgotten_versions AS f WHERE f.dataset = v.name AND f.version = v.version
+"""
 
 
 class Held(NamedTuple):
@@ -80,29 +82,28 @@ class Held(NamedTuple):
 
 def insert(connection: sa.Connection, new: DatasetVersion) -> None:
     """Keep a version."""
-    values = builtins(new) | {"taken_at": new.taken_at}
-    connection.execute(dataset_versions.insert().values(**values))
+    driver.insert(connection, dataset_versions, [builtins(new) | {"taken_at": new.taken_at}])
 
 
 def point(connection: sa.Connection, dataset: str, branch: str, version: int) -> None:
     """Make a version the newest of a branch; the branch is made if there is none."""
-    where = (_b.dataset == dataset, _b.branch == branch)
-    moved = connection.execute(dataset_branches.update().where(*where).values(version=version))
-    if moved.rowcount == 0:
-        connection.execute(
-            dataset_branches.insert().values(dataset=dataset, branch=branch, version=version)
-        )
+    sql = """
+        INSERT INTO dataset_branches (dataset, branch, version) VALUES (?, ?, ?)
+        ON CONFLICT (dataset, branch) DO UPDATE SET version = excluded.version
+    """
+    driver.execute(connection, sql, (dataset, branch, version))
 
 
 def drop_branch(connection: sa.Connection, dataset: str, branch: str) -> None:
     """Forget a branch; its versions stay."""
-    connection.execute(dataset_branches.delete().where(_b.dataset == dataset, _b.branch == branch))
+    sql = "DELETE FROM dataset_branches WHERE dataset = ? AND branch = ?"
+    driver.execute(connection, sql, (dataset, branch))
 
 
 def branches(connection: sa.Connection, dataset: str) -> list[Branch]:
     """The branches of a dataset, by name."""
-    query = sa.select(dataset_branches).where(_b.dataset == dataset).order_by(_b.branch)
-    return [row_as(Branch, row) for row in connection.execute(query)]
+    rest = "WHERE dataset = ? ORDER BY branch"
+    return driver.records(connection, Branch, dataset_branches, rest, dataset)
 
 
 def head(connection: sa.Connection, dataset: str, branch: str) -> DatasetVersion | None:
@@ -122,40 +123,41 @@ def latest(connection: sa.Connection, name: str) -> DatasetVersion | None:
 
 def version(connection: sa.Connection, name: str, number: int) -> DatasetVersion | None:
     """One version by number."""
-    return _one(
-        connection, sa.select(dataset_versions).where(_t.name == name, _t.version == number)
-    )
+    rest = "WHERE name = ? AND version = ?"
+    return driver.record(connection, DatasetVersion, dataset_versions, rest, name, number)
 
 
 def with_digest(connection: sa.Connection, name: str, digest: str) -> DatasetVersion | None:
     """The newest version of a dataset whose digest starts so."""
-    query = sa.select(dataset_versions).where(
-        _t.name == name, _t.digest.startswith(digest, autoescape=True)
+    rest = "WHERE name = ? AND substr(digest, 1, ?) = ? ORDER BY version DESC LIMIT 1"
+    return driver.record(
+        connection, DatasetVersion, dataset_versions, rest, name, len(digest), digest
     )
-    return _one(connection, query.order_by(_t.version.desc()).limit(1))
 
 
 def versions(connection: sa.Connection, name: str) -> list[DatasetVersion]:
     """All versions of a dataset, newest first."""
-    query = sa.select(dataset_versions).where(_t.name == name).order_by(_t.version.desc())
-    return _all(connection, query)
+    rest = "WHERE name = ? ORDER BY version DESC"
+    return driver.records(connection, DatasetVersion, dataset_versions, rest, name)
 
 
 def parents(connection: sa.Connection, name: str) -> dict[int, tuple[int, ...]]:
     """The parents of every version of a dataset."""
-    query = sa.select(_t.version, _t.parents).where(_t.name == name)
-    return {number: tuple(found) for number, found in connection.execute(query)}
+    sql = "SELECT version, parents FROM dataset_versions WHERE name = ?"
+    found = dataset_versions.declared["parents"].found
+    return {row[0]: tuple(found(row[1])) for row in driver.execute(connection, sql, (name,))}
 
 
 def names(connection: sa.Connection) -> list[str]:
     """The datasets that have a version."""
-    return list(connection.scalars(sa.select(_t.name).distinct().order_by(_t.name)))
+    sql = "SELECT DISTINCT name FROM dataset_versions ORDER BY name"
+    return [name for (name,) in driver.execute(connection, sql)]
 
 
 def records(connection: sa.Connection, dataset: str) -> dict[int, str]:
     """The digests of the records of versions that remotes know."""
-    query = sa.select(_r.version, _r.record).where(_r.dataset == dataset)
-    return {row.version: row.record for row in connection.execute(query)}
+    sql = "SELECT version, record FROM dataset_records WHERE dataset = ?"
+    return dict(driver.execute(connection, sql, (dataset,)))
 
 
 def note_record(
@@ -163,37 +165,43 @@ def note_record(
 ) -> None:
     """Remember what remotes call a version, and whether its bytes are here."""
     values = {"dataset": dataset, "version": version, "record": record, "is_held": is_held}
-    connection.execute(dataset_records.insert().values(**values))
+    driver.insert(connection, dataset_records, [values])
 
 
 def note_held(connection: sa.Connection, dataset: str, version: int) -> bool:
     """Remember that a version's bytes are here now; False if that was known."""
-    where = (_r.dataset == dataset, _r.version == version, ~_r.is_held)
-    arrived = connection.execute(dataset_records.update().where(*where).values(is_held=True))
-    return remember(connection, dataset, version) or bool(arrived.rowcount)
+    known = version not in elsewhere(connection, dataset)
+    where = "WHERE dataset = ? AND version = ?"
+    driver.update(connection, dataset_records, {"is_held": True}, where, dataset, version)
+    remember(connection, dataset, version)
+    return not known
 
 
 def forget(connection: sa.Connection, gone: Forgotten) -> None:
     """Count the bytes of a version as needed no more."""
-    connection.execute(forgotten_versions.insert().values(**builtins(gone) | {"at": gone.at}))
+    driver.insert(connection, forgotten_versions, [builtins(gone) | {"at": gone.at}])
 
 
 def remember(connection: sa.Connection, dataset: str, version: int) -> bool:
     """Count the bytes of a version as needed again; False if they are anyway."""
-    where = (_f.dataset == dataset, _f.version == version)
-    return bool(connection.execute(forgotten_versions.delete().where(*where)).rowcount)
+    is_forgotten = version in forgotten(connection, dataset)
+    sql = "DELETE FROM forgotten_versions WHERE dataset = ? AND version = ?"
+    driver.execute(connection, sql, (dataset, version))
+    return is_forgotten
 
 
 def forgotten(connection: sa.Connection, dataset: str) -> dict[int, Forgotten]:
     """The versions of a dataset whose bytes may go, by number."""
-    query = sa.select(forgotten_versions).where(_f.dataset == dataset)
-    return {row.version: row_as(Forgotten, row) for row in connection.execute(query)}
+    rest = "WHERE dataset = ?"
+    found = driver.records(connection, Forgotten, forgotten_versions, rest, dataset)
+    return {each.version: each for each in found}
 
 
 def elsewhere(connection: sa.Connection, dataset: str) -> set[int]:
     """The versions of which only the name is here for sure: pulled without bytes, or forgotten."""
-    query = sa.select(_r.version).where(_r.dataset == dataset, ~_r.is_held)
-    return {*connection.scalars(query), *forgotten(connection, dataset)}
+    sql = "SELECT version FROM dataset_records WHERE dataset = ? AND NOT is_held"
+    named = {number for (number,) in driver.execute(connection, sql, (dataset,))}
+    return {*named, *forgotten(connection, dataset)}
 
 
 def held(connection: sa.Connection, dataset: str) -> list[Held]:
@@ -208,20 +216,21 @@ def held(connection: sa.Connection, dataset: str) -> list[Held]:
 
 def held_roots(connection: sa.Connection, without: Collection[tuple[str, int]] = ()) -> set[str]:
     """The manifests of all versions whose bytes are here; `without` are names and numbers."""
-    away = sa.and_(_r.dataset == _t.name, _r.version == _t.version, ~_r.is_held)
-    gone = sa.and_(_f.dataset == _t.name, _f.version == _t.version)
-    query = sa.select(_t.name, _t.version, _t.digest).where(
-        ~sa.exists().where(away), ~sa.exists().where(gone)
-    )
-    return {row.digest for row in connection.execute(query) if (row[0], row[1]) not in without}
+    sql = f"""
+        SELECT name, version, digest FROM dataset_versions AS v WHERE NOT EXISTS (
+            SELECT 1 FROM dataset_records AS r
+            WHERE r.dataset = v.name AND r.version = v.version AND NOT r.is_held
+        ) AND NOT EXISTS ({_GONE})
+    """
+    found = driver.execute(connection, sql)
+    return {digest for name, number, digest in found if (name, number) not in without}
 
 
 def forgotten_roots(connection: sa.Connection, *, even_if_named: bool = False) -> set[str]:
     """The manifests of forgotten versions; or only of those that go though they are named."""
-    here = sa.and_(_f.dataset == _t.name, _f.version == _t.version)
-    if even_if_named:
-        here = sa.and_(here, _f.even_if_named)
-    return set(connection.scalars(sa.select(_t.digest).where(sa.exists().where(here))))
+    gone = f"{_GONE} AND f.even_if_named" if even_if_named else _GONE
+    sql = f"SELECT digest FROM dataset_versions AS v WHERE EXISTS ({gone})"
+    return {digest for (digest,) in driver.execute(connection, sql)}
 
 
 def newest_of_each(connection: sa.Connection) -> list[DatasetVersion]:
@@ -233,13 +242,9 @@ def newest_of_each(connection: sa.Connection) -> list[DatasetVersion]:
 
 def with_digests(connection: sa.Connection, wanted: Iterable[str]) -> list[DatasetVersion]:
     """All versions with one of these addresses."""
-    return _all(connection, sa.select(dataset_versions).where(_t.digest.in_(list(wanted))))
-
-
-def _one(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> DatasetVersion | None:
-    row = connection.execute(query).first()
-    return None if row is None else row_as(DatasetVersion, row)
-
-
-def _all(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[DatasetVersion]:
-    return [row_as(DatasetVersion, row) for row in connection.execute(query)]
+    found: list[DatasetVersion] = []
+    rest = iter(wanted)
+    while some := tuple(islice(rest, _AT_ONCE)):
+        where = f"WHERE digest IN ({driver.marks(len(some))})"
+        found += driver.records(connection, DatasetVersion, dataset_versions, where, *some)
+    return found
