@@ -750,4 +750,32 @@ CREATE TABLE waiting_labels (
 );
 CREATE INDEX ix_waiting_labels_deployment ON waiting_labels (deployment);
 CREATE INDEX ix_waiting_labels_request ON waiting_labels (request);
+CREATE TABLE webhook_deliveries (
+	number INTEGER NOT NULL, 
+	id VARCHAR(36) NOT NULL, 
+	webhook VARCHAR(36) NOT NULL, 
+	event VARCHAR(80) NOT NULL, 
+	at BIGINT NOT NULL, 
+	body TEXT NOT NULL, 
+	CONSTRAINT pk_webhook_deliveries PRIMARY KEY (number), 
+	CONSTRAINT uq_webhook_deliveries_id UNIQUE (id)
+);
+CREATE INDEX ix_webhook_deliveries_webhook ON webhook_deliveries (webhook, number);
+CREATE TABLE webhooks (
+	id VARCHAR(36) NOT NULL, 
+	name VARCHAR(63) NOT NULL, 
+	url TEXT NOT NULL, 
+	events TEXT NOT NULL, 
+	description TEXT NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	sealed BLOB, 
+	made_by VARCHAR(200) NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	failures INTEGER NOT NULL, 
+	retry_at BIGINT, 
+	delivered_at BIGINT, 
+	last_error TEXT NOT NULL, 
+	CONSTRAINT pk_webhooks PRIMARY KEY (id)
+);
 INSERT INTO alembic_version VALUES ('0001')
