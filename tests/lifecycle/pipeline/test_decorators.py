@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -176,8 +177,12 @@ def test_a_value_of_another_drawing_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "use",
-    [bool, len, list, lambda v: v.height, lambda v: v(), lambda v: v[0]],
-    ids=["if", "len", "loop", "attribute", "call", "index"],
+    [
+        *(bool, len, list, str, float, range, Path, "{}".format, "%s".__mod__),
+        *(lambda v: v.height, lambda v: v(), lambda v: v[0]),
+        *(lambda v: v == 3, lambda v: v in (1, 2), lambda v: v > 0, lambda v: v > 1),
+        *(lambda v: v + 1, lambda v: 1 - v, lambda v: -v, lambda v: v & True),
+    ],
 )
 def test_a_value_cannot_be_looked_at_before_it_exists(use: Any) -> None:
     def flights() -> None:
@@ -188,11 +193,28 @@ def test_a_value_cannot_be_looked_at_before_it_exists(use: Any) -> None:
     assert "inside a @step" in caught.value.hint
 
 
-def test_an_operator_on_a_value_names_the_line() -> None:
+def test_an_error_in_a_pipeline_function_names_the_line() -> None:
     def flights() -> None:
-        data("flights") + 1  # type: ignore[operator]
+        int("one")
 
-    with pytest.raises(UserCodeError, match=r"Pipeline 'flights' failed at .*: TypeError"):
+    with pytest.raises(UserCodeError, match=r"Pipeline 'flights' failed at .*: ValueError"):
+        drawn(flights)
+
+
+def endless() -> list[Any]:
+    found: list[Any] = [1]
+    found.append(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: split(endless(), 3), lambda: split.map([endless()], at=3)]
+)
+def test_an_argument_that_holds_itself_is_refused_with_its_line(call: Any) -> None:
+    def flights() -> None:
+        call()
+
+    with pytest.raises(UsageError, match=r":\d+: step 'split' .* in (\[0\])?\[1\], holds itself"):
         drawn(flights)
 
 

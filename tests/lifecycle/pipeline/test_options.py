@@ -10,6 +10,7 @@ from trueup.foundation.errors import UsageError
 from trueup.lifecycle.pipeline import options
 from trueup.lifecycle.pipeline.decorators import pipeline, step
 from trueup.lifecycle.pipeline.records import Place, StepOptions
+from trueup.lifecycle.runs.execution import scheduling
 
 AT = Place("pipelines/flights.py", 7)
 
@@ -37,6 +38,11 @@ def test_all_options_reach_the_step() -> None:
     assert set(asked) == set(StepOptions.__struct_fields__)
 
 
+def test_the_next_attempt_may_follow_at_once() -> None:
+    made = step(retries=2, backoff="0s")(work)
+    assert scheduling.wait_before_retry(made.options, 2) == 0.0
+
+
 def test_one_name_needs_no_list() -> None:
     made = step(depends_on="./sql/rows.sql", secrets=["A", "B", "A"])(work)
     assert made.options.depends_on == ("sql/rows.sql",)
@@ -50,6 +56,7 @@ def test_one_name_needs_no_list() -> None:
         ({"retries": -1}, "retries=-1 is of no use: write a whole number from 0 to 100"),
         ({"retries": True}, "retries=True"),
         ({"timeout": "10 minutes"}, "'10 minutes' is no duration"),
+        ({"timeout": "0s"}, "it must be more than nothing"),
         ({"timeout": 10}, "timeout=10 is of no use: write a text"),
         ({"memory": "4 gigs"}, "'gigs' is no unit here"),
         ({"memory": "4mb"}, "Did you mean 'MB'"),

@@ -30,3 +30,9 @@ def checked(
     with discovery.on_path(workspace.root):
         machine = checking.this_machine()
         return checking.checked(pipeline, parameters, workspace.root, known, machine)
+
+
+def uncached(workspace: Workspace, drawn: Graph) -> list[str]:
+    """The steps of a pipeline that run every time, because their code cannot be fingerprinted."""
+    with discovery.on_path(workspace.root):
+        return checking.uncached(drawn, workspace.root)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from trueup.app.running import sharing
 from trueup.app.running.precheck import checked
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import NotFoundError
+from trueup.foundation.errors import NotFoundError, TrueupError, UsageError
 from trueup.foundation.text import did_you_mean, listing
+from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.drawing.graph import Graph, Node
 from trueup.lifecycle.plan import service as plans
@@ -60,6 +62,41 @@ def of_run(
     finally:
         if shared is not None:
             shared.close()
+
+
+def calling(root: Path, step: str, pipeline: str, given: Mapping[str, str]) -> Pipeline[..., Any]:
+    """The pipeline of that name; without a name the one that calls the step.
+
+    Raises:
+        NotFoundError: There is none.
+        UsageError: Several would do, or a file is wrong.
+    """
+    known = discovery.load(root)
+    if pipeline or len(known) < 2:
+        return discovery.find(root, pipeline)
+    found = [each for each in known.values() if step in _calls_of(each, given, root)]
+    if not found:
+        raise NotFoundError(
+            "step-not-found",
+            f"No pipeline calls a step '{step}' (pipelines: {listing(sorted(known))}).",
+            hint=f"trueup run {min(known)} --dry-run",
+        )
+    if len(found) > 1:
+        names = sorted(each.name for each in found)
+        raise UsageError(
+            "pipeline-ambiguous",
+            f"Several pipelines call the step '{step}': {listing(names)}.",
+            hint=f"trueup explain-cache {step} --pipeline {names[0]}",
+        )
+    return found[0]
+
+
+def _calls_of(pipeline: Pipeline[..., Any], given: Mapping[str, str], root: Path) -> set[str]:
+    try:
+        drawn = pipeline.trace(pipeline.parse(given), root)
+    except TrueupError:  # it takes other parameters, or is wrong: whoever names it learns why
+        return set()
+    return {node.name for node in drawn.nodes if node.step is not None}
 
 
 def of_step(

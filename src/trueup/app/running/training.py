@@ -136,9 +136,10 @@ def committed(workspace: Workspace, actor: Actor, *, allow_dirty: bool = False) 
     if origin.is_dirty and not allow_dirty:
         changed = listing(origin.changed[:3])
         more = f" and {plural(len(origin.changed) - 3, 'more file')}" if origin.changed[3:] else ""
+        verb = "differs" if len(origin.changed) == 1 else "differ"
         raise UsageError(
             "git-dirty",
-            f"{changed}{more} differ from commit {origin.commit[:12]}, "
+            f"{changed}{more} {verb} from commit {origin.commit[:12]}, "
             "so the run could not be traced to its code.",
             hint='git add -A && git commit -m "Describe the change"   (or: --allow-dirty)',
             context={"changed": list(origin.changed)},

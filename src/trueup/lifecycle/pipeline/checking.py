@@ -100,6 +100,18 @@ def problems(
     return sorted(found, key=lambda error: _line(error.context))
 
 
+def uncached(graph: Graph, root: Path) -> list[str]:
+    """The steps that run every time because their code cannot be told from other code, and why."""
+    found: list[str] = []
+    for node in graph.nodes:
+        if node.step is not None and node.called.options.cache:
+            described = fingerprint.of_code(node.called, root)
+            if described.problem:
+                where = f"{node.at}: step '{node.name}'"
+                found.append(f"{where} runs every time: {text.sentence(described.problem)}")
+    return found
+
+
 def _arguments(node: Node, root: Path) -> Iterator[UsageError]:
     for name, value in node.arguments.items():
         problem, hint = _unkeyed(value, node, root)

@@ -25,10 +25,11 @@ _BYTES: Final = {
 }
 _AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_TIME = re.compile(r"0+(ms|s|m|h|d|w)")
 
 
 def seconds_of(duration: str) -> float:
-    """A length of time in seconds: `250ms`, `2s`, `10m`, `1h`; 0 for an empty text.
+    """A length of time in seconds: `250ms`, `2s`, `10m`, `1h`; 0 for `0s` and an empty text.
 
     Raises:
         ValueError: It is no length of time.
@@ -37,7 +38,8 @@ def seconds_of(duration: str) -> float:
         >>> seconds_of("90m"), seconds_of("250ms"), seconds_of("")
         (5400.0, 0.25, 0.0)
     """
-    return clock.parse_duration(duration).total_seconds() if duration else 0.0
+    is_none = not duration or _NO_TIME.fullmatch(duration)
+    return 0.0 if is_none else clock.parse_duration(duration).total_seconds()
 
 
 def bytes_of(size: str) -> int:
@@ -166,6 +168,12 @@ def _duration(value: Any) -> str:
     return str(value)
 
 
+def _limit(value: Any) -> str:
+    if _duration(value) and not seconds_of(value):
+        raise ValueError("it must be more than nothing")
+    return str(value)
+
+
 def _size(value: Any) -> str:
     text = _text(value)
     if text and bytes_of(text) <= 0:
@@ -201,7 +209,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "secrets": _texts(secret_name),
     "retries": _count(MOST_RETRIES),
     "backoff": _duration,
-    "timeout": _duration,
+    "timeout": _limit,
     "cpus": _number(0, exclusive=True),
     "memory": _size,
     "gpus": _number(0),

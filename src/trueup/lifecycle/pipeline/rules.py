@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from trueup.foundation.errors import UsageError, UserCodeError
-from trueup.foundation.text import did_you_mean, listing
-from trueup.lifecycle.pipeline import matching
+from trueup.foundation.errors import TrueupError, UsageError, UserCodeError
+from trueup.foundation.text import did_you_mean, listing, plural
+from trueup.lifecycle.pipeline import matching, nesting
 from trueup.lifecycle.pipeline.records import Parameter, Place
 
 REQUIRED: Final = inspect.Parameter.empty
@@ -110,6 +110,25 @@ def _sample(value: Any) -> str:
     return f" ({reprlib.repr(value)})" if plain else ""
 
 
+def check_depth(step: str, values: Iterable[Any], at: Place) -> None:
+    """Refuse an argument that holds itself, or is nested too deep to be recorded.
+
+    Raises:
+        UsageError: Saying where in it, and what to write instead.
+    """
+    for value in values:
+        try:
+            nesting.check(value)
+        except nesting.Endless as error:
+            what = f"a {type(value).__name__} which{error.where and f', in {error.where},'}"
+            raise UsageError(
+                "argument-unusable",
+                f"{at}: step '{step}' is given {what} {error.problem}.",
+                hint=error.cure,
+                context={"file": at.file, "line": at.line, "step": step},
+            ) from None
+
+
 def condition_wrong(what: str, given: Any, at: Place) -> UsageError:
     """The error for a choice whose condition can never be true or false."""
     return UsageError(
@@ -136,6 +155,20 @@ def together(problems: Sequence[UsageError]) -> UsageError:
                 for p in problems
             ]
         },
+    )
+
+
+def wrong_pipelines(errors: Mapping[str, TrueupError]) -> UsageError:
+    """One error for all pipelines of a project that cannot run."""
+    said = "\n".join(
+        f"  {name}: {error.message.replace(chr(10), chr(10) + '  ')}"
+        for name, error in errors.items()
+    )
+    return UsageError(
+        "pipeline-problems",
+        f"{plural(len(errors), 'pipeline')} cannot run:\n{said}",
+        hint=f"trueup run {next(iter(errors))} --check",
+        context={"pipelines": {name: error.as_problem() for name, error in errors.items()}},
     )
 
 

@@ -456,6 +456,7 @@ def test_what_goes_on_without_end_is_refused_with_its_path(
     with pytest.raises(UserCodeError, match=says) as refused:
         kept(blobs, value)
     assert (refused.value.code, refused.value.context["step"]) == ("step-output", "train")
+    assert "by their number" in refused.value.hint or "as one list" in refused.value.hint
 
 
 def test_what_is_deep_but_ends_comes_back_equal(blobs: Backend) -> None:

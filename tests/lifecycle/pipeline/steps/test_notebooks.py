@@ -18,7 +18,8 @@ pytest.importorskip("nbclient")
 
 
 def code(source: str, *tags: str, **more: Any) -> dict[str, Any]:
-    cell = {"cell_type": "code", "source": source, "metadata": {}, "execution_count": None}
+    lines = source.splitlines(keepends=True)  # as Jupyter writes it
+    cell = {"cell_type": "code", "source": lines, "metadata": {}, "execution_count": None}
     return cell | {"outputs": [], "metadata": {"tags": list(tags)} if tags else {}} | more
 
 
@@ -106,7 +107,7 @@ def test_the_key_is_made_of_the_code(written: Any) -> None:
     for number, cell in enumerate(again["cells"][1:]):
         cell |= {"execution_count": number, "outputs": [{"output_type": "stream", "text": "x"}]}
     again["cells"].insert(2, code("name = 'x'", "injected-parameters"))
-    again["cells"][1]["source"] = ["depth = 3\n", "name = 'nobody'"]
+    again["cells"][1]["source"] = "depth = 3\nname = 'nobody'"
     written.write("reports/report.ipynb", json.dumps(again))
     assert key() == before
     assert before is not None

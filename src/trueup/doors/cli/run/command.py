@@ -117,6 +117,9 @@ def command(
         share=share or None,
     )
     with output.here() as workspace:
+        if check:
+            run_preview.check(workspace, pipeline, pairs(given), as_json)
+            return 0
         found = discovery.find(workspace.root, pipeline)
         if many.is_wanted:
             from trueup.app.running.series import How
@@ -135,9 +138,6 @@ def command(
             run_series.perform(workspace, found, pairs(given), many, how, dry_run, as_json)
             return 0
         parameters = found.parse(pairs(given))
-        if check:
-            run_preview.check(workspace, found, parameters, as_json)
-            return 0
         if dry_run:
             from trueup.app.running import previewing
 

@@ -11,7 +11,7 @@ from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.grammar import Command
 from trueup.doors.cli.terminal.parameters import pairs, parameter_option
 from trueup.foundation.digests import short
-from trueup.lifecycle.pipeline import discovery, keys
+from trueup.lifecycle.pipeline import keys
 from trueup.rendering import words
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, example="trueup explain-cache prepare")
 @click.argument("step")
-@click.option("--pipeline", default="", metavar="NAME", help="The pipeline that calls the step.")
+@click.option(
+    "--pipeline", default="", metavar="NAME", help="The pipeline, if several call the step."
+)
 @parameter_option
 @output.json_option
 def command(step: str, pipeline: str, given: tuple[str, ...], as_json: bool) -> None:
@@ -33,7 +35,7 @@ def command(step: str, pipeline: str, given: tuple[str, ...], as_json: bool) -> 
     from trueup.app.running import previewing
 
     with output.here() as workspace:
-        found = discovery.find(workspace.root, pipeline)
+        found = previewing.calling(workspace.root, step, pipeline, pairs(given))
         parameters = found.parse(pairs(given))
         now = previewing.of_step(workspace, workspace.owner, step, found, parameters)
     if as_json:

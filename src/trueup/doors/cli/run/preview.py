@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from trueup.doors.cli.terminal import output
+from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural, seconds
+from trueup.lifecycle.pipeline import discovery
+from trueup.lifecycle.pipeline import rules as pipeline_rules
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
-    from trueup.lifecycle.pipeline.decorators import Pipeline
+    from trueup.lifecycle.pipeline.drawing.graph import Graph
     from trueup.lifecycle.runs.preview.records import Decision, RunPlan, StepPlan
 
 _SHOWN: Final[dict[Decision, tuple[str, str]]] = {
@@ -47,23 +50,58 @@ def show(found: RunPlan, as_json: bool) -> None:
     output.next_step(f"trueup run {found.pipeline}", *more)
 
 
-def check(
-    workspace: Workspace,
-    pipeline: Pipeline[..., Any],
-    parameters: Mapping[str, Any],
-    as_json: bool,
-) -> None:
-    """Look for all that is wrong with a pipeline; what is wrong is an error that lists it."""
-    from trueup.app.running.precheck import checked
+def check(workspace: Workspace, name: str, given: Mapping[str, str], as_json: bool) -> None:
+    """Look for all that is wrong with a pipeline, without a name with every one of them.
+
+    Raises:
+        UsageError: Something is wrong; all of it is named.
+    """
+    if not name and not given and len(discovery.load(workspace.root)) > 1:
+        _check_all(workspace, as_json)
+        return
+    pipeline = discovery.find(workspace.root, name)
+    parameters = pipeline.parse(given)
+    from trueup.app.running.precheck import checked, uncached
 
     drawn = checked(workspace, workspace.owner, pipeline, parameters)
+    notes = uncached(workspace, drawn)
     if as_json:
         steps = [{"step": node.name, "place": str(node.at)} for node in drawn.nodes]
-        output.emit_json({"pipeline": pipeline.name, "parameters": parameters, "steps": steps})
+        about = {"pipeline": pipeline.name, "parameters": parameters, "steps": steps}
+        output.emit_json(about | {"uncached": notes})
         return
-    counted = plural(len(drawn.nodes), "step")
-    output.show(f"{pipeline.name}: {counted}, nothing is wrong")
+    _tell(drawn, notes)
     output.next_step(f"trueup run {pipeline.name} --dry-run", f"trueup run {pipeline.name}")
+
+
+def _check_all(workspace: Workspace, as_json: bool) -> None:
+    """Every pipeline, with the defaults of its parameters."""
+    from trueup.app.running.precheck import checked, uncached
+
+    wrong: dict[str, TrueupError] = {}
+    right = {}
+    for name, pipeline in sorted(discovery.load(workspace.root).items()):
+        try:
+            drawn = checked(workspace, workspace.owner, pipeline, pipeline.bind({}))
+        except TrueupError as error:
+            wrong[name] = error
+            continue
+        right[name] = uncached(workspace, drawn)
+        if not as_json:
+            _tell(drawn, right[name])
+    if wrong:
+        raise pipeline_rules.wrong_pipelines(wrong)
+    if as_json:
+        output.emit_json([{"pipeline": name, "uncached": notes} for name, notes in right.items()])
+        return
+    output.next_step(f"trueup run {min(right)} --dry-run")
+
+
+def _tell(drawn: Graph, notes: list[str]) -> None:
+    counted = plural(sum(node.step is not None for node in drawn.nodes), "step")
+    output.show(f"{drawn.pipeline}: {counted}, nothing is wrong")
+    for note in notes:
+        output.say("[yellow]note:[/] {}", note)
 
 
 def _row(number: int, step: StepPlan, costs: bool) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trueup.doors.cli.terminal import output
+from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.runs.logs import Follower
 from trueup.lifecycle.runs.records import StepProgress
@@ -59,7 +60,9 @@ class Steps:
 
     def __init__(self, *, logs: bool | None = None) -> None:
         self.ran = self.reused = self.skipped = 0
-        self._total = 0
+        self._run = ""
+        self._total = self._over = 0
+        self._begun: set[int] = set()
         self._since = time.monotonic()
         self._live = output.is_live()
         self._stream = not self._live if logs is None else logs
@@ -88,16 +91,20 @@ class Steps:
             self._stack.callback(self._stop.set)
         return self
 
-    def __exit__(self, *_raised: object) -> None:
+    def __exit__(self, _type: object, raised: object, _traceback: object) -> None:
         self._stack.close()
+        if self._run and isinstance(raised, TrueupError):
+            counted = f"{plural(self.ran, 'step')} ran, {self.reused} reused"
+            output.say("\nrun:{} failed: {}.", self._run, counted)
 
     def tell(self, told: StepProgress) -> None:
         """Show what happened."""
         with self._lock:
-            self._total = max(self._total, told.total)
+            self._run, self._total = told.run, max(self._total, told.total)
             if told.state == "notice":
                 output.say("[yellow]note:[/] {}.", told.notice)
             elif told.state == "started":
+                self._begun.add(told.position)
                 self._running[told.step] = _Shown(told.step, Follower(Path(told.log)))
             else:
                 self._ended(told)
@@ -110,7 +117,9 @@ class Steps:
             shown.follower.close()
         if told.item < 0:
             self._bars.pop(told.position, None)
-            self.ran += told.state == "finished"
+            self._over += 1
+            # A choice comes to an end, too, but nothing of it ever began.
+            self.ran += told.state == "finished" and told.position in self._begun
             self.reused += told.state == "reused"
             self.skipped += told.state == "skipped"
         if told.item < 0 or told.state in ("failed", "retried", "interrupted"):
@@ -136,6 +145,8 @@ class Steps:
         part = bar.ended * _PARTS // bar.items
         if not self._live and part > bar.told and bar.ended < bar.items:
             bar.told = part
+            if told.state == "reused":
+                return
             output.say("  {}: {} of {}", bar.step, f"{bar.ended:,}", plural(bar.items, "item"))
 
     def _renderable(self) -> Group | str:
@@ -168,9 +179,8 @@ class Steps:
         from rich.text import Text
 
         # The last line is a short one: a terminal writes its ^C behind it, and must not wrap.
-        ended = self.ran + self.reused + self.skipped
         took = seconds(time.monotonic() - self._since)
-        return Text(f"  {ended:,} of {plural(self._total, 'step')}, {took}", style="dim")
+        return Text(f"  {self._over:,} of {plural(self._total, 'step')}, {took}", style="dim")
 
     def _read(self, shown: _Shown, *, to_the_end: bool = False) -> None:
         for text in shown.follower.lines(to_the_end=to_the_end):

@@ -1,8 +1,9 @@
-"""Parameters of a pipeline on a command line: `-p NAME=VALUE`, as often as needed."""
+"""Parameters of a pipeline on a command line: `-p NAME=VALUE` or `-p @FILE`, as often as needed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,14 +12,14 @@ from trueup.foundation.errors import UsageError
 
 
 def parameter_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `-p NAME=VALUE`; the command gets all of them as `given`."""
+    """Add `-p NAME=VALUE` and `-p @FILE`; the command gets all of them as `given`."""
     return click.option(
         "-p",
         "--parameter",
         "given",
         multiple=True,
-        metavar="NAME=VALUE",
-        help="Set a parameter of the pipeline; may be repeated.",
+        metavar="NAME=VALUE|@FILE",
+        help="Set a parameter, or those in a TOML or JSON file; may be repeated, the last counts.",
     )(function)
 
 
@@ -26,10 +27,13 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
     """Parameters as a command line gives them, by name.
 
     Raises:
-        UsageError: One is not written as NAME=VALUE.
+        UsageError: One is not written as NAME=VALUE, or a file of them cannot be read.
     """
     pairs = {}
     for text in given:
+        if text.startswith("@"):
+            pairs |= _in_file(Path(text[1:]))
+            continue
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(
@@ -39,6 +43,29 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
             )
         pairs[name.strip()] = value
     return pairs
+
+
+def _in_file(file: Path) -> dict[str, str]:
+    """The values in a file, as a command line would say them."""
+    import msgspec
+
+    kind = msgspec.json if file.suffix == ".json" else msgspec.toml
+    try:
+        found = kind.decode(file.read_bytes())
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise UsageError(
+            "parameter-malformed",
+            f"The parameters in '{file}' cannot be read: {error}.",
+            hint=f"ls '{file}'   (TOML, or JSON when its name ends in .json)",
+        ) from error
+    if not isinstance(found, dict):
+        raise UsageError(
+            "parameter-malformed",
+            f"'{file}' holds a {type(found).__name__}, and not values by name.",
+            hint='write: {"depth": 6, "lr": 0.1}',
+        )
+    said = {name: msgspec.json.encode(value).decode() for name, value in found.items()}
+    return said | {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def a_share(text: str) -> float:

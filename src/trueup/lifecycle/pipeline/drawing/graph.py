@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import msgspec
 
@@ -94,6 +94,12 @@ class Output:
         """Refused: a value is no function."""
         self._refuse("as a function")
 
+    def __str__(self) -> str:  # noqa: PLE0307 - it never returns
+        self._refuse("as text")
+
+    def __format__(self, _spec: str) -> str:
+        self._refuse("as text")
+
     def _refuse(self, how: str) -> NoReturn:
         at = self._trace.here()
         raise UsageError(
@@ -103,6 +109,28 @@ class Output:
             hint="do this inside a @step; between steps only result['name'] works",
             context={"file": at.file, "line": at.line},
         )
+
+
+def _refusing(how: str) -> Callable[..., NoReturn]:
+    def refuse(self: Output, *_others: Any) -> NoReturn:
+        self._refuse(how)
+
+    return refuse
+
+
+# Without these some would be errors that name no cure, and `==` would quietly be False.
+_REFUSED: Final = {
+    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), "in a comparison"),
+    **dict.fromkeys(("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"), "in a calculation"),
+    **dict.fromkeys(("radd", "rsub", "rmul", "rtruediv", "neg", "abs"), "in a calculation"),
+    **dict.fromkeys(("and", "or", "xor", "invert", "matmul"), "in a calculation"),
+    **dict.fromkeys(("int", "float", "index", "round"), "as a number"),
+    **dict.fromkeys(("fspath",), "as a path"),
+    **dict.fromkeys(("enter", "exit"), "in a with statement"),
+    **dict.fromkeys(("setitem", "delitem"), "as something to change"),
+}
+for _name, _how in _REFUSED.items():
+    setattr(Output, f"__{_name}__", _refusing(_how))
 
 
 class Secret:

@@ -79,6 +79,7 @@ class Trace:
         at = self.here()
         returned = step.types.get("return", Any)
         try:
+            rules.check_depth(step.name, (*args, *kwargs.values()), at)
             arguments = rules.bind(step.name, step.signature, args, kwargs, at)
             rules.check_unmarked(step.name, mapping.marks_in(arguments), at)
         except UsageError as error:
@@ -92,6 +93,7 @@ class Trace:
         at = self.here()
         over: tuple[str, ...] = ()
         try:
+            rules.check_depth(step.name, (*args, *kwargs.values()), at)
             positional, named = mapping.marked(args, kwargs)
             arguments = rules.bind(step.name, step.signature, positional, named, at)
             arguments, over = mapping.split(step.name, arguments, at)

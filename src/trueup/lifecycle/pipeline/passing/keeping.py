@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from trueup.foundation import digests
 from trueup.foundation.errors import MissingExtraError, TrueupError, UserCodeError
 from trueup.foundation.records import encode
+from trueup.lifecycle.pipeline import nesting
 from trueup.lifecycle.pipeline.passing import filing, forms, frames
 from trueup.lifecycle.pipeline.records import Place, StoredValue
 from trueup.lifecycle.pipeline.secrets import Guard
@@ -57,9 +58,9 @@ def store(blobs: Blobs, value: Any, step: str, at: Place, guard: Guard = _NOBODY
     """
     keeping = _Store(blobs, step, at, guard)
     try:
-        forms.check_depth(value)
-    except forms.Endless as error:
-        raise keeping.refused(error.where, error.problem) from None
+        nesting.check(value)
+    except nesting.Endless as error:
+        raise keeping.refused(error.where, error.problem, cure=error.cure) from None
     return keeping.keep(value, "")
 
 
@@ -219,8 +220,9 @@ class _Store:
         problem: str,
         type_: type | None = None,
         missing: MissingExtraError | None = None,
+        cure: str = "",
     ) -> UserCodeError:
-        hint = f"return {_KINDS}"
+        hint = cure or f"return {_KINDS}"
         if type_ is not None:
             name = f"{type_.__module__}.{type_.__qualname__}".removeprefix("builtins.")
             problem = f"is a {name}, which has no safe stored form"

@@ -108,10 +108,12 @@ def run_notebook(
         import nbformat
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError, DeadKernelError
+        from nbformat.v4.rwbase import rejoin_lines
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "nbclient", "notebooks") from error
     raw = _read(around.root / path, path, around.at)
-    book = nbformat.from_dict(raw)  # type: ignore[no-untyped-call]
+    # In the file a text is a list of its lines.
+    book = rejoin_lines(nbformat.from_dict(raw))  # type: ignore[no-untyped-call]
     places = shell.output_places(around, outputs)
     values = {n: str(p) for n, p in shell.input_places(around, inputs).items()}
     values |= {n: str(p) for n, p in places.items()}

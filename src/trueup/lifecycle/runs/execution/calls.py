@@ -135,13 +135,13 @@ def read(call: Call, outcome: Outcome, log: Path) -> worker.Given | TrueupError:
         if given.error is None:
             return given
         return of_problem(given.error)
-    return _ended_badly(call, outcome, logs.tail(log))
+    return _ended_badly(call, outcome, log)
 
 
-def _ended_badly(call: Call, outcome: Outcome, said: list[str]) -> UserCodeError:
-    options, at = call.step.options, call.node.at
+def _ended_badly(call: Call, outcome: Outcome, log: Path) -> UserCodeError:
+    options, at, said = call.step.options, call.node.at, logs.tail(log)
     name = f"{at}: step '{call.name}'"
-    last = f" It said last: {said[-1][:200]}" if said else ""
+    last = f" It said last: {said[-1].strip()[:200]}" if said else ""
     context = {
         **{"step": call.name, "file": at.file, "line": at.line, "exit": outcome.exit},
         "log": said,
@@ -167,7 +167,7 @@ def _ended_badly(call: Call, outcome: Outcome, said: list[str]) -> UserCodeError
     return UserCodeError(
         "step-crashed",
         f"{name} ended its process after {after}: {outcome.exit}.{last}",
-        hint="trueup explain step-crashed",
+        hint=f"trueup runs logs run:{log.parent.name} {call.name}",
         context=context,
     )
 

@@ -163,7 +163,8 @@ class Reports:
     def retried(self, ended: Running, outcome: Outcome, error: TrueupError, wait: float) -> None:
         """An attempt failed, and another will follow."""
         call = ended.call
-        why = (error.message, f"attempt {call.number + 1} follows in {wait:g} s")
+        when = f"in {wait:g} s" if wait else "at once"
+        why = (error.message, f"attempt {call.number + 1} follows {when}")
         told = self._told(ended.under, "retried", why, item=call.item, seconds=outcome.seconds)
         self._recorder.tell(told)
 
