@@ -29,7 +29,7 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
     Raises:
         UsageError: One is not written as NAME=VALUE, or a file of them cannot be read.
     """
-    pairs = {}
+    pairs: dict[str, str] = {}
     for text in given:
         if text.startswith("@"):
             pairs |= _in_file(Path(text[1:]))
