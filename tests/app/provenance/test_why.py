@@ -124,6 +124,29 @@ def test_data_leads_on_to_what_was_trained_on_it(lived: Desk) -> None:
     assert why(lived, f"data:rows@{first.facts['digest'][:14]}") == first
 
 
+def test_data_leads_on_to_a_run_that_made_no_model_of_it(lived: Desk) -> None:
+    data = {"rows": why(lived, "data:rows@1").facts["digest"]}
+    owner, runs = lived.workspace.owner, lived.workspace.runs
+    read = runs.start(owner, "counting", parameters={}, data=data, code="b3:c", environment="b3:e")
+    runs.finish(owner, read.id)
+    assert read.ref in refs(why(lived, "data:rows@1"))
+    assert read.ref not in refs(why(lived, "data:rows@2"))
+    assert "data:rows@1" in refs(why(lived, read.ref))
+
+
+def test_a_run_that_made_the_same_once_more_leads_to_the_version_and_back(
+    lived: Desk, ids: dict[str, str]
+) -> None:
+    owner, runs = lived.workspace.owner, lived.workspace.runs
+    first = runs.show(owner, ids["run"].removeprefix("run:")).run
+    facts = ("parameters", "data", "code", "environment", "model")
+    again = runs.start(owner, first.pipeline, **{name: getattr(first, name) for name in facts})
+    runs.finish(owner, again.id, first.candidate)
+    tree = why(lived, again.ref)
+    assert relations(tree)[-1] == "made again" and "small@2" in refs(tree)
+    assert again.ref in refs(why(lived, "small@2"))
+
+
 def test_an_alert_leads_back_to_the_goal_and_on_to_the_better_model(
     lived: Desk, ids: dict[str, str]
 ) -> None:

@@ -23,6 +23,7 @@ EFFECTS: Final = frozenset(
     {
         *("released as", "led to", "made", "trained", "used by", "allowed", "broken in", "of"),
         *("judged by", "ran in", "held by", "the files of", "code or environment of"),
+        *("read by", "made again", "made again by"),
     }
 )
 

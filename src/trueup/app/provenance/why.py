@@ -32,6 +32,7 @@ from trueup.lifecycle.runs.features import table as feature_table
 from trueup.people import table as people
 
 _Connection = sa.Connection
+_MOST = 20  # runs that are named of those that read the same, or made the same
 
 
 def explain(workspace: Workspace, actor: Actor, reference: str) -> Node:
@@ -96,7 +97,11 @@ def _model(connection: _Connection, ref: Reference) -> Node:
         related("released as", _release_effects(connection, release))
         for release in releases.of_version(connection, version.model, version.version)
     ]
-    return node(causes.label, version.ref, causes.facts, *causes.children, *effects)
+    again = [
+        related("made again by", node(f"run of {run.pipeline}", run.ref, lineage.of_run(run)))
+        for run in models.remade_by(connection, version, _MOST)
+    ]
+    return node(causes.label, version.ref, causes.facts, *causes.children, *again, *effects)
 
 
 def _release(connection: _Connection, ref: Reference) -> Node:
@@ -117,12 +122,15 @@ def _run(connection: _Connection, ref: Reference) -> Node:
     if run is None:
         raise _absent(ref, "trueup runs list")
     causes = _run_causes(connection, run)
+    versions = model_table.of_run(connection, run.id)
+    if not versions and (known := models.made_by(connection, run)):
+        versions = [known]
     effects = [
         related(
-            "made",
+            "made" if v.manifest.run == run.id else "made again",
             _model(connection, Reference(kind="model", name=v.model, selector=str(v.version))),
         )
-        for v in model_table.of_run(connection, run.id)
+        for v in versions
     ]
     shallow = [
         related(e.relation, node(e.label, e.ref, e.facts, *_only(e, "released as")))
@@ -133,7 +141,7 @@ def _run(connection: _Connection, ref: Reference) -> Node:
 
 def _data(connection: _Connection, ref: Reference) -> Node:
     version = data.find(connection, ref.name, ref.selector)
-    effects = []
+    effects, makers = [], set()
     for model in model_table.models(connection):
         for made in model_table.versions(connection, model):
             if made.manifest.data.get(version.name) == version.digest:
@@ -142,6 +150,11 @@ def _data(connection: _Connection, ref: Reference) -> Node:
                 label = f"model version {made.ref}"
                 facts = lineage.of_version(made)
                 effects.append(related("trained", node(label, made.ref, facts, *children)))
+                makers.add(made.manifest.run)
+    for run in runs.having_read(connection, version.name, version.digest, _MOST):
+        if run.id not in makers:
+            read = node(f"run of {run.pipeline}", run.ref, lineage.of_run(run))
+            effects.append(related("read by", read))
     return node(
         f"data snapshot of {version.name}", version.ref, lineage.of_dataset(version), *effects
     )

@@ -261,6 +261,18 @@ def made_by(connection: sa.Connection, run: Run) -> ModelVersion | None:
     return next((v for v in versions if rules.is_made_of(v.manifest, run, features)), None)
 
 
+def remade_by(connection: sa.Connection, version: ModelVersion, limit: int) -> list[Run]:
+    """The newest runs that made once more what a version held already."""
+    made = version.manifest
+    offering = runs.offering(connection, made.model, made.file, limit) if made.pipeline else []
+    return [
+        run
+        for run in offering
+        if run.id != made.run
+        and rules.is_made_of(made, run, feature_table.of_run(connection, run.id))
+    ]
+
+
 def _of_commit(connection: sa.Connection, model: str, commit: str) -> ModelVersion | None:
     """The version that the newest run of a commit made; the commit may be abbreviated."""
     run = runs.newest_of_commit(connection, model, commit)

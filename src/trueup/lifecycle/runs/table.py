@@ -195,6 +195,22 @@ def newest_of_commit(connection: sa.Connection, model: str, commit: str) -> Run 
     return None if row is None else _run(row)
 
 
+def having_read(connection: sa.Connection, dataset: str, digest: str, limit: int) -> list[Run]:
+    """The newest runs that read a state of a dataset."""
+    held = sa.cast(runs.c.data, sa.Text).contains(digest, autoescape=True)
+    query = sa.select(*_of_run()).where(held).order_by(runs.c.started_at.desc()).limit(limit)
+    found = [_run(row) for row in connection.execute(query)]
+    return [run for run in found if run.data.get(dataset) == digest]
+
+
+def offering(connection: sa.Connection, model: str, file: str, limit: int) -> list[Run]:
+    """The newest finished runs whose candidate is a model file with this digest."""
+    held = sa.cast(runs.c.candidate, sa.Text).contains(file, autoescape=True)
+    query = sa.select(*_of_run()).where(runs.c.model == model, runs.c.state == "finished", held)
+    query = query.order_by(runs.c.started_at.desc()).limit(limit)
+    return [_run(row) for row in connection.execute(query)]
+
+
 def caused_by(connection: sa.Connection, event_id: str) -> list[Run]:
     """The runs that an event caused, oldest first."""
     query = sa.select(*_of_run()).where(runs.c.caused_by == event_id).order_by(runs.c.started_at)
