@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.data.exchange.service import Exchange
     from trueup.lifecycle.data.retention.service import Retention
     from trueup.lifecycle.data.service import Datasets
+    from trueup.lifecycle.data.tending.service import Tending
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
     from trueup.lifecycle.models.aliases.service import Aliases
@@ -168,6 +169,13 @@ class Workspace:
         from trueup.lifecycle.data.dvc.service import DvcOutputs
 
         return DvcOutputs(self.state)
+
+    @cached_property
+    def tending(self) -> Tending:
+        """Verbs of what remotes hold."""
+        from trueup.lifecycle.data.tending.service import Tending
+
+        return Tending(self.state, self.root, self.settings.home)
 
     @cached_property
     def exchange(self) -> Exchange:

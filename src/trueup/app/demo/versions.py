@@ -220,7 +220,7 @@ def _copy(workspace: Workspace, actor: Actor, versions: int) -> Copy:
         url = remotes.choose(workspace.root, REMOTE).url
         with Remote(url, workspace.settings.home / "cache" / "remotes") as there:
             results = len(there.list_records(KIND))
-        wrong = [f"{w.object}: {w.problem}" for w in workspace.exchange.verify(actor, REMOTE)]
+        wrong = [f"{w.object}: {w.problem}" for w in workspace.tending.verify(actor, REMOTE)]
     except TrueupError as error:
         wrong = [error.message]
     return Copy(

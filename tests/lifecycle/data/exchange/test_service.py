@@ -33,6 +33,7 @@ from trueup.lifecycle.data.exchange.service import Exchange
 from trueup.lifecycle.data.records import DatasetVersion, Entry
 from trueup.lifecycle.data.retention.service import Retention
 from trueup.lifecycle.data.service import Datasets
+from trueup.lifecycle.data.tending.service import Tending
 from trueup.state import eventlog
 from trueup.state.remotes import envelopes
 from trueup.state.remotes.remote import Remote
@@ -53,6 +54,7 @@ class Project(NamedTuple):
     datasets: Datasets
     branching: Branching
     exchange: Exchange
+    tending: Tending
 
     def write(self, **files: str) -> None:
         for name, text in files.items():
@@ -109,7 +111,8 @@ def make(tmp_path: Path, _founded: Path) -> Iterator[Make]:
         opened.append(open_state(root / ".trueup"))
         state = opened[-1]
         exchange = Exchange(state, root, root / ".trueup")
-        return Project(root, state, Datasets(state), Branching(state), exchange)
+        tending = Tending(state, root, root / ".trueup")
+        return Project(root, state, Datasets(state), Branching(state), exchange, tending)
 
     (tmp_path / "remote").mkdir()
     yield maker
@@ -296,7 +299,7 @@ def test_what_got_lost_in_a_remote_is_sent_again(make: Make, tmp_path: Path) -> 
         index.unlink()
     assert mine.push(whole=True).moved.blobs == 8
     assert mine.push(whole=True).moved.blobs == 0
-    assert [wrong for wrong in mine.exchange.verify(SAM) if wrong.files] == []
+    assert [wrong for wrong in mine.tending.verify(SAM) if wrong.files] == []
 
 
 def test_one_changed_file_sends_one_small_pack(make: Make, tmp_path: Path) -> None:
@@ -332,9 +335,9 @@ def test_a_version_that_was_forgotten_before_a_push_is_history_there(make: Make)
     assert len(theirs.datasets.log(SAM, "notes")) == 3
     theirs.pull("notes@2")
     code, message = refusal(lambda: theirs.pull("notes@1"))
-    assert (code, "before its bytes came" in message) == ("version-forgotten", True)
-    assert mine.exchange.verify(SAM) == []
-    mine.exchange.collect(SAM, dry_run=False)
+    assert (code, "has no bytes of data:notes@1" in message) == ("version-forgotten", True)
+    assert mine.tending.verify(SAM) == []
+    mine.tending.collect(SAM, dry_run=False)
     assert theirs.push().moved.packs == 0
 
 
@@ -357,18 +360,18 @@ def test_whoever_has_a_forgotten_version_brings_it_by_a_push_of_everything(
     third = make("third", f"file://{tmp_path}/second")
     third.pull("notes@1")
     assert third.texts("1") == {"a.txt": "one"}
-    third.exchange.collect(SAM, dry_run=False)
-    assert third.exchange.verify(SAM) == []
+    third.tending.collect(SAM, dry_run=False)
+    assert third.tending.verify(SAM) == []
 
 
 def test_only_who_may_keep_data_pushes_and_pulls(make: Make) -> None:
     mine = make("mine")
     mine.keep(a="0")
-    for verb in (mine.exchange.push, mine.exchange.pull, mine.exchange.collect):
+    for verb in (mine.exchange.push, mine.exchange.pull, mine.tending.collect):
         with pytest.raises(DeniedError):
             verb(Actor(name="vera"))
     with pytest.raises(DeniedError):
-        mine.exchange.verify(Actor(name="mallory"))
+        mine.tending.verify(Actor(name="mallory"))
 
 
 def test_what_happened_stands_in_the_log(make: Make) -> None:
@@ -496,16 +499,16 @@ class TestTending:
         text = "".join(random.Random(1).choices("abcdefgh", k=400))
         mine.keep(a=text, b="fine")
         mine.push()
-        assert mine.exchange.verify(SAM) == []
+        assert mine.tending.verify(SAM) == []
         (pack,) = (tmp_path / "remote/packs").iterdir()
         raw = bytearray(pack.read_bytes())
         raw[20] ^= 1
         pack.write_bytes(raw)
-        (wrong,) = mine.exchange.verify(SAM)
+        (wrong,) = mine.tending.verify(SAM)
         assert wrong.object == f"packs/{pack.name}"
         assert len(wrong.files) == 1
         pack.unlink()
-        found = mine.exchange.verify(SAM)
+        found = mine.tending.verify(SAM)
         assert any("list of files" in file for each in found for file in each.files) or any(
             each.problem for each in found
         )
@@ -522,9 +525,9 @@ class TestTending:
             there.push(mine.state.blobs, [mine.state.blobs.put(os.urandom(5000))])
         for days in (2, 4):
             with clock.held_at(clock.now() + timedelta(days=days)):
-                done = mine.exchange.collect(SAM, dry_run=False)
+                done = mine.tending.collect(SAM, dry_run=False)
         assert done.removed == 1
-        assert mine.exchange.verify(SAM) == []
+        assert mine.tending.verify(SAM) == []
         theirs.pull()
         theirs.pull("notes@1")
         assert theirs.texts("trial") == {"a.txt": "0" * 2000}
@@ -542,7 +545,7 @@ class TestTending:
         refused = None
         with clock.held_at(clock.now() + timedelta(days=2)):
             try:
-                mine.exchange.collect(SAM, dry_run=False)
+                mine.tending.collect(SAM, dry_run=False)
             except (BackendError, NotFoundError) as error:
                 refused = error
         if refused is None:  # the end that is gone was the footer alone
@@ -669,7 +672,7 @@ class TestOverHttp:
         assert len(finished | again) >= 7
         theirs.pull()
         assert theirs.texts() == mine.texts()
-        assert mine.exchange.verify(SAM) == []
+        assert mine.tending.verify(SAM) == []
 
     @pytest.mark.slow
     def test_a_pull_that_was_killed_goes_on(

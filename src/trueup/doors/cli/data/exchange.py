@@ -184,7 +184,7 @@ def verify_remote(remote: str, *, as_json: bool) -> None:
         BackendError: Something there is damaged or missing.
     """
     with output.here() as workspace, _Moving("read") as moving:
-        found = workspace.exchange.verify(workspace.owner, remote, moving.tell)
+        found = workspace.tending.verify(workspace.owner, remote, moving.tell)
     if found:
         if not as_json:
             rows = [(each.object, each.problem, each.files[:3]) for each in found[:_MOST_SHOWN]]
@@ -209,7 +209,7 @@ def collect_remote(
     """What `trueup data gc --remote` does."""
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
-        done = workspace.exchange.collect(actor, remote, dry_run=dry_run, grace=grace)
+        done = workspace.tending.collect(actor, remote, dry_run=dry_run, grace=grace)
     if as_json:
         output.emit_json(done)
         return

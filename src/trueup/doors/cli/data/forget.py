@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Command
 from trueup.doors.cli.terminal.offering import offer, offering_options
 from trueup.foundation import clock
+from trueup.foundation.errors import UsageError
 from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _MOST_SHOWN = 50
     is_flag=True,
     help="Also what a run, a model version or a verdict names; -m says why.",
 )
+@click.option("--remote", default="", metavar="NAME", help="In this remote instead of here.")
 @click.option("--undo", is_flag=True, help="Remember these versions again.")
 @click.option("-m", "--message", default="", metavar="TEXT", help="Why, in your words.")
 @offering_options
@@ -49,6 +52,7 @@ def command(
     keep_last: int | None,
     keep_days: int | None,
     even_if_named: bool,
+    remote: str,
     undo: bool,
     message: str,
     dry_run: bool,
@@ -61,9 +65,16 @@ def command(
     Name versions, or say what to keep of datasets (of all of them, if you name none). The newest
     version of a branch and the one whose files lie here are never forgotten, nor what a run, a
     model version or a verdict names. Without --yes it only shows what would go; on a terminal it
-    asks.
+    asks. In a remote, whoever has the bytes still brings them back by `data push --whole`.
     """
     wanted = [of_kind(reference, "data") for reference in references]
+    if remote and undo:
+        names = " ".join(dict.fromkeys(reference.name for reference in wanted))
+        raise UsageError(
+            "command-line",
+            "What was forgotten in a remote comes back from a project that has its bytes.",
+            hint=f"trueup data push {names} --whole --remote {remote}",
+        )
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
         if undo:
@@ -80,20 +91,16 @@ def command(
 
         since = None if keep_days is None else clock.now() - timedelta(days=keep_days)
         keep = Keep(keep_last or 0, since)
+        forget = partial(workspace.retention.forget, actor, wanted, keep)
+        if remote:
+            forget = partial(workspace.tending.forget, actor, wanted, keep, remote)
         offer(
-            lambda is_look: workspace.retention.forget(
-                actor,
-                wanted,
-                keep,
-                why=message,
-                even_if_named=even_if_named,
-                dry_run=is_look,
-            ),
+            lambda is_look: forget(why=message, even_if_named=even_if_named, dry_run=is_look),
             _show,
             dry_run=dry_run,
             yes=yes,
             as_json=as_json,
-            then="trueup data gc --dry-run",
+            then=f"trueup data gc --remote {remote}" if remote else "trueup data gc --dry-run",
         )
 
 

@@ -11,7 +11,7 @@ from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.data import table
 from trueup.lifecycle.data.branching import merging
-from trueup.lifecycle.data.exchange import published, walking
+from trueup.lifecycle.data.exchange import marks, published, walking
 from trueup.lifecycle.data.exchange.published import Head
 from trueup.lifecycle.data.records import DatasetVersion, Forgotten
 from trueup.ports.blobs import Blobs
@@ -64,11 +64,21 @@ class BranchThere(NamedTuple):
 
 
 class Errand(NamedTuple):
-    """What is to be pushed of a dataset."""
+    """What is to be pushed of a dataset.
+
+    Attributes:
+        local: The dataset as it is here.
+        branches: Its branches here and in the remote.
+        is_whole: Whether all versions are looked at, also those that the remote should have.
+        gone: Versions that were forgotten in the remote, and shall stay so.
+        again: Versions that were forgotten in the remote, and a branch shall begin at them.
+    """
 
     local: Local
     branches: list[BranchThere]
     is_whole: bool = False
+    gone: frozenset[int] = frozenset()
+    again: frozenset[int] = frozenset()
 
     @property
     def is_idle(self) -> bool:
@@ -93,7 +103,7 @@ class Errand(NamedTuple):
         """The versions to send, oldest first."""
         moving = self.branches if self.is_whole else self.ahead
         wanted = [self.local.lineage(branch.here) for branch in moving]
-        return sorted(set().union(*wanted) - self.shared)
+        return sorted((set().union(*wanted) - self.shared - self.gone) | self.again)
 
 
 def listed(there: Remote) -> dict[str, list[str]]:
@@ -145,13 +155,16 @@ def local_of(connection: sa.Connection, name: str) -> Local:
     )
 
 
-def errands_of(there: Remote, here: Iterable[Local], *, is_whole: bool = False) -> list[Errand]:
+def errands_of(
+    there: Remote, here: Iterable[Local], *, is_whole: bool = False, asks_marks: bool = True
+) -> list[Errand]:
     """What is to be pushed.
 
     Args:
         there: The remote.
         here: The datasets as they are here.
         is_whole: Look at all versions, also at those that the remote should have.
+        asks_marks: Leave out versions that were forgotten there, even if all are looked at.
 
     Raises:
         ConflictError: A branch of the remote holds versions that are not in this one.
@@ -167,7 +180,14 @@ def errands_of(there: Remote, here: Iterable[Local], *, is_whole: bool = False) 
             # Where the remote is ahead there is nothing to push.
             ahead = newest if number and newest in local.lineage(number) else 0
             branches.append(BranchThere(branch, number if ahead else newest, number, tag))
-        errands.append(Errand(local, branches, is_whole))
+        errand = Errand(local, branches, is_whole)
+        old = frozenset(branch.here for branch in errand.ahead) & errand.shared
+        if old or (is_whole and asks_marks):
+            there_gone = marks.marked(there, local.name)
+            gone = frozenset(n for n, (record, _) in local.records.items() if record in there_gone)
+            again = gone & {branch.here for branch in errand.ahead}
+            errand = errand._replace(gone=gone - again if asks_marks else frozenset(), again=again)
+        errands.append(errand)
     return errands
 
 

@@ -1,7 +1,7 @@
-"""Marks in a remote: versions that were forgotten before their bytes ever came there.
+"""Marks in a remote: versions that were forgotten there, or before their bytes ever came there.
 
-Their records are part of the history and go there; a mark says why nothing lies below them, so that
-nobody looks for it.
+Their records are part of the history and stay; a mark says why nothing lies below them, so that
+nobody looks for it and a collector does not keep it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KIND: Final = "forgotten"
 
 
 def put(there: Remote, record: str, gone: Forgotten) -> None:
-    """Say of a version, named by the digest of its record, that its bytes never come."""
+    """Say of a version, named by the digest of its record, that its bytes are not needed."""
     there.put_record(KIND, _name(gone.dataset, record), encode(gone))
 
 
@@ -37,7 +37,7 @@ def take_away(there: Remote, dataset: str, records: Iterable[str]) -> None:
 
 
 def lacking(there: Remote, shown: str, record: str, dataset: str) -> NotFoundError | None:
-    """The error for a version whose bytes never came to the remote; None if it has no mark."""
+    """The error for a version whose bytes the remote need not have; None if it has no mark."""
     held = there.get_record(KIND, _name(dataset, record))
     if held is None:
         return None
@@ -51,7 +51,7 @@ def lacking(there: Remote, shown: str, record: str, dataset: str) -> NotFoundErr
         ) from error
     return NotFoundError(
         "version-forgotten",
-        f"{shown} was forgotten on {gone.told}, before its bytes came to this remote.",
+        f"This remote has no bytes of {shown}: it was forgotten on {gone.told}.",
         hint=f"trueup data log {dataset}",
     )
 

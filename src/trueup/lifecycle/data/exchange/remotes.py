@@ -7,14 +7,18 @@ not to its plan: where copies lie changes no goal, so no verdict and no approval
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.plan.service import surroundings
+
+if TYPE_CHECKING:
+    from trueup.state.remotes.remote import Remote
 
 VARIABLE = "TRUEUP_REMOTE"
 _INSIDE = "file://./"  # a folder of the project itself, wherever the project lies
@@ -66,6 +70,21 @@ def choose(root: Path, name: str = "", environment: Mapping[str, str] | None = N
             hint=f"add: --remote {found[0].name}   (or: export {VARIABLE}={found[0].name})",
         )
     return found[0]
+
+
+@contextmanager
+def opened(root: Path, cache: Path, name: str = "") -> Iterator[tuple[str, Remote]]:
+    """The remote that a command means, by its name here, while it is used.
+
+    Raises:
+        NotFoundError: There is none of that name, or none at all.
+        UsageError: There are several, and none was named.
+    """
+    from trueup.state.remotes.remote import Remote
+
+    meant = choose(root, name)
+    with Remote(meant.url, cache) as there:
+        yield meant.name, there
 
 
 def _whole(url: str, root: Path) -> str:

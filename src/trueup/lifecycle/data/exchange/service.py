@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -39,8 +37,7 @@ from trueup.lifecycle.data.records import DatasetVersion
 from trueup.lifecycle.data.service import find
 from trueup.lifecycle.data.upkeep import locking
 from trueup.ports.blobs import Blobs
-from trueup.state.remotes.collection import GRACE
-from trueup.state.remotes.records import Collected, Progress, Repaired, Transferred, nothing
+from trueup.state.remotes.records import Progress, Repaired, Transferred, nothing
 from trueup.state.remotes.remote import Remote
 from trueup.state.unit import State
 
@@ -138,7 +135,7 @@ class Exchange:
         """
         with self._state.read(actor, "data.write") as connection:
             here = [local_of(connection, name) for name in chosen(connection, names)]
-        with self._opened(remote) as (name, there):
+        with remotes.opened(self._root, self._cache, remote) as (name, there):
             if dry_run:
                 return _foreseen(
                     name, there, self._state.blobs, errands_of(there, here, is_whole=whole)
@@ -148,7 +145,7 @@ class Exchange:
             if repair:
                 repaired = there.repair(_known_here(here), progress, actor.name)
             for _ in range(_ROUNDS):
-                errands = errands_of(there, here, is_whole=whole or repair)
+                errands = errands_of(there, here, is_whole=whole or repair, asks_marks=not whole)
                 moves |= moves_of(errands)
                 moved = self._send(actor, there, errands, progress)
                 if moved is not None:
@@ -185,7 +182,7 @@ class Exchange:
         """
         with self._state.read(actor, "data.write"):
             pass  # the permission alone: what is here is looked at later
-        with self._opened(remote) as (name, there):
+        with remotes.opened(self._root, self._cache, remote) as (name, there):
             there.refresh()
             refs = listed(there)
             asked = list(wanted) or [Reference(kind="data", name=dataset) for dataset in refs]
@@ -238,57 +235,6 @@ class Exchange:
                 found.append(Place(name=named.name, url=url, problem=error.message))
         return found
 
-    def verify(
-        self, actor: Actor, remote: str = "", progress: Progress = nothing
-    ) -> list[walking.Wrong]:
-        """Read everything in a remote, and name what is not as it was written.
-
-        Raises:
-            NotFoundError: There is no such remote.
-        """
-        with self._state.read(actor):
-            pass  # the permission alone: nothing of the database is needed
-        with self._opened(remote) as (_, there):
-            faults = list(there.verify(progress))
-            bad = {fault.object for fault in faults}
-            heads = [
-                head
-                for dataset, branches in listed(there).items()
-                for branch in branches
-                if f"{published.KIND}/{dataset}/{branch}" not in bad
-                and (head := head_there(there, dataset, branch)[0]) is not None
-            ]
-            return list(walking.wrong(there, faults, heads))
-
-    def collect(
-        self, actor: Actor, remote: str = "", *, dry_run: bool = True, grace: timedelta = GRACE
-    ) -> Collected:
-        """Remove from a remote what no branch and no record there needs.
-
-        Raises:
-            NotFoundError: There is no such remote, or it lacks something that a branch needs.
-            ConflictError: Somebody else collects it.
-        """
-        with self._state.read(actor, "data.write"):
-            pass  # the permission alone: what is needed stands in the remote
-        with self._opened(remote) as (name, there):
-
-            def needed() -> Iterator[str]:
-                heads = [
-                    head
-                    for dataset, branches in listed(there).items()
-                    for branch in branches
-                    if (head := head_there(there, dataset, branch)[0]) is not None
-                ]
-                return walking.needed(there, heads)
-
-            done = there.collect(needed, dry_run=dry_run, grace=grace, who=actor.name)
-        if not dry_run and (done.marked or done.removed):
-            with self._state.write(actor, "data.write") as unit:
-                counts = {"marked": done.marked, "removed": done.removed, "freed": done.freed}
-                unit.emit("data.remote-collected", f"data:{name}", data=counts)
-        return done
-
     def _mend(
         self, actor: Actor, there: Remote, asked: Iterable[Reference], progress: Progress
     ) -> tuple[tuple[str, ...], Transferred]:
@@ -310,12 +256,6 @@ class Exchange:
             if record and (error := marks.lacking(there, each.ref, record, each.name)):
                 return error
         return None
-
-    @contextmanager
-    def _opened(self, remote: str) -> Iterator[tuple[str, Remote]]:
-        meant = remotes.choose(self._root, remote)
-        with Remote(meant.url, self._cache) as there:
-            yield meant.name, there
 
     def _send(
         self, actor: Actor, there: Remote, errands: list[Errand], progress: Progress
@@ -399,7 +339,7 @@ def _mark(there: Remote, errand: Errand) -> None:
     for number in local.forgotten.keys() & new:
         if not there.has([local.versions[number].digest]):
             marks.put(there, local.records[number][0], local.forgotten[number])
-    if errand.is_whole:
+    if errand.is_whole or errand.again:
         sent = {local.records[number][0] for number in new - local.forgotten.keys()}
         marks.take_away(there, local.name, sent & marks.marked(there, local.name))
 

@@ -37,7 +37,7 @@ class Wrong(Record):
     files: tuple[str, ...] = ()
 
 
-class _There:
+class There:
     """A remote, to read manifests from."""
 
     def __init__(self, remote: Remote) -> None:
@@ -112,7 +112,7 @@ def fetch(
     for version in versions:
         if blobs.has(version.digest):
             continue
-        found = [shard.digest for shard in manifest.shards(_There(there), version.digest)]
+        found = [shard.digest for shard in manifest.shards(There(there), version.digest)]
         new = [digest for digest in dict.fromkeys(found) if digest not in known]
         for part in (_below(there, new), new, [version.digest]):
             moved = moved.plus(there.pull(blobs, part, progress))
@@ -120,17 +120,17 @@ def fetch(
     return moved
 
 
-def needed(there: Remote, heads: Iterable[Head]) -> Iterator[str]:
-    """Every blob that branches of a remote need."""
+def needed(there: Remote, heads: Iterable[Head], without: Iterable[str] = ()) -> Iterator[str]:
+    """Every blob that branches of a remote need; `without` are records that count as forgotten."""
     walked: set[str] = set()
-    forgotten = marks.marked(there)
+    forgotten = marks.marked(there).union(without)
     for digest, record in published.read_records(there, heads).items():
         yield digest
         if record.digest in walked or digest in forgotten:
             continue
         walked.add(record.digest)
         yield record.digest
-        found = [shard.digest for shard in manifest.shards(_There(there), record.digest)]
+        found = [shard.digest for shard in manifest.shards(There(there), record.digest)]
         new = [digest for digest in dict.fromkeys(found) if digest not in walked]
         walked.update(new)
         yield from new
@@ -153,8 +153,8 @@ def wrong(there: Remote, faults: Iterable[Fault], heads: Iterable[Head]) -> Iter
     for record in (each for digest, each in records.items() if digest not in forgotten):
         shown = f"data:{record.dataset}@{digests.short(record.digest)}"
         try:
-            for shard in manifest.shards(_There(there), record.digest):
-                entries = list(manifest.shard_entries(_There(there), shard.digest))
+            for shard in manifest.shards(There(there), record.digest):
+                entries = list(manifest.shard_entries(There(there), shard.digest))
                 present = there.has(entry.digest for entry in entries)
                 for entry in entries:
                     if entry.digest in lost:
@@ -176,7 +176,7 @@ def wrong(there: Remote, faults: Iterable[Fault], heads: Iterable[Head]) -> Iter
 
 
 def _shards(blobs: Blobs, there: Remote, root: str) -> list[manifest.Shard]:
-    return manifest.shards(blobs if blobs.has(root) else _There(there), root)
+    return manifest.shards(blobs if blobs.has(root) else There(there), root)
 
 
 def _below(there: Remote, shards: Iterable[str]) -> Iterator[str]:

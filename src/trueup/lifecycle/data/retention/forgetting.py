@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from trueup.foundation import digests
-from trueup.foundation.errors import ConflictError
+from trueup.foundation.errors import ConflictError, UsageError
 from trueup.foundation.records import Record
+from trueup.foundation.references import Reference
 from trueup.foundation.text import listing
 from trueup.lifecycle.data import manifest, table
 from trueup.lifecycle.data.branching import merging
@@ -32,6 +33,9 @@ class Keep(NamedTuple):
 
     last: int = 0
     since: datetime | None = None
+
+
+NOTHING: Final = Keep()
 
 
 class Fate(Record, kw_only=True):
@@ -85,6 +89,26 @@ class Needed(NamedTuple):
     why: str
     is_named: bool
     cure: str
+
+
+def check_asked(asked: Iterable[Reference], keep: Keep, why: str, *, even_if_named: bool) -> None:
+    """Refuse what names neither versions nor a rule, or overrules without a reason.
+
+    Raises:
+        UsageError: It does.
+    """
+    if even_if_named and not why:
+        raise UsageError(
+            "forget-why",
+            "What something names is forgotten only with a reason, for others to read.",
+            hint='trueup data forget NAME@VERSION --even-if-named -m "WHY"',
+        )
+    if (keep != NOTHING) == any(each.selector for each in asked):
+        raise UsageError(
+            "forget-what",
+            "Say which versions, or for whole datasets what to keep of them.",
+            hint="trueup data forget NAME --keep-last 5   (or: NAME@VERSION)",
+        )
 
 
 def spared(versions: Sequence[DatasetVersion], keep: Keep) -> set[int]:

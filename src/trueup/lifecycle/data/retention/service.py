@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import UsageError
 from trueup.foundation.references import Reference
 from trueup.lifecycle.data import manifest, rules, table
 from trueup.lifecycle.data.records import DatasetVersion, Forgotten
 from trueup.lifecycle.data.retention import forgetting
-from trueup.lifecycle.data.retention.forgetting import Fate, Forgetting, Keep
+from trueup.lifecycle.data.retention.forgetting import NOTHING, Fate, Forgetting, Keep
 from trueup.lifecycle.data.service import find
 from trueup.lifecycle.data.upkeep import locking
 from trueup.state.unit import State
-
-_NOTHING: Final = Keep()
 
 
 class Retention:
@@ -38,7 +34,7 @@ class Retention:
         self,
         actor: Actor,
         wanted: Iterable[Reference],
-        keep: Keep = _NOTHING,
+        keep: Keep = NOTHING,
         *,
         why: str = "",
         even_if_named: bool = False,
@@ -62,13 +58,8 @@ class Retention:
             ConflictError: A version that was asked for is needed; nothing was forgotten.
             UsageError: Neither a version nor a rule was given, or a reason is missing.
         """
-        if even_if_named and not why:
-            raise UsageError(
-                "forget-why",
-                "What something names is forgotten only with a reason, for others to read.",
-                hint='trueup data forget NAME@VERSION --even-if-named -m "WHY"',
-            )
         asked = list(wanted)
+        forgetting.check_asked(asked, keep, why, even_if_named=even_if_named)
         with self._state.read(actor, "data.write") as connection:
             versions, fates = self._chosen(connection, asked, keep, even_if_named)
             frees, shares = forgetting.weighed(connection, self._state.blobs, versions)
@@ -127,13 +118,7 @@ class Retention:
         self, connection: sa.Connection, asked: list[Reference], keep: Keep, even_if_named: bool
     ) -> tuple[list[DatasetVersion], list[Fate]]:
         """The versions that go, and what becomes of all that were looked at."""
-        is_rule = keep != _NOTHING
-        if is_rule == any(each.selector for each in asked):
-            raise UsageError(
-                "forget-what",
-                "Say which versions, or for whole datasets what to keep of them.",
-                hint="trueup data forget NAME --keep-last 5   (or: NAME@VERSION)",
-            )
+        is_rule = keep != NOTHING
         looked, stay = _by_rule(connection, asked, keep) if is_rule else _named(connection, asked)
         needed = forgetting.needed(
             connection, self._root, [each for each in looked if each.ref not in stay]
