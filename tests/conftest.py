@@ -37,9 +37,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # What takes longest comes first, each line on another worker as long as there are any.
 LONG = (
-    "tests/demo/test_kill.py",
+    "tests/demo/test_interrupted.py",
     "tests/doors/mlflow/clients/test_clients.py",
-    "tests/demo/test_stopping.py",
     "tests/doors/mlflow/clients/",
     "tests/demo/",
     "tests/lifecycle/monitoring/test_simulation.py",

@@ -14,8 +14,9 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -200,7 +201,8 @@ class Process:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.journey = Journey(folder)
-        self._words = folder.with_suffix(".words")
+        self.runs_before = self.journey.count("runs")
+        self._words = folder.parent / f"{time.monotonic_ns()}.words"
         with self._words.open("wb") as words:
             self.popen = subprocess.Popen(
                 command(folder, *options),
@@ -241,19 +243,3 @@ class Process:
             except OSError:  # it ended while we looked
                 continue
         return None
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts demos in processes; none outlives the test."""
-    started: list[Process] = []
-
-    def starter(folder: Path, *options: str) -> Process:
-        started.append(Process(folder, *options))
-        return started[-1]
-
-    yield starter
-    for process in started:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
