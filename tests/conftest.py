@@ -27,6 +27,8 @@ from trueup.state.unit import State
 from trueup.testing.postgresql_server import PostgresqlServer, programs
 from trueup.testing.s3_server import S3Server
 
+from . import rights
+
 # Examples are the same in every run, so that a failure here is a failure everywhere.
 settings.register_profile("trueup", deadline=None, derandomize=True, database=None)
 settings.load_profile("trueup")
@@ -185,6 +187,13 @@ def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server.new_bucket()
+
+
+@pytest.fixture
+def rights_of_a_user() -> Iterator[None]:
+    """Permissions hold for this test, whoever runs it."""
+    with rights.of_a_user():
+        yield
 
 
 @pytest.fixture

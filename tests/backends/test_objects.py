@@ -106,8 +106,7 @@ def test_a_place_that_may_only_be_read_is_named(bucket: str, s3_server: S3Server
         assert store.get("x") == b"there"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_only_be_read_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_may_only_be_read_is_named(rights_of_a_user: None, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     store = open_store(f"file://{tmp_path}")
     assert refusal(DeniedError, lambda: store.put("x", b""))[0] == "remote-refused"

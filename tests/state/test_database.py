@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import stat
@@ -107,6 +106,7 @@ def test_the_file_is_private(tmp_path: Path) -> None:
 
 def test_a_percent_sign_in_a_path_is_no_matter(tmp_path: Path) -> None:
     Database(url(tmp_path / "100%")).close()
+    assert (tmp_path / "100%" / "trueup.db").exists()
 
 
 def test_neither_a_new_file_nor_one_of_this_revision_needs_alembic(tmp_path: Path) -> None:
@@ -172,8 +172,7 @@ def test_a_broken_rule_of_the_schema_is_refused_and_undone(tmp_path: Path) -> No
     opened.close()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(rights_of_a_user: None, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(BackendError, match="cannot be written") as caught:
         Database(url(tmp_path))

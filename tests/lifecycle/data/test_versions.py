@@ -491,8 +491,7 @@ def test_a_file_that_is_something_else_by_now_is_never_followed(
     assert (error.code, "data/images/a" in error.message) == (expected, True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(desk: Desk) -> None:
+def test_a_file_that_may_not_be_read_is_named(rights_of_a_user: None, desk: Desk) -> None:
     write(desk.place, {"a": b"1"})
     (desk.place / "a").chmod(0)
     assert refusal(desk.keep).code == "dataset-file-unreadable"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -131,9 +130,9 @@ def test_a_store_on_a_read_only_disk_is_an_error_at_once(tmp_path: Path) -> None
     mounted(tmp_path / "blobs", mount, READ_ONLY)
 
 
-def test_the_store_needs_no_rights_beyond_its_folder(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
+def test_the_store_needs_no_rights_beyond_its_folder(
+    rights_of_a_user: None, tmp_path: Path
+) -> None:
     from trueup.backends.blobs.local import Backend
     from trueup.foundation.errors import BackendError
 

@@ -1,74 +1,178 @@
-"""MLflow's own clients, unchanged, against a real server: each suite is run by their interpreter.
+"""MLflow's own clients, unchanged, against real servers: each suite is run by their interpreter.
 
-The suites stand in `suites/`; how they are run by hand is to be seen in `run_suites`.
+The suites stand in `suites/`. One process of a client runs all of its suites, for it takes longer
+to import than most of them take; here each of them is a test. How they are run by hand is to be
+seen in `run_suites`.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
 
 import httpx
+import numpy as np
+import polars as pl
 import pytest
 
-from .environments import environment, python
-from .server import PLAN, say, serving
+from trueup.app import starting
+
+from .environments import ROOT, environment, python
+from .server import PLAN, TRUEUP, say, serving
+
+pytestmark = pytest.mark.slow
 
 SUITES = Path(__file__).parent / "suites"
+OF_CLIENT = {
+    "mlflow-3": ("tracking", "traces", "models", "learning", "signing", "judging"),
+    "mlflow-2": ("tracking", "models", "learning", "old_traces"),
+}
+TEAM = '[team]\nvera = ["viewer"]\nsam = ["scientist"]\n'
+BAD = ("failure", "error")  # in a report; what was skipped is neither that nor passed
+JUDGED = """
+[process]
+template = "solo"
+
+[datasets.lumps]
+path = "data/lumps.csv"
+
+[[goals]]
+id = "ranked"
+claim = "Late rows score higher"
+metric = "roc_auc"
+gate = { at_least = 0.7, min_rows = 100 }
+watch = { window = "7d" }
+on_breach = ["alert"]
+"""
+OLGA = ["-c", "user.name=Olga", "-c", "user.email=olga@example.org"]
 
 
-@pytest.mark.slow
+class Signing(NamedTuple):
+    """A project that lets nobody in without a token, and the tokens by name."""
+
+    project: Path
+    url: str
+    tokens: dict[str, str]
+
+
+class Suite(NamedTuple):
+    """How many tests of a suite passed, and what those said that did not."""
+
+    passed: int
+    failures: list[str]
+
+
+@pytest.fixture(scope="module")
+def signing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signing]:
+    """A server that asks who is there."""
+    project = tmp_path_factory.mktemp("signing") / "project"
+    project.mkdir()
+    (project / "trueup.toml").write_text(PLAN + TEAM)
+    say(project, "plan", "adopt")
+    tokens = {
+        name: say(project, "people", "token", "add", name).strip() for name in ("vera", "sam")
+    }
+    with serving(project, "--require-sign-in") as url:
+        yield Signing(project, url, tokens)
+
+
+@contextmanager
+def judging(project: Path) -> Iterator[dict[str, str]]:
+    """A server over a project with a gate, data to be judged on, and a version of its own."""
+    project.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(project)], check=True)
+    starting.start(project, commit=False)
+    (project / "trueup.toml").write_text(PLAN + JUDGED)
+    sample(600).write_csv(project / "data" / "late.csv")
+    for command in (["add", "."], [*OLGA, "commit", "--quiet", "-m", "start"]):
+        subprocess.run(["git", "-C", str(project), *command], check=True)
+    say(project, "plan", "adopt")
+    say(project, "data", "add", "data/late.csv", "--name", "late")
+    say(project, "run", "--engine", "inprocess://")
+    with serving(project) as url:
+        yield {
+            "JUDGING": url,
+            "PROJECT": str(project),
+            "CHECK": json.dumps([*TRUEUP, "check"]),
+            "OURS": str(ROOT / "src"),
+        }
+
+
+def sample(rows: int) -> pl.DataFrame:
+    """Rows whose label follows `a`."""
+    random = np.random.default_rng(7)
+    a = random.normal(size=rows)
+    late = random.random(rows) < 1 / (1 + np.exp(-3 * a))
+    return pl.DataFrame({"a": a, "b": random.normal(size=rows), "late": late.astype(int)})
+
+
+@pytest.fixture(scope="module")
+def found_by(
+    signing: Signing, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], dict[str, Suite]]:
+    """What a client found, by suite; each is asked once."""
+
+    @cache
+    def find(client: str) -> dict[str, Suite]:
+        suites = OF_CLIENT[client]
+        folder = tmp_path_factory.mktemp(client)
+        python(client)  # which takes minutes the first time: no server waits for it
+        with serving(folder / "project") as url:
+            if "judging" not in suites:
+                return run_suites(client, suites, folder, MLFLOW_TRACKING_URI=url)
+            tokens = {f"{name.upper()}S": token for name, token in signing.tokens.items()}
+            with judging(folder / "judged") as judged:
+                more = {**judged, **tokens, "SIGNING": signing.url}
+                return run_suites(client, suites, folder, MLFLOW_TRACKING_URI=url, **more)
+
+    return find
+
+
 @pytest.mark.parametrize(
-    ("client", "suites"),
-    [
-        ("mlflow-3", ("tracking", "traces")),
-        ("mlflow-3", ("models", "learning")),
-        ("mlflow-2", ("tracking", "models", "learning", "old_traces")),
-    ],
+    ("client", "suite"),
+    [(client, suite) for client, suites in OF_CLIENT.items() for suite in suites],
 )
 def test_a_client_finds_what_it_expects(
-    client: str, suites: tuple[str, ...], tmp_path: Path
+    client: str, suite: str, found_by: Callable[[str], dict[str, Suite]]
 ) -> None:
-    python(client)  # which takes minutes the first time: no server waits for it
-    with serving(tmp_path / "project") as url:
-        run_suites(client, suites, tmp_path, MLFLOW_TRACKING_URI=url)
+    passed, failures = found_by(client)[suite]
+    if failures:
+        pytest.fail("\n\n".join(failures), pytrace=False)
+    assert passed
 
 
-@pytest.mark.slow
-def test_clients_sign_in(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    team = '[team]\nvera = ["viewer"]\nsam = ["scientist"]\n'
-    (project / "trueup.toml").write_text(PLAN + team)
-    say(project, "plan", "adopt")
-    secrets = {
-        f"{name.upper()}S": say(project, "people", "token", "add", name).strip()
-        for name in ("vera", "sam")
-    }
-    python("mlflow-3")
-    with serving(project, "--require-sign-in") as url:
-        run_suites("mlflow-3", ("signing",), tmp_path, MLFLOW_TRACKING_URI=url, **secrets)
-        for path, challenge in (("/", "Basic"), ("/api/v1/people", "Basic"), ("/v2", "Basic")):
-            reply = httpx.get(f"{url}{path}")
-            assert (reply.status_code, challenge in reply.headers["www-authenticate"]) == (
-                401,
-                True,
-            )
-        opened = httpx.get(f"{url}/api/v1/people", auth=("vera", secrets["VERAS"]))
-        assert [each["name"] for each in opened.json()]
-        assert httpx.get(f"{url}/health").text == "OK"
-    kept = b"".join(file.read_bytes() for file in project.rglob("*") if file.is_file())
-    assert not [secret for secret in secrets.values() if secret.encode() in kept]
+def test_who_signed_in_left_no_secret_behind(
+    found_by: Callable[[str], dict[str, Suite]], signing: Signing
+) -> None:
+    assert found_by("mlflow-3")["signing"].passed
+    for path, challenge in (("/", "Basic"), ("/api/v1/people", "Basic"), ("/v2", "Basic")):
+        reply = httpx.get(f"{signing.url}{path}")
+        asks = challenge in reply.headers["www-authenticate"]
+        assert (reply.status_code, asks) == (401, True)
+    opened = httpx.get(f"{signing.url}/api/v1/people", auth=("vera", signing.tokens["vera"]))
+    assert [each["name"] for each in opened.json()]
+    assert httpx.get(f"{signing.url}/health").text == "OK"
+    kept = b"".join(file.read_bytes() for file in signing.project.rglob("*") if file.is_file())
+    assert not [token for token in signing.tokens.values() if token.encode() in kept]
 
 
-def run_suites(client: str, suites: tuple[str, ...], folder: Path, **variables: str) -> None:
-    """Run suites by a client's interpreter; all that it says is told when one fails."""
+def run_suites(
+    client: str, suites: tuple[str, ...], folder: Path, **variables: str
+) -> dict[str, Suite]:
+    """Run suites by a client's interpreter; what they say is told where they do not run at all."""
     files = [str(SUITES / f"suite_{name}.py") for name in suites]
+    report = folder / "report.xml"
     options = ["-q", "-W", "ignore", "-c", "/dev/null", "-p", "no:cacheprovider"]
     places = ["-p", "surroundings", "--rootdir", str(SUITES), "--confcutdir", str(SUITES)]
-    run = [str(python(client)), "-m", "pytest", *options, *places, "--basetemp", str(folder / "t")]
+    kept = ["--junitxml", str(report), "--basetemp", str(folder / "t")]
     done = subprocess.run(
-        [*run, *files],
+        [str(python(client)), "-m", "pytest", *options, *places, *kept, *files],
         cwd=folder,
         env=environment(
             MLFLOW_HTTP_REQUEST_MAX_RETRIES="1",
@@ -84,5 +188,12 @@ def run_suites(client: str, suites: tuple[str, ...], folder: Path, **variables: 
         timeout=900,
         check=False,
     )
-    if done.returncode:
-        pytest.fail(f"{done.stdout[-20000:]}\n{done.stderr[-5000:]}", pytrace=False)
+    assert done.returncode in (0, 1), f"{done.stdout[-20000:]}\n{done.stderr[-5000:]}"
+    found = {name: Suite(0, []) for name in suites}
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = case.attrib["classname"].partition(".")[0].removeprefix("suite_")
+        bad = [f"{case.attrib['name']}: {each.text}" for each in case if each.tag in BAD]
+        passed, failures = found[name]
+        found[name] = Suite(passed + (not len(case)), failures + bad)
+    assert (done.returncode == 1) == any(suite.failures for suite in found.values())
+    return found

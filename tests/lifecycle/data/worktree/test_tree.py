@@ -137,8 +137,7 @@ def test_folders_clash_as_files_do(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_read_is_named(rights_of_a_user: None, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0)
     assert refusal(lambda: list(tree.walk(tmp_path, "data"))).code == "dataset-file-unreadable"
 

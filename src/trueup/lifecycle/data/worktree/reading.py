@@ -162,6 +162,10 @@ class Reader:
                     return Read(Entry(path, digest, now.size, now.mode), now)
         except OSError as error:
             raise rules.unreadable(error, shown) from error
+        except UsageError as error:
+            if isinstance(error.__cause__, OSError):  # of the store, which knows no datasets
+                raise rules.unreadable(error.__cause__, shown) from error
+            raise
         raise ConflictError(
             "dataset-changing",
             f"{shown} went on changing while it was being read.",

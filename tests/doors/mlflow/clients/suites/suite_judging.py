@@ -1,7 +1,7 @@
 """Models that a client registers are judged by Trueup's gate; what a pipeline made is loaded here.
 
-Needs a project in the folder PROJECT with `data:late@1`, `lumps@1` made by a pipeline, and CHECK,
-the command that judges a version, as JSON.
+Needs a project in the folder PROJECT with `data:late@1`, `lumps@1` made by a pipeline, its server
+at JUDGING, and CHECK, the command that judges a version, as JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sklearn.linear_model import LogisticRegression
 
-client = MlflowClient()
+SERVER = os.environ["JUDGING"]
+client = MlflowClient(SERVER)
 PROJECT = Path(os.environ["PROJECT"])
 ROWS = pd.read_csv(PROJECT / "data" / "late.csv")
 INPUTS = ROWS[["a", "b"]]

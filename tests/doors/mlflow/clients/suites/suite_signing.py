@@ -1,4 +1,7 @@
-"""Signing in, with the variables that clients read. VERAS is of a viewer, SAMS of a scientist."""
+"""Signing in, with the variables that clients read, to the server at SIGNING.
+
+VERAS is the token of a viewer, SAMS of a scientist.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+SERVER = os.environ["SIGNING"]
 NAMES = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 
 
@@ -45,7 +49,7 @@ def test_what_a_role_does_not_allow_is_refused(monkeypatch: pytest.MonkeyPatch) 
         mlflow.create_experiment("hers")
     assert refused.value.error_code == "PERMISSION_DENIED"
     ask(monkeypatch, token=os.environ["SAMS"])
-    assert mlflow.create_experiment("his")
-    with mlflow.start_run() as run:
+    his = mlflow.create_experiment("his")
+    with mlflow.start_run(experiment_id=his) as run:
         mlflow.log_text("x", "a.txt")
     assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/a.txt") == "x"

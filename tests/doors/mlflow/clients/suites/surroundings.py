@@ -24,6 +24,17 @@ def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "client_3: what only clients 3.x can do")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _server(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The server that a suite names as SERVER, instead of the usual one."""
+    import mlflow
+
+    usual = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(getattr(request.module, "SERVER", usual))
+    yield
+    mlflow.set_tracking_uri(usual)
+
+
 @pytest.fixture
 def experiment() -> Iterator[str]:
     """An experiment of this test alone, which is the active one; nothing stays switched on."""
