@@ -237,7 +237,7 @@ def wait_for(
     while not condition():
         assert time.monotonic() < until, "it did not come so far in time"
         assert process is None or process.popen.poll() is None, process.words
-        time.sleep(0.01)
+        time.sleep(0.03)  # each look opens the database
 
 
 def alive(number: int) -> bool:

@@ -67,7 +67,7 @@ def with_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         while process.journey.count("model_versions") < 2:
             assert process.popen.poll() is None, process.words
-            time.sleep(0.01)
+            time.sleep(0.03)
     finally:
         process.kill()
     return folder

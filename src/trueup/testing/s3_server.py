@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -48,6 +48,8 @@ class S3Server:
         self.requests: list[Request] = []
         self.answer: Callable[[Request], str | None] = lambda request: None
         """What is answered instead, such as "503 SlowDown"; None lets the request through."""
+        # S3 compares and writes in one step; moto lets another request come in between.
+        self._comparing = threading.Lock()
         self._behind: Any = DomainDispatcherApplication(create_backend_app)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = make_server("127.0.0.1", 0, self._door, threaded=True)
@@ -111,7 +113,9 @@ class S3Server:
         self.requests.append(request)
         refused = self.answer(request)
         if refused is None:
-            answered: Iterable[bytes] = self._behind(environ, start)
+            compares = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"} & environ.keys()
+            with self._comparing if compares else nullcontext():
+                answered: Iterable[bytes] = self._behind(environ, start)
             return answered
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         status, _, code = refused.partition(" ")
