@@ -60,7 +60,6 @@ FOLLOWED: Final = (("runs", "source"),)
 NO_TEXT: Final = {
     ("monitor_hours", "counts"): "numbers",
     ("monitor_index", "rows"): "numbers",
-    ("webhooks", "sealed"): "a secret",
 }
 """Binary columns, which are not searched, and what they hold instead of digests."""
 
