@@ -1,7 +1,7 @@
 """Wiring: one `Workspace` holds every stage's verbs over one project's state.
 
-The state and the stages are imported and made when first used, so that a command pays only for
-what it touches: SQLAlchemy alone is half of the start of most commands.
+The stages are imported and made when first used, so that a command pays only for what it touches.
+`opening.py` holds the state itself, `client_wiring.py` what clients of other tools use.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import getpass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from trueup.app.client_wiring import ClientVerbs
 from trueup.foundation.actor import Actor
-from trueup.foundation.configuration import Settings, find_root, make_private, settings_for
-from trueup.ports.loading import load
+from trueup.foundation.configuration import find_root, settings_for
 
 if TYPE_CHECKING:
     from trueup.lifecycle.data.branching.service import Branching
@@ -29,13 +27,8 @@ if TYPE_CHECKING:
     from trueup.lifecycle.data.tending.service import Tending
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
-    from trueup.lifecycle.models.aliases.service import Aliases
-    from trueup.lifecycle.models.imports.service import NameImports
     from trueup.lifecycle.models.records import Reference
-    from trueup.lifecycle.models.registry.service import Registry
     from trueup.lifecycle.models.service import Models
-    from trueup.lifecycle.models.versions.service import Versions
-    from trueup.lifecycle.models.webhooks.service import Webhooks
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
     from trueup.lifecycle.releases.service import Releases
@@ -47,52 +40,14 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
-    from trueup.lifecycle.runs.tracking.curation.service import Curation
-    from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
-    from trueup.lifecycle.runs.tracking.files.service import Files
-    from trueup.lifecycle.runs.tracking.files.uploads import Uploads
-    from trueup.lifecycle.runs.tracking.imports.service import Imports
-    from trueup.lifecycle.runs.tracking.inputs.service import Inputs
-    from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
-    from trueup.lifecycle.runs.tracking.overview.service import Overview
-    from trueup.lifecycle.runs.tracking.receiving.service import Receiving
-    from trueup.lifecycle.runs.tracking.search.service import Search
-    from trueup.lifecycle.runs.tracking.service import Tracking
-    from trueup.lifecycle.runs.tracking.traces.service import Traces
     from trueup.lifecycle.serving.service import Predictions
     from trueup.people.service import People
     from trueup.people.tokens.entrance import Entrance
     from trueup.people.tokens.service import Tokens
-    from trueup.ports.blobs import Blobs
-    from trueup.state.unit import State
 
 
-class Workspace:
+class Workspace(ClientVerbs):
     """One project: its settings, its state, and the verbs of every stage."""
-
-    def __init__(self, settings: Settings) -> None:
-        make_private(settings.home)
-        self.settings = settings
-        self.root = settings.root
-
-    @cached_property
-    def blobs(self) -> Blobs:
-        """The blob store."""
-        url = self.settings.blobs
-        store: Blobs = load("blobs", urlsplit(url).scheme)(url)
-        return store
-
-    @cached_property
-    def state(self) -> State:
-        """Everything that is kept, behind its guard."""
-        from trueup.lifecycle.models.webhooks.outbox import put_down
-        from trueup.people.access import guard
-        from trueup.state.database import Database
-        from trueup.state.unit import State
-
-        url = self.settings.key
-        keys = load("keys", urlsplit(url).scheme)(url)
-        return State(Database(self.settings.database), self.blobs, keys, guard, put_down)
 
     @cached_property
     def people(self) -> People:
@@ -200,89 +155,6 @@ class Workspace:
         return RunRetention(self.state, made_of_runs)
 
     @cached_property
-    def tracking(self) -> Tracking:
-        """Verbs of experiments and of runs that report themselves."""
-        from trueup.lifecycle.runs.tracking.service import Tracking
-
-        return Tracking(self.state, self._files_root)
-
-    @cached_property
-    def search(self) -> Search:
-        """Verbs of searching what was tracked."""
-        from trueup.lifecycle.runs.tracking.search.service import Search
-
-        return Search(self.state, self._files_root)
-
-    @cached_property
-    def curation(self) -> Curation:
-        """Verbs that keep experiments and tracked runs in order."""
-        from trueup.lifecycle.runs.tracking.curation.service import Curation
-
-        return Curation(self.state)
-
-    @cached_property
-    def inputs(self) -> Inputs:
-        """Verbs by which tracked runs say what they read and made."""
-        from trueup.lifecycle.runs.tracking.inputs.service import Inputs
-
-        return Inputs(self.state)
-
-    @cached_property
-    def overview(self) -> Overview:
-        """The verb behind the list of experiments."""
-        from trueup.lifecycle.runs.tracking.overview.service import Overview
-
-        return Overview(self.state)
-
-    @cached_property
-    def receiving(self) -> Receiving:
-        """The verb of batches of our own client."""
-        from trueup.lifecycle.runs.tracking.receiving.service import Receiving
-
-        return Receiving(self.state, self._files_root)
-
-    @cached_property
-    def traces(self) -> Traces:
-        """Verbs of traces."""
-        from trueup.lifecycle.runs.tracking.traces.service import Traces
-
-        return Traces(self.state, self._files_root)
-
-    @cached_property
-    def files(self) -> Files:
-        """Verbs of tracked files."""
-        from trueup.lifecycle.runs.tracking.files.service import Files
-
-        return Files(self.state, self.root)
-
-    @cached_property
-    def uploads(self) -> Uploads:
-        """Tracked files that are sent in parts."""
-        from trueup.lifecycle.runs.tracking.files.uploads import Uploads
-
-        return Uploads(self.settings.home / "uploads", self.files)
-
-    @cached_property
-    def plain_files(self) -> PlainFolder | None:
-        """The folder that clients write files to by themselves, if there is one.
-
-        Raises:
-            UsageError: The settings name what can be no such folder.
-        """
-        if not self.settings.artifacts:
-            return None
-        from trueup.lifecycle.runs.tracking.files.plain import PlainFolder
-
-        return PlainFolder(self.settings.artifacts)
-
-    @cached_property
-    def logged_models(self) -> LoggedModels:
-        """Verbs of logged models."""
-        from trueup.lifecycle.runs.tracking.logged_models.service import LoggedModels
-
-        return LoggedModels(self.state, self._files_root)
-
-    @cached_property
     def requests(self) -> Requests:
         """Verbs of requests for runs."""
         from trueup.lifecycle.runs.requests.service import Requests
@@ -332,52 +204,6 @@ class Workspace:
         return Models(self.state)
 
     @cached_property
-    def registry(self) -> Registry:
-        """Verbs of registered names."""
-        from trueup.lifecycle.models.registry.service import Registry
-        from trueup.lifecycle.releases.protection import Protection
-
-        return Registry(self.state, Protection(self.state.keys))
-
-    @cached_property
-    def versions(self) -> Versions:
-        """Verbs of versions as clients of other tools know them."""
-        from trueup.lifecycle.models.versions.service import Versions
-        from trueup.lifecycle.releases.protection import Protection
-
-        return Versions(self.state, Protection(self.state.keys), self.plain_files)
-
-    @cached_property
-    def aliases(self) -> Aliases:
-        """Verbs of aliases and stages."""
-        from trueup.lifecycle.models.aliases.service import Aliases
-        from trueup.lifecycle.releases.protection import Protection
-
-        return Aliases(self.state, Protection(self.state.keys))
-
-    @cached_property
-    def webhooks(self) -> Webhooks:
-        """Verbs of web hooks."""
-        from trueup.lifecycle.models.webhooks.service import Webhooks
-
-        return Webhooks(self.state, self.root)
-
-    @cached_property
-    def imports(self) -> Imports:
-        """Verbs of taking over what MLflow keeps of runs."""
-        from trueup.lifecycle.runs.tracking.imports.service import Imports
-
-        return Imports(self.state, self.root)
-
-    @cached_property
-    def name_imports(self) -> NameImports:
-        """The verb of taking over registered names."""
-        from trueup.lifecycle.models.imports.service import NameImports
-        from trueup.lifecycle.releases.protection import Protection
-
-        return NameImports(self.state, Protection(self.state.keys))
-
-    @cached_property
     def gates(self) -> Gates:
         """Verbs of gates."""
         from trueup.lifecycle.gates.service import Gates
@@ -411,26 +237,6 @@ class Workspace:
         from trueup.lifecycle.improvement.service import Improvements
 
         return Improvements(self.state)
-
-    @property
-    def _files_root(self) -> str:
-        return self.plain_files.uri if self.plain_files is not None else "mlflow-artifacts:"
-
-    def close(self) -> None:
-        """Close the database, if anything was asked of it."""
-        if "state" in self.__dict__:
-            self.state.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _reference_of(self, model_ref: str) -> Reference:
         from trueup.lifecycle.gates import service as gates

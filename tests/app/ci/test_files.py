@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,24 @@ def test_nothing_is_reported_after_a_run_that_failed() -> None:
     assert report["run"] == "trueup git report flights@commit:$(git rev-parse HEAD)"
     gitlab = yaml.safe_load(text("gitlab"))["trueup"]
     assert gitlab["after_script"] == [report["run"]]
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+def test_github_builds_what_is_pushed_to_the_branch_that_others_build_on(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--initial-branch", "trunk")
+    git(tmp_path, "commit", "--allow-empty", "-m", "start")
+    assert files.branch_of(tmp_path) == "trunk"
+    git(tmp_path, "branch", "master")
+    assert files.branch_of(tmp_path) == "master"
+    git(tmp_path, "update-ref", "refs/remotes/origin/next", "HEAD")
+    git(tmp_path, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/next")
+    assert files.branch_of(tmp_path) == "next"
+    triggers = yaml.safe_load(text("github", branch="next"))[True]  # YAML reads `on` as true
+    assert triggers["push"] == {"branches": ["next"]}
 
 
 @pytest.mark.parametrize("server", list(files.SERVERS))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from trueup.foundation.errors import BackendError, ConflictError
+from trueup.lifecycle.pipeline.code import source
 
 MARK: Final = "Written by: trueup ci"
 
@@ -27,7 +28,9 @@ SERVERS: Final[dict[str, Server]] = {
 }
 
 
-def text(server: str, pipeline: str, model: str, *, requirements: str, pulls: bool) -> str:
+def text(
+    server: str, pipeline: str, model: str, *, requirements: str, pulls: bool, branch: str = "main"
+) -> str:
     """The file for a server.
 
     Args:
@@ -36,6 +39,7 @@ def text(server: str, pipeline: str, model: str, *, requirements: str, pulls: bo
         model: Whose newest version goes through the gate; empty for no gate.
         requirements: The requirements file of the project.
         pulls: Whether data comes from a remote.
+        branch: The branch that reviews are merged into.
 
     Example:
         >>> "trueup run flights" in text("jenkins", "flights", "", requirements="r.txt", pulls=False)
@@ -47,6 +51,7 @@ def text(server: str, pipeline: str, model: str, *, requirements: str, pulls: bo
         "@PULL@": _template(server, ".pull") if pulls else "",
         "@PIPELINE@": pipeline,
         "@MODEL@": model,
+        "@BRANCH@": branch,
         "@REQUIREMENTS@": requirements,
         "@PYTHON@": ".".join(platform.python_version_tuple()[:2]),
     }
@@ -96,6 +101,17 @@ def requirements_of(root: Path) -> str:
         if (root / name).is_file():
             return name
     return "requirements.txt"
+
+
+def branch_of(root: Path) -> str:
+    """The branch that others build on: the remote's own, else `main` or `master`, else this one."""
+    told = source.run(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").stdout
+    if told:
+        return os.fsdecode(told).strip().removeprefix("origin/")
+    here = os.fsdecode(source.run(root, "symbolic-ref", "--short", "HEAD").stdout).strip()
+    listed = source.run(root, "branch", "--format=%(refname:short)").stdout
+    known = os.fsdecode(listed).split()
+    return next((name for name in ("main", "master") if name in known), here or "main")
 
 
 def _template(server: str, part: str) -> str:

@@ -36,6 +36,7 @@ def _writer(server: str, what: str) -> None:
                 found.model,
                 requirements=requirements,
                 pulls=bool(surroundings(root).remotes),
+                branch=files.branch_of(root),
             )
         if only_print:
             click.echo(text, nl=False)
