@@ -59,7 +59,7 @@ def test_a_folder_on_a_disk_that_nobody_may_write_is_told_apart(
     def read_only(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
     with pytest.raises(BackendError, match="Permission denied") as caught:
         make_private(tmp_path)
     assert caught.value.hint.startswith("chmod ")
