@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,15 @@ import click
 
 from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.forgetting import forgetting_options
 from trueup.doors.cli.terminal.grammar import Command
 from trueup.doors.cli.terminal.offering import offer, offering_options
-from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from trueup.lifecycle.data.retention.forgetting import Forgetting
 
 _MOST_SHOWN = 50
@@ -24,33 +25,20 @@ _MOST_SHOWN = 50
 
 @click.command(cls=Command, example="trueup data forget images --keep-last 5")
 @click.argument("references", nargs=-1, metavar="[DATASET[@VERSION]...]")
-@click.option(
-    "--keep-last",
-    type=click.IntRange(1, 1_000_000),
-    metavar="N",
-    help="Keep the N newest versions of each dataset.",
-)
-@click.option(
-    "--keep-days",
-    type=click.IntRange(0, 36_500),
-    metavar="D",
-    help="Keep what was taken in the last D days.",
-)
+@forgetting_options("versions", of_each="dataset")
 @click.option(
     "--even-if-named",
     is_flag=True,
     help="Also what a run, a model version or a verdict names; -m says why.",
 )
 @click.option("--remote", default="", metavar="NAME", help="In this remote instead of here.")
-@click.option("--undo", is_flag=True, help="Remember these versions again.")
-@click.option("-m", "--message", default="", metavar="TEXT", help="Why, in your words.")
 @offering_options
 @output.as_option
 @output.json_option
 def command(
     references: tuple[str, ...],
     keep_last: int | None,
-    keep_days: int | None,
+    since: datetime | None,
     even_if_named: bool,
     remote: str,
     undo: bool,
@@ -89,7 +77,6 @@ def command(
             return
         from trueup.lifecycle.data.retention.forgetting import Keep
 
-        since = None if keep_days is None else clock.now() - timedelta(days=keep_days)
         keep = Keep(keep_last or 0, since)
         forget = partial(workspace.retention.forget, actor, wanted, keep)
         if remote:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
+from trueup.doors.cli.terminal.forgetting import days_ago, forgetting_options
 from trueup.doors.cli.terminal.grammar import Command
 from trueup.doors.cli.terminal.offering import offer, offering_options
-from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import plural, size
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from trueup.lifecycle.runs.retention.records import Forgetting, Purged
 
 _MOST_SHOWN = 50
@@ -24,18 +25,7 @@ _DELETED_DAYS = 30
 
 @click.command(cls=Command, example="trueup runs forget --keep-last 20")
 @click.argument("references", nargs=-1, metavar="[RUN...]")
-@click.option(
-    "--keep-last",
-    type=click.IntRange(1, 1_000_000),
-    metavar="N",
-    help="Keep the N newest runs of each pipeline.",
-)
-@click.option(
-    "--keep-days",
-    type=click.IntRange(0, 36_500),
-    metavar="D",
-    help="Keep what is younger than D days.",
-)
+@forgetting_options("runs", of_each="pipeline")
 @click.option("--pipeline", default="", metavar="NAME", help="Only runs of this pipeline.")
 @click.option("--even-if-named", is_flag=True, help="Also runs that made a model; -m says why.")
 @click.option(
@@ -44,15 +34,13 @@ _DELETED_DAYS = 30
 @click.option(
     "--remote", default="", metavar="NAME", help="Old results of steps in this remote instead."
 )
-@click.option("--undo", is_flag=True, help="Remember these runs again.")
-@click.option("-m", "--message", default="", metavar="TEXT", help="Why, in your words.")
 @offering_options
 @output.as_option
 @output.json_option
 def command(
     references: tuple[str, ...],
     keep_last: int | None,
-    keep_days: int | None,
+    since: datetime | None,
     pipeline: str,
     even_if_named: bool,
     deleted: bool,
@@ -87,9 +75,9 @@ def command(
             output.show(f"{plural(len(again), 'run')} remembered")
             output.next_step("trueup runs list")
         elif deleted:
-            since = _since(_DELETED_DAYS if keep_days is None else keep_days)
+            before = since or days_ago(_DELETED_DAYS)
             offer(
-                lambda is_look: retention.purge(actor, since, dry_run=is_look),
+                lambda is_look: retention.purge(actor, before, dry_run=is_look),
                 _show_purged,
                 dry_run=dry_run,
                 yes=yes,
@@ -99,13 +87,12 @@ def command(
         elif remote:
             from trueup.app.running.sharing import forget_results
 
-            if keep_days is None:
+            if since is None:
                 raise UsageError(
                     "forget-what",
                     "Say how young a result in a remote must be to stay.",
                     hint=f"trueup runs forget --remote {remote} --keep-days 90",
                 )
-            since = _since(keep_days)
             offer(
                 lambda is_look: forget_results(workspace, actor, remote, since, dry_run=is_look),
                 _show_results,
@@ -117,7 +104,7 @@ def command(
         else:
             from trueup.lifecycle.runs.retention.records import Keep
 
-            keep = Keep(keep_last or 0, None if keep_days is None else _since(keep_days))
+            keep = Keep(keep_last or 0, since)
             offer(
                 lambda is_look: retention.forget(
                     actor,
@@ -134,10 +121,6 @@ def command(
                 as_json=as_json,
                 then="trueup data gc --dry-run",
             )
-
-
-def _since(days: int) -> datetime:
-    return clock.now() - timedelta(days=days)
 
 
 def _show(found: Forgetting) -> int:
