@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,12 +12,24 @@ from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.grammar import Command
 from trueup.doors.cli.terminal.parameters import pairs, parameter_option
 from trueup.foundation.digests import short
+from trueup.foundation.text import listing
 from trueup.lifecycle.pipeline import keys
+from trueup.lifecycle.pipeline.passing import openings
 from trueup.rendering import words
 
 if TYPE_CHECKING:
     from trueup.lifecycle.pipeline.records import Components
     from trueup.lifecycle.runs.preview.records import KeyNow
+
+
+# They open files in C and tell nobody; Polars and PyArrow are seen.
+_OPEN_UNSEEN: Final = frozenset(
+    {
+        *("duckdb", "fiona", "gdal", "h5py", "imageio", "lightgbm", "netcdf4", "opencv-python"),
+        *("opencv-python-headless", "pyogrio", "pyreadstat", "rasterio", "safetensors", "tables"),
+        *("tensorflow", "torch", "torchaudio", "torchvision", "xgboost"),
+    }
+)
 
 
 @click.command(cls=Command, example="trueup explain-cache prepare")
@@ -41,11 +54,11 @@ def command(step: str, pipeline: str, given: tuple[str, ...], as_json: bool) -> 
     if as_json:
         output.emit_json({"now": now, "differences": _differences(now)})
         return
-    _print(now)
+    _print(now, workspace.root)
     output.next_step(f"trueup run {found.name} --dry-run")
 
 
-def _print(now: KeyNow) -> None:
+def _print(now: KeyNow, root: Path) -> None:
     output.heading(now.step, f"called at {now.place}")
     would = {"reuse": "would be reused", "run": "would run", "depends": "may run"}
     output.show(f"It {would.get(now.decision, now.decision)}: {'; '.join(now.why)}.")
@@ -66,8 +79,15 @@ def _print(now: KeyNow) -> None:
     output.blank()
     rows = list(_rows(now.components, newest.components if newest else None))
     if newest is not None:  # what it opens is known from when it ran: it belongs to no key
-        rows += [("opens", name, "", _cell(digest)) for name, digest in newest.opened.items()]
+        opened = openings.now(root, newest.opened)
+        rows += [_row("opens", name, opened[name], then) for name, then in newest.opened.items()]
     output.table(("part", "name", "now", "newest kept"), rows, whole=2)
+    if unseen := [name for name in now.components.packages if name.lower() in _OPEN_UNSEEN]:
+        output.say(
+            "\nNot seen is what {} opens by itself: files of the project belong into depends_on, "
+            "others are given as datasets.",
+            listing(unseen, "or"),
+        )
 
 
 def _differences(now: KeyNow) -> list[str]:

@@ -1,16 +1,18 @@
-"""Which files of the project a step opens that nobody told us of, and what they hold.
+"""Which files a step opens that nobody told us of, and what they hold.
 
-Python says what it opens and lists (`sys.audit`), and Polars, which reads files without it, asks
-where `~` is for each path. A program that a step starts, and a library that opens files in C, are
-not seen: what they read belongs into `depends_on`. A result stands only for the files as they were,
-so one that changed while the step ran leaves the call without an entry in the cache.
+Python says what it opens, lists and starts (`sys.audit`); Polars and PyArrow, which read files
+without it, ask where `~` is for each path. Of a program the files are seen that its command names,
+not what else it reads; other libraries that open files in C are not seen. A result stands only for
+the files as they were: one that changed while the step ran leaves the call without an entry.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -19,20 +21,32 @@ from typing import Any, Final, NamedTuple
 from trueup.foundation import digests
 from trueup.foundation.configuration import HOME
 from trueup.lifecycle.pipeline import origin
+from trueup.lifecycle.pipeline.code import scripts
 
 MOST: Final = 1000  # files of one call: more than that are a dataset
 ABSENT: Final = "absent"
 _LISTINGS: Final = ("os.listdir", "os.scandir")
 _PATTERN: Final = frozenset("*?[")
-_NOT_READ: Final = ("write_", "sink_")
+_ASK_FOR_HOME: Final = ("polars.", "pyarrow.")
+_NOT_READ: Final = ("write_", "sink_", "to_")
 _NOT_USERS: Final = ("trueup.", "linecache")
+_PACKAGES: Final = ("/site-packages/", "/dist-packages/")
+# What a machine is made of; what lies in hidden folders is settings and caches.
+_MACHINE: Final = (
+    *("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/lib64/", "/opt/", "/proc/", "/run/"),
+    *("/sbin/", "/snap/", "/sys/", "/usr/", "/var/", "/System/", "/Library/", "/private/etc/"),
+)
+_CLOCK: Final = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)  # that of files
+_TICK: Final = 20_000_000
+_WORTH_REMEMBERING: Final = 4 << 20  # bytes; a smaller file is read faster than looked up
 
 
 class Openings(NamedTuple):
-    """What a call opened, as far as it is a file of the project that was not given to it.
+    """What a call opened, as far as it is nobody's but the user's and was not given to it.
 
     Attributes:
-        read: The digest of each, by its path in the project; a folder that was listed ends with /.
+        read: The digest of each, by its path in the project, or by its whole path outside; a folder
+            that was listed ends with /.
         unclear: Why the result must not be reused; empty when it may.
     """
 
@@ -44,6 +58,8 @@ class Watch:
     """What is seen of one call."""
 
     def __init__(self, root: Path) -> None:
+        self._since = time.clock_gettime_ns(_CLOCK)
+        self._project = root
         self._root = f"{root.resolve()}{os.sep}"
         self._not_ours = (
             f"{self._root}{HOME}{os.sep}",
@@ -51,14 +67,15 @@ class Watch:
         )
         self._before: dict[str, _Stat] = {}
         self._written: set[str] = set()
+        self._perhaps_written: set[str] = set()
 
     def noted(self, opened: Any, *, is_written: bool, is_listing: bool = False) -> None:
-        """Note a file or folder when it is one of the project."""
+        """Note a file or folder when it is the user's."""
         try:
             path = os.path.abspath(os.fsdecode(opened))  # noqa: PTH100 - a thousand times a step
         except (TypeError, ValueError):
             return  # an open file, by its number
-        if not f"{path}{os.sep}".startswith(self._root) or path.startswith(self._not_ours):
+        if path.startswith(self._not_ours) or not self._is_data(path):
             return
         if is_listing:
             path += os.sep
@@ -69,23 +86,57 @@ class Watch:
         elif len(self._before) <= MOST:
             self._before[path] = _stat(path)
 
+    def started(self, words: Iterable[str], folder: Any) -> None:
+        """Note the files that the command of a program names, and what a script of them imports.
+
+        One that changes meanwhile is taken for what the program writes.
+        """
+        if not _is_the_users(sys._getframe(2)):
+            return
+        place = Path(os.fsdecode(folder)) if folder else Path.cwd()
+        named = [str(place / part) for word in words for part in (word, word.rpartition("=")[2])]
+        files = [path for path in map(os.path.abspath, named) if Path(path).is_file()]
+        inside = [p.removeprefix(self._root) for p in files if p.startswith(self._root)]
+        stand_on = scripts.of_files(inside, self._project).files
+        for path in dict.fromkeys([*files, *(f"{self._root}{name}" for name in stand_on)]):
+            is_new = path not in self._before and path not in self._written
+            if is_new and not path.startswith(self._not_ours) and self._is_data(path):
+                self._before[path] = _stat(path)
+                self._perhaps_written.add(path)
+
+    def _is_data(self, path: str) -> bool:
+        """Whether a path is in the project, or what a step may read elsewhere."""
+        if f"{path}{os.sep}".startswith(self._root):
+            return True
+        if path.startswith(_MACHINE) or "/." in path or any(part in path for part in _PACKAGES):
+            return False
+        found = _stat(path)  # what is not there, or was made since, is the step's own affair
+        return found is not None and found[-1] <= self._since
+
     def openings(self) -> Openings:
         """What was opened, now that the call has ended."""
         if len(self._before) > MOST:
-            return Openings(
-                unclear=f"it opens more than {MOST:,} files of the project; make them a dataset"
-            )
+            return Openings(unclear=f"it opens more than {MOST:,} files; make them a dataset")
         read: dict[str, str] = {}
         for path, before in sorted(self._before.items()):
             name = path.removeprefix(self._root)
             if before is None and _PATTERN & set(name):
                 return Openings(unclear=f"it opens '{name}', whose files are not known one by one")
+            if _stat(path) != before and self._may_have_made(path, before):
+                continue
             if _stat(path) != before:
                 return Openings(unclear=f"'{name}' changed while it ran")
             if not path.endswith(os.sep) and Path(path).is_dir():
                 return Openings(unclear=f"it opens the folder '{name}' as if it were one file")
-            read[name] = _digest(path)
+            read[name] = _digest(self._project, name)
         return Openings(read)
+
+    def _may_have_made(self, path: str, before: _Stat) -> bool:
+        """Whether a file that changed is rather what the call made than what it read."""
+        if path in self._perhaps_written:
+            return True
+        began = before[-1] >= self._since - _TICK if before else False
+        return began and not path.startswith(self._root)
 
 
 _Stat = tuple[int, int, int, int] | None
@@ -100,15 +151,15 @@ def watched(root: Path) -> Iterator[Watch]:
     watch = Watch(root)
     _watching.append(watch)
     try:
-        with _polars_seen():
+        with _askers_seen():
             yield watch
     finally:
         _watching.remove(watch)
 
 
 def now(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """The digests of files and listings of the project as they are now."""
-    return {name: _digest(f"{root}{os.sep}{name}") for name in names}
+    """The digests of files and listings as they are now."""
+    return {name: _digest(root, name) for name in names}
 
 
 def changes(before: Mapping[str, str], current: Mapping[str, str]) -> tuple[str, ...]:
@@ -145,18 +196,52 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in _LISTINGS:
         for watch in _watching:
             watch.noted(arguments[0] or ".", is_written=False, is_listing=True)
+    elif event in _COMMANDS:
+        # Whatever is raised here, the step would get it for its own call.
+        with suppress(OSError, TypeError, ValueError):
+            words, folder = _COMMANDS[event](arguments)
+            for watch in _watching:
+                watch.started(words, folder)
+
+
+def _words(command: Any) -> list[str]:
+    """The words of a command, in whatever form Python was given it."""
+    if isinstance(command, str | bytes | os.PathLike):
+        try:
+            return shlex.split(os.fsdecode(command))
+        except ValueError:
+            return os.fsdecode(command).split()
+    return [os.fsdecode(w) for w in command if isinstance(w, str | bytes | os.PathLike)]
+
+
+_COMMANDS: Final[dict[str, Callable[[tuple[Any, ...]], tuple[list[str], Any]]]] = {
+    "subprocess.Popen": lambda given: (
+        [part for word in _words(given[1]) for part in (word, *_inner(word))],
+        given[2],
+    ),
+    "os.system": lambda given: (_words(given[0]), None),
+    "os.posix_spawn": lambda given: (_words(given[1]), None),
+    "os.exec": lambda given: (_words(given[1]), None),
+    "sqlite3.connect": lambda given: ([os.fsdecode(given[0])], None),
+}
+
+
+def _inner(word: str) -> list[str]:
+    """The words in a word: `sh -c` is given a whole command line as one."""
+    return _words(word) if " " in word else []
 
 
 @contextmanager
-def _polars_seen() -> Iterator[None]:
+def _askers_seen() -> Iterator[None]:
     usual = os.path.expanduser
 
     def expanduser(path: Any) -> Any:
         frame: FrameType | None = sys._getframe(1)
         is_written = False
-        if _module(frame).startswith("polars.") and "://" not in str(path):
-            while frame is not None and _module(frame).startswith("polars."):
+        if _module(frame).startswith(_ASK_FOR_HOME) and "://" not in str(path):
+            while frame is not None and _module(frame).startswith(_ASK_FOR_HOME):
                 is_written |= frame.f_code.co_name.startswith(_NOT_READ)
+                is_written |= "Writer." in frame.f_code.co_qualname
                 frame = frame.f_back
             for watch in _watching:
                 watch.noted(usual(path), is_written=is_written)
@@ -192,10 +277,30 @@ def _stat(path: str) -> _Stat:
     return None
 
 
-def _digest(path: str) -> str:
+def _digest(root: Path, name: str) -> str:
+    path = os.path.join(root, name)  # noqa: PTH118 - the whole path of what lies elsewhere stays
     try:
         if path.endswith(os.sep):
             return digests.of_record(sorted(os.listdir(path)))  # noqa: PTH208
-        return digests.of_file(Path(path))
+        found = os.stat(path)  # noqa: PTH116
+        if found.st_size < _WORTH_REMEMBERING:
+            return digests.of_file(Path(path))
+        return _remembered(root, name, found)
     except OSError:
         return ABSENT
+
+
+def _remembered(root: Path, name: str, found: os.stat_result) -> str:
+    """The digest of a large file, read only if nothing says that it is still as it was."""
+    from trueup.lifecycle.data.worktree.statcache import StatCache
+    from trueup.lifecycle.data.worktree.tree import Found
+
+    cache = StatCache(root / HOME / "cache", "")
+    times = (found.st_mtime_ns, found.st_ctime_ns)
+    file = Found(name, 0, found.st_dev, found.st_ino, found.st_size, *times)
+    digest = cache.of_one(file)
+    if not digest:
+        digest = digests.of_file(root / name)
+        cache.record(file, digest)
+        cache.save()
+    return digest

@@ -16,11 +16,12 @@ import msgspec
 from trueup.foundation import digests, text
 from trueup.foundation.errors import MissingExtraError, UsageError, UserCodeError
 from trueup.lifecycle.pipeline import options, origin
+from trueup.lifecycle.pipeline.code import scripts
 from trueup.lifecycle.pipeline.decorators import Step
 from trueup.lifecycle.pipeline.drawing import tracing
 from trueup.lifecycle.pipeline.passing import handing
 from trueup.lifecycle.pipeline.records import Place
-from trueup.lifecycle.pipeline.steps import scripts, shell
+from trueup.lifecycle.pipeline.steps import shell
 
 RESULT: Final = "notebook"
 _TAG: Final = "parameters"

@@ -22,12 +22,12 @@ from trueup.foundation import text
 from trueup.foundation.errors import UsageError, UserCodeError
 from trueup.foundation.text import did_you_mean, listing
 from trueup.lifecycle.pipeline import options, origin, secrets
+from trueup.lifecycle.pipeline.code import scripts
 from trueup.lifecycle.pipeline.decorators import Step
 from trueup.lifecycle.pipeline.drawing import tracing
 from trueup.lifecycle.pipeline.drawing.graph import Output
 from trueup.lifecycle.pipeline.passing import handing
 from trueup.lifecycle.pipeline.records import Place, StepOptions
-from trueup.lifecycle.pipeline.steps import scripts
 
 # {name} is filled in, {{name}} is written {name}; other braces stay as they are.
 _PLACE = re.compile(r"\{\{(?P<literal>\w+)\}\}|\{(?P<name>[A-Za-z_]\w*)\}")
