@@ -36,8 +36,9 @@ COUNTING = """
 
 
 def counting(project: Project, value: str) -> None:
-    """A pipeline whose first step reads a file outside the project, where nobody looks."""
-    file = project.root.parent / "n.txt"
+    """A pipeline whose first step reads what is taken for settings, where nobody looks."""
+    file = project.root.parent / ".settings" / "n.txt"
+    file.parent.mkdir(exist_ok=True)
     project.write(COUNTING.replace("FILE", str(file)))
     file.write_text(value)
 

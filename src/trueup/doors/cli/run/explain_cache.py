@@ -84,9 +84,9 @@ def _print(now: KeyNow, root: Path) -> None:
     output.table(("part", "name", "now", "newest kept"), rows, whole=2)
     if unseen := [name for name in now.components.packages if name.lower() in _OPEN_UNSEEN]:
         output.say(
-            "\nNot seen is what {} opens by itself: files of the project belong into depends_on, "
+            "\nFiles that {} opens are not seen: those of the project belong into depends_on, "
             "others are given as datasets.",
-            listing(unseen, "or"),
+            listing(unseen),
         )
 
 
