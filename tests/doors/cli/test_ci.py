@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,32 @@ def test_data_that_git_keeps_already_may_change(fresh: Path, trueup: Any) -> Non
         file.write("9,1\n")
     git(fresh, "add", "data/rows.csv")
     assert git(fresh, "commit", "-m", "more rows").returncode == 0
+
+
+def test_projects_in_folders_of_one_repository_are_checked_each(
+    fresh: Path, trueup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = fresh.parent
+    git(top, "init", "--quiet")
+    shutil.rmtree(fresh / ".git")
+    shutil.copytree(fresh, top / "its twin")
+    git(top, "add", ".")
+    git(top, "commit", "-m", "start")
+    for folder in (fresh, top / "its twin", fresh):
+        monkeypatch.chdir(folder)
+        assert trueup("git", "install").code == 0
+    (top / "its twin" / "notes.md").write_text("fine\n")
+    git(top, "add", ".")
+    assert git(top, "commit", "-m", "notes").returncode == 0
+    (top / "its twin" / "trueup.toml").write_text('[project]\nname = "twin"\n')
+    assert git(top, "commit", "-am", "broken").returncode != 0
+    monkeypatch.chdir(top / "its twin")
+    assert trueup("git", "uninstall").code == 0
+    assert git(top, "commit", "-am", "nobody looks at the twin").returncode == 0
+    (fresh / "trueup.toml").write_text("")
+    assert git(top, "commit", "-am", "broken").returncode != 0
+    (fresh / "trueup.toml").unlink()
+    assert git(top, "commit", "-am", "a branch without it").returncode == 0
 
 
 def test_hooks_of_others_are_kept_and_come_back(fresh: Path, trueup: Any) -> None:

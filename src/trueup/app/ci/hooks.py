@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from trueup.lifecycle.plan import service as plans
 MARK: Final = "# Written by: trueup git install"
 HOOKS: Final = ("pre-commit", "pre-push")
 _LARGE: Final = 5 << 20
+_CALL: Final = "check "  # how a hook names a project
 
 
 class Finding(NamedTuple):
@@ -29,7 +31,7 @@ class Finding(NamedTuple):
 
 
 def install(root: Path, *, chain: bool = False) -> list[Path]:
-    """Write the hooks; those of Trueup that are there are written again.
+    """Write the hooks; those of Trueup that are there then check this project, too.
 
     Args:
         root: The project's folder.
@@ -39,7 +41,7 @@ def install(root: Path, *, chain: bool = False) -> list[Path]:
         UsageError: The project is in no Git repository.
         ConflictError: A hook of somebody else's is there.
     """
-    folder = _folder(root)
+    folder, inside = _folder(root), _inside(root)
     for name in HOOKS:
         other = folder / name
         if other.exists() and not _is_ours(other) and not chain:
@@ -53,12 +55,10 @@ def install(root: Path, *, chain: bool = False) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for name in HOOKS:
             path = folder / name
+            known = _projects(path)
             if path.exists() and not _is_ours(path):
                 path.rename(folder / f"{name}.before-trueup")
-            aside = folder / f"{name}.incoming"
-            aside.write_text(_hook(name), encoding="utf-8")
-            aside.chmod(0o755)
-            aside.rename(path)
+            _write(path, {*known, inside})
             written.append(path)
     except OSError as error:
         raise BackendError(
@@ -70,15 +70,20 @@ def install(root: Path, *, chain: bool = False) -> list[Path]:
 
 
 def uninstall(root: Path) -> list[Path]:
-    """Remove the hooks, and put back what they had replaced."""
-    folder, removed = _folder(root), []
+    """Check this project no more; the last one removes the hooks and puts back what was there."""
+    folder, inside, removed = _folder(root), _inside(root), []
     for name in HOOKS:
         path, before = folder / name, folder / f"{name}.before-trueup"
-        if path.exists() and _is_ours(path):
-            path.unlink()
-            removed.append(path)
-            if before.exists():
-                before.rename(path)
+        known = _projects(path)
+        if inside not in known:
+            continue
+        removed.append(path)
+        if others := known - {inside}:
+            _write(path, others)
+            continue
+        path.unlink()
+        if before.exists():
+            before.rename(path)
     return removed
 
 
@@ -119,16 +124,41 @@ def _staged(root: Path, how: str) -> list[tuple[Path, int]]:
     return [(path, path.stat().st_size) for path in paths if path.is_file()]
 
 
-def _hook(name: str) -> str:
-    # Git runs hooks with sh; the interpreter is the one that installed them, while it is there.
+def _write(path: Path, projects: set[str]) -> None:
+    aside = path.with_name(f"{path.name}.incoming")
+    aside.write_text(_hook(path.name, projects), encoding="utf-8")
+    aside.chmod(0o755)
+    aside.rename(path)
+
+
+def _hook(name: str, projects: set[str]) -> str:
+    # Git runs hooks with sh at the top of the repository, whose projects may lie in its folders;
+    # the interpreter is the one that installed them, while it is there.
     return (
         f"#!/bin/sh\n{MARK} (remove: trueup git uninstall)\n"
         f'before="$(dirname "$0")/{name}.before-trueup"\n'
         'if [ -x "$before" ]; then "$before" "$@" || exit $?; fi\n'
         f'python="{_quoted(sys.executable)}"\n'
         '[ -x "$python" ] || python=python3\n'
-        f'exec "$python" -m trueup git check --before {name.removeprefix("pre-")}\n'
+        "check() {\n"
+        '    [ -f "$1/trueup.toml" ] || return 0\n'  # a branch without this project
+        f'    (cd "$1" && "$python" -m trueup git check --before {name.removeprefix("pre-")})'
+        " || exit $?\n"
+        "}\n" + "".join(f"{_CALL}{shlex.quote(each)}\n" for each in sorted(projects))
     )
+
+
+def _projects(hook: Path) -> set[str]:
+    """The folders of the projects that a hook of ours checks; none for any other file."""
+    if not hook.exists() or not _is_ours(hook):
+        return set()
+    lines = hook.read_text(encoding="utf-8").splitlines()
+    return {shlex.split(line)[1] for line in lines if line.startswith(_CALL)}
+
+
+def _inside(root: Path) -> str:
+    """The project's folder, seen from the top of its repository."""
+    return root.resolve().relative_to(source.top_of(root)).as_posix()
 
 
 def _quoted(path: str) -> str:
