@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
     from trueup.lifecycle.serving.service import Predictions
+    from trueup.people.accounts.service import Accounts
     from trueup.people.service import People
     from trueup.people.tokens.entrance import Entrance
     from trueup.people.tokens.service import Tokens
@@ -76,6 +77,13 @@ class Workspace(ClientVerbs):
         from trueup.people.tokens.service import Tokens
 
         return Tokens(self.state)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Verbs of accounts."""
+        from trueup.people.accounts.service import Accounts
+
+        return Accounts(self.state)
 
     def entrance(self, *, is_required: bool = False) -> Entrance:
         """Knows who sends a request: in local mode the owner, unless everybody has to sign in."""

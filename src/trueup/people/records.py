@@ -8,6 +8,7 @@ from typing import Literal
 from trueup.foundation.records import Record
 
 Role = Literal["owner", "scientist", "reviewer", "operator", "viewer"]
+Origin = Literal["plan", "account"]
 ApprovalState = Literal["asked", "approved", "rejected", "stale"]
 
 
@@ -18,11 +19,15 @@ class Person(Record):
         name: Unique name.
         roles: What they may do is the sum of their roles.
         added_at: Since when.
+        number: Counted from 1, for programs that want people numbered.
+        origin: The plan's team comes and goes with the plan; an account stays until it is removed.
     """
 
     name: str
     roles: tuple[Role, ...]
     added_at: datetime
+    number: int = 0
+    origin: Origin = "plan"
 
 
 class Approval(Record):

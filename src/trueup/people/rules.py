@@ -77,14 +77,16 @@ def roles_after(before: Person | None, wanted: Iterable[Role]) -> list[Role]:
 
 
 def leaves(person: Person, team: Mapping[str, Collection[Role]]) -> bool:
-    """Whether the plan no longer names this person; owners stay."""
-    return person.name not in team and "owner" not in person.roles
+    """Whether the plan no longer names this person; owners stay, and so do accounts."""
+    return person.name not in team and "owner" not in person.roles and person.origin == "plan"
 
 
 def team_changes(known: Mapping[str, Person], team: Mapping[str, Collection[Role]]) -> bool:
     """Whether this team gives or takes any role."""
     given = any(
-        name not in known or roles_after(known[name], roles) != sorted(known[name].roles)
+        name not in known
+        or roles_after(known[name], roles) != sorted(known[name].roles)
+        or known[name].origin != "plan"
         for name, roles in team.items()
     )
     return given or any(leaves(person, team) for person in known.values())

@@ -10,6 +10,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.identifiers import short_id
 from trueup.people import access, rules, table
+from trueup.people.accounts import table as accounts
 from trueup.people.records import Approval, Person, Role
 from trueup.state.unit import State, Unit
 
@@ -35,9 +36,7 @@ class People:
         with self._state.database.writing() as connection:
             if not table.everybody(connection):
                 at = clock.now()
-                connection.execute(
-                    table.people.insert().values(name=owner, roles=["owner"], added_at=at)
-                )
+                table.add(connection, owner, ["owner"], at, "plan")
                 self._state.log.append(
                     connection,
                     Actor(name=owner),
@@ -112,10 +111,12 @@ def set_team(unit: Unit, team: Mapping[str, Sequence[Role]]) -> None:
         before = known.get(name)
         wanted = rules.roles_after(before, roles)
         if before is None:
-            unit.execute(table.people.insert().values(name=name, roles=wanted, added_at=unit.at))
-        elif sorted(before.roles) != wanted:
+            table.add(unit.connection, name, wanted, unit.at, "plan")
+        elif sorted(before.roles) != wanted or before.origin != "plan":
             unit.execute(
-                table.people.update().where(table.people.c.name == name).values(roles=wanted)
+                table.people.update()
+                .where(table.people.c.name == name)
+                .values(roles=wanted, origin="plan")
             )
         else:
             continue
@@ -123,6 +124,7 @@ def set_team(unit: Unit, team: Mapping[str, Sequence[Role]]) -> None:
     for name, person in known.items():
         if rules.leaves(person, team):
             unit.execute(table.people.delete().where(table.people.c.name == name))
+            accounts.forget(unit.connection, name)
             unit.emit("person.removed", f"person:{name}", data={"roles": list(person.roles)})
 
 

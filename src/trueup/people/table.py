@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import msgspec
 
-from trueup.people.records import Approval, Person, Role
+from trueup.people.records import Approval, Origin, Person, Role
 from trueup.state import driver
-from trueup.state.schema import Column, Json, Moment, String, Table, Text, row_as
+from trueup.state.schema import Column, Integer, Json, Moment, String, Table, Text, row_as
 from trueup.state.sql import sa
 
 people = Table(
@@ -14,6 +17,8 @@ people = Table(
     Column("name", String(100), primary_key=True),
     Column("roles", Json, nullable=False),
     Column("added_at", Moment, nullable=False),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("origin", String(20), nullable=False),
 )
 
 approvals = Table(
@@ -40,6 +45,15 @@ def roles(connection: sa.Connection, name: str) -> tuple[Role, ...] | None:
     """The roles of a person, asked before everything that anybody does; None for a stranger."""
     found = driver.execute(connection, "SELECT roles FROM people WHERE name = ?", (name,))
     return msgspec.json.decode(found[0][0], type=tuple[Role, ...]) if found else None
+
+
+def add(
+    connection: sa.Connection, name: str, roles: Sequence[Role], at: datetime, origin: Origin
+) -> None:
+    """Put a person down under the next number."""
+    last = connection.execute(sa.select(sa.func.max(people.c.number))).scalar() or 0
+    values = {"roles": list(roles), "added_at": at, "number": last + 1, "origin": origin}
+    connection.execute(people.insert().values(name=name, **values))
 
 
 def everybody(connection: sa.Connection) -> list[Person]:

@@ -34,9 +34,9 @@ def list_(as_json: bool) -> None:
         may = (
             "everything" if "owner" in person.roles else ", ".join(sorted(permitted(person.roles)))
         )
-        rows.append((person.name, ", ".join(person.roles), may))
-    output.table(("name", "roles", "may"), rows)
-    output.say("\nThe \\[team] of trueup.toml says who belongs to the project.")
+        rows.append((person.name, ", ".join(person.roles), person.origin, may))
+    output.table(("name", "roles", "by", "may"), rows)
+    output.say("\nThe \\[team] of trueup.toml says who belongs to the project, beside accounts.")
     output.next_step("trueup plan adopt")
 
 

@@ -77,6 +77,8 @@ def _name(error: TrueupError) -> str:
 _NAMES: Final = {
     "experiment-exists": "RESOURCE_ALREADY_EXISTS",
     "model-exists": "RESOURCE_ALREADY_EXISTS",
+    "person-exists": "RESOURCE_ALREADY_EXISTS",
+    "password-wrong": "INVALID_PARAMETER_VALUE",
     "alias-not-found": "INVALID_PARAMETER_VALUE",
     "sign-in-needed": "UNAUTHENTICATED",
     "sign-in-limited": "RESOURCE_EXHAUSTED",
@@ -102,6 +104,8 @@ _WORDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     **dict.fromkeys(
         ("model-name", "model-tag", "model-source", "alias-malformed"), lambda c: str(c["words"])
     ),
+    "person-exists": lambda c: f"User (username={c['person']}) already exists.",
+    "person-not-found": lambda c: f"User with username={c['person']} not found",
     "webhook-not-found": lambda c: f"Webhook with ID {c['webhook']} not found.",
     "logged-model-not-found": lambda c: f"Logged model with ID '{c['model']}' not found.",
     "logged-model-name": lambda c: (

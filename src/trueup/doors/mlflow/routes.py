@@ -14,6 +14,7 @@ from trueup.doors.mlflow import (
     metrics,
     model_versions,
     old_traces,
+    people,
     registered_models,
     runs,
     searching,
@@ -151,6 +152,54 @@ def _webhooks() -> tuple[Endpoint, ...]:
     )
 
 
+def _people() -> tuple[Endpoint, ...]:
+    """Users and roles. Whoever belongs to the project sees both; owners change them."""
+    reading: tuple[tuple[str, Handler, Sequence[str]], ...] = (
+        ("/users/get", people.get, _V2),
+        ("/users/list", people.list_, _V2),
+        ("/users/current", people.current, _V2),
+        ("/users/current/permissions", people.current_permissions, _V3),
+        ("/users/permissions/list", people.user_permissions, _V3),
+        ("/users/permissions/get", people.user_permission, _V3),
+        ("/users/roles/list", people.user_roles, _V3),
+        ("/roles/list", people.roles, _V3),
+        ("/roles/get", people.get_role, _V3),
+        ("/roles/permissions/list", people.role_permissions, _V3),
+        ("/roles/users/list", people.role_users, _V3),
+        ("/experiments/permissions/get", people.experiment_permission, _V2),
+        ("/registered-models/permissions/get", people.model_permission, _V2),
+    )
+    writing: tuple[tuple[str, str, Handler, Sequence[str]], ...] = (
+        ("POST", "/users/create", people.create, _V2),
+        ("PATCH", "/users/update-admin", people.set_admin, _V2),
+        ("DELETE", "/users/delete", people.delete, _V2),
+        ("POST", "/roles/assign", people.assign, _V3),
+        ("DELETE", "/roles/unassign", people.unassign, _V3),
+        ("POST", "/roles/create", people.no_role, _V3),
+        ("PATCH", "/roles/update", people.no_role, _V3),
+        ("DELETE", "/roles/delete", people.no_role, _V3),
+        ("POST", "/roles/permissions/add", people.no_role, _V3),
+        ("PATCH", "/roles/permissions/update", people.no_role, _V3),
+        ("DELETE", "/roles/permissions/remove", people.no_role, _V3),
+        ("POST", "/users/permissions/grant", people.no_grant, _V3),
+        ("POST", "/users/permissions/revoke", people.no_grant, _V3),
+        *(
+            (method, f"/{things}/permissions/{verb}", people.no_grant, _V2)
+            for things in ("experiments", "registered-models")
+            for method, verb in (("POST", "create"), ("PATCH", "update"), ("DELETE", "delete"))
+        ),
+    )
+    return (
+        # Everybody may change their own; the verb asks more of who changes another's.
+        Endpoint("PATCH", "/users/update-password", "read", people.set_password),
+        *(Endpoint("GET", path, "read", handler, at) for path, handler, at in reading),
+        *(
+            Endpoint(method, path, "people.write", handler, at)
+            for method, path, handler, at in writing
+        ),
+    )
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/health", "public", server.health, _ROOT),
     Endpoint("GET", "/version", "public", server.version, _ROOT),
@@ -194,6 +243,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/logged-models/{model_id}/artifacts/files", "read", logged_models.file),
     *_registry(),
     *_webhooks(),
+    *_people(),
     *_traces(),
     Endpoint("GET", "/metrics/get-history", "read", metrics.history),
     Endpoint("GET", "/metrics/get-history-bulk", "read", searching.points),

@@ -1,7 +1,7 @@
 """Who sends a request: the same answer for every door.
 
-In local mode whoever reaches this machine's own address is the owner, unless a token of ours says
-otherwise. Where signing in is demanded, a token is the only way.
+In local mode whoever reaches this machine's own address is the owner, unless a token or password of
+ours says otherwise. Where signing in is demanded, these are the only ways.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Final
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
+from trueup.people.accounts import table as passwords
+from trueup.people.accounts.rules import matches
 from trueup.people.tokens import rules, table
 from trueup.state.database import Database
 
@@ -43,6 +45,7 @@ class Entrance:
         self._owner = owner
         self.is_required = is_required
         self._known: dict[str, tuple[float, Actor]] = {}
+        self._proofs: dict[str, str] = {}
         self._failures: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
@@ -63,20 +66,49 @@ class Entrance:
         if found is not None and found[0] > time.monotonic():
             return found[1]
         given = rules.given(authorization)
-        if not self.is_required and (given is None or not rules.id_in(given.secret)):
-            return self._owner()  # the password of another server, in an environment variable
+        is_token = given is not None and bool(rules.id_in(given.secret))
+        kept = None if given is None or is_token else self._kept(given.name)
+        if not self.is_required and not is_token and kept is None:
+            # The password of another server, in an environment variable.
+            return self._remember(authorization, self._owner())
         if not authorization:
             raise _needed("This server wants to know who you are.")
         self._check_rate(peer)
-        actor = self._found(given) if given is not None else None
-        if actor is None or given is None:
+        actor = None
+        if given is not None:
+            actor = self._found(given) if is_token else self._proved(authorization, given, kept)
+        if actor is None:
             self._note_failure(peer)
-            raise _needed("The token is wrong, expired or revoked, or is somebody else's.")
+            raise _needed(
+                "The token is wrong, expired or revoked, or is somebody else's; or it is a wrong "
+                "password."
+            )
+        return self._remember(authorization, actor)
+
+    def _remember(self, authorization: str, actor: Actor) -> Actor:
         with self._lock:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[authorization] = (time.monotonic() + _REMEMBERED_S, actor)
         return actor
+
+    def _kept(self, name: str) -> str | None:
+        """What is kept of the password of somebody who belongs to the project."""
+        if not name:
+            return None
+        with self._database.reading() as connection:
+            return passwords.kept(connection, name)
+
+    def _proved(self, authorization: str, given: rules.Given, kept: str | None) -> Actor | None:
+        """Who gives the password of which this is kept; what was proved of it stays so."""
+        if kept is None or self._proofs.get(authorization) != kept:
+            if not matches(given.secret, kept):
+                return None
+            with self._lock:
+                if len(self._proofs) >= _REMEMBERED:
+                    self._proofs.clear()
+                self._proofs[authorization] = kept or ""
+        return Actor(name=given.name)
 
     def _found(self, given: rules.Given) -> Actor | None:
         id_ = rules.id_in(given.secret)

@@ -49,6 +49,7 @@ class Tokens:
                     "person-not-found",
                     f"Nobody named '{person[:100]}' belongs to this project.",
                     hint="trueup people list",
+                    context={"person": person[:100]},
                 )
             id_, secret, digest = rules.new_secret()
             token = Token(

@@ -342,11 +342,20 @@ CREATE TABLE monitor_index (
 	rows BLOB NOT NULL, 
 	CONSTRAINT pk_monitor_index PRIMARY KEY (request, release)
 );
+CREATE TABLE passwords (
+	person VARCHAR(100) NOT NULL, 
+	hash VARCHAR(300) NOT NULL, 
+	set_at BIGINT NOT NULL, 
+	CONSTRAINT pk_passwords PRIMARY KEY (person)
+);
 CREATE TABLE people (
 	name VARCHAR(100) NOT NULL, 
 	roles TEXT NOT NULL, 
 	added_at BIGINT NOT NULL, 
-	CONSTRAINT pk_people PRIMARY KEY (name)
+	number INTEGER NOT NULL, 
+	origin VARCHAR(20) NOT NULL, 
+	CONSTRAINT pk_people PRIMARY KEY (name), 
+	CONSTRAINT uq_people_number UNIQUE (number)
 );
 CREATE TABLE plans (
 	version INTEGER NOT NULL, 

@@ -30,10 +30,14 @@ pytestmark = pytest.mark.slow
 
 SUITES = Path(__file__).parent / "suites"
 OF_CLIENT = {
-    "mlflow-3": ("tracking", "traces", "models", "learning", "signing", "judging"),
-    "mlflow-2": ("tracking", "models", "learning", "old_traces"),
+    "mlflow-3": (
+        *("tracking", "traces", "models", "learning"),
+        *("signing", "people", "webhooks", "judging"),
+    ),
+    "mlflow-2": ("tracking", "models", "learning", "old_traces", "people"),
 }
 TEAM = '[team]\nvera = ["viewer"]\nsam = ["scientist"]\n'
+TOLD = '[webhooks]\nprivate_hosts = ["127.0.0.1"]\n'
 BAD = ("failure", "error")  # in a report; what was skipped is neither that nor passed
 JUDGED = """
 [process]
@@ -73,10 +77,13 @@ def signing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signing]:
     """A server that asks who is there."""
     project = tmp_path_factory.mktemp("signing") / "project"
     project.mkdir()
-    (project / "trueup.toml").write_text(PLAN + TEAM)
+    (project / "trueup.toml").write_text(PLAN + TEAM + TOLD)
     say(project, "plan", "adopt")
+    everybody = json.loads(say(project, "people", "list", "--json"))
+    (owner,) = (each["person"]["name"] for each in everybody if "owner" in each["person"]["roles"])
     tokens = {
-        name: say(project, "people", "token", "add", name).strip() for name in ("vera", "sam")
+        whose: say(project, "people", "token", "add", name).strip()
+        for whose, name in (("vera", "vera"), ("sam", "sam"), ("owner", owner))
     }
     with serving(project, "--require-sign-in") as url:
         yield Signing(project, url, tokens)
@@ -100,7 +107,6 @@ def judging(project: Path) -> Iterator[dict[str, str]]:
             "JUDGING": url,
             "PROJECT": str(project),
             "CHECK": json.dumps([*TRUEUP, "check"]),
-            "OURS": str(ROOT / "src"),
         }
 
 
@@ -123,13 +129,17 @@ def found_by(
         suites = OF_CLIENT[client]
         folder = tmp_path_factory.mktemp(client)
         python(client)  # which takes minutes the first time: no server waits for it
+        asked = {
+            **{f"{whose.upper()}S": token for whose, token in signing.tokens.items()},
+            **{"SIGNING": signing.url, "SIGNING_PROJECT": str(signing.project)},
+            **{"TRUEUP": json.dumps(TRUEUP), "OURS": str(ROOT / "src")},
+        }
         with serving(folder / "project") as url:
+            asked["MLFLOW_TRACKING_URI"] = url
             if "judging" not in suites:
-                return run_suites(client, suites, folder, MLFLOW_TRACKING_URI=url)
-            tokens = {f"{name.upper()}S": token for name, token in signing.tokens.items()}
+                return run_suites(client, suites, folder, **asked)
             with judging(folder / "judged") as judged:
-                more = {**judged, **tokens, "SIGNING": signing.url}
-                return run_suites(client, suites, folder, MLFLOW_TRACKING_URI=url, **more)
+                return run_suites(client, suites, folder, **asked, **judged)
 
     return find
 

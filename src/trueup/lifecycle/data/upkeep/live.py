@@ -49,6 +49,7 @@ NO_REFERENCES: Final = {
     ("logged_model_tags", "*"): "words of clients",
     ("model_tags", "*"): "words of clients",
     ("version_tags", "*"): "words of clients",
+    ("passwords", "*"): "of people",
     ("webhooks", "*"): "addresses of others, and what they answered",
     ("webhook_deliveries", "*"): "words for others",
 }

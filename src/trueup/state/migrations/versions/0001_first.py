@@ -432,11 +432,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request", "release", name=op.f("pk_monitor_index")),
     )
     op.create_table(
+        "passwords",
+        sa.Column("person", sa.String(length=100), nullable=False),
+        sa.Column("hash", sa.String(length=300), nullable=False),
+        sa.Column("set_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("person", name=op.f("pk_passwords")),
+    )
+    op.create_table(
         "people",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_people")),
+        sa.UniqueConstraint("number", name=op.f("uq_people_number")),
     )
     op.create_table(
         "plans",
@@ -1049,6 +1059,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_plans_digest"), table_name="plans")
     op.drop_table("plans")
     op.drop_table("people")
+    op.drop_table("passwords")
     op.drop_table("monitor_index")
     op.drop_table("monitor_hours")
     op.drop_table("monitor_cursors")
