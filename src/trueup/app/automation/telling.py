@@ -50,8 +50,6 @@ def attend(workspace: Workspace, tell: Callable[[str], None], stop: threading.Ev
             tell(f"web hooks: {trouble}")
         told = trouble
         stop.wait(EVERY_S)
-    if lease.fence:
-        lease.release()
 
 
 def tell_all(workspace: Workspace, lease: Lease, stop: threading.Event) -> None:
@@ -78,3 +76,4 @@ def tell_all(workspace: Workspace, lease: Lease, stop: threading.Event) -> None:
                 each.result()
             if pending and not lease.take():  # another server tells by now: the same, perhaps
                 lost.set()
+    lease.release()  # whoever comes after a kill waits only when it was in the middle of this

@@ -6,6 +6,7 @@ import click
 
 from trueup.doors.cli.terminal import hidden, output
 from trueup.doors.cli.terminal.grammar import Group
+from trueup.foundation.errors import BackendError
 from trueup.rendering import words
 
 
@@ -99,13 +100,17 @@ def test(webhook_id: str, event: str, speaker: str, as_json: bool) -> None:
     """Tell a web hook a made-up event now, and show how it answers."""
     with output.here() as workspace:
         answer = workspace.webhooks.test(workspace.speaking_as(speaker), webhook_id, event)
+    if answer.error:
+        raise BackendError(
+            "webhook-untold",
+            f"The web hook was told nothing: {answer.error}",
+            hint="trueup webhook list",
+            context={"status": answer.status, "body": answer.body},
+        )
     if as_json:
         output.emit_json(answer)
         return
-    if answer.error:
-        output.say("It failed: {}", answer.error)
-    else:
-        output.say("It answered {}.", answer.status)
+    output.say("It answered {}.", answer.status)
     output.next_step("trueup webhook list")
 
 

@@ -33,7 +33,7 @@ _CHANGES: Final[Mapping[str, Permission]] = {
     **dict.fromkeys(("experiment", "run", "trace", "assessment", "logged_model"), "runs.write"),
     **dict.fromkeys(("registered_model", "registered_model_version"), "models.write"),
     **dict.fromkeys(("prompt", "prompt_version"), "models.write"),
-}  # type: ignore[dict-item]
+}
 _LISTED: Final = ("experiment", "registered_model", "prompt")
 _CAN_USE: Final = ("USE", "EDIT", "MANAGE")
 
