@@ -10,7 +10,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.identifiers import short_id
 from trueup.people import access, rules, table
-from trueup.people.accounts import table as accounts
+from trueup.people.passwords import table as passwords
 from trueup.people.records import Approval, Person, Role
 from trueup.state.unit import State, Unit
 
@@ -124,7 +124,7 @@ def set_team(unit: Unit, team: Mapping[str, Sequence[Role]]) -> None:
     for name, person in known.items():
         if rules.leaves(person, team):
             unit.execute(table.people.delete().where(table.people.c.name == name))
-            accounts.forget(unit.connection, name)
+            passwords.forget(unit.connection, name)
             unit.emit("person.removed", f"person:{name}", data={"roles": list(person.roles)})
 
 

@@ -10,7 +10,7 @@ import pytest
 from trueup.app.wiring import Workspace
 from trueup.doors.mlflow import people
 from trueup.doors.mlflow.application import guarded
-from trueup.people.accounts import rules
+from trueup.people.passwords import rules
 
 from .conftest import Client
 

@@ -9,8 +9,8 @@ import pytest
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError, UsageError
-from trueup.people.accounts import rules
 from trueup.people.accounts.service import Accounts
+from trueup.people.passwords import rules
 from trueup.people.service import People, set_team
 from trueup.people.tokens import entrance as entrances
 from trueup.people.tokens.entrance import Entrance

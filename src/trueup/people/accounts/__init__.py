@@ -1,1 +1,1 @@
-"""Accounts: people whom an owner lets in beside the plan's team, and passwords."""
+"""Accounts: people whom an owner lets in beside the plan's team."""

@@ -6,7 +6,8 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.people import access
 from trueup.people import table as people
-from trueup.people.accounts import rules, table
+from trueup.people.accounts.rules import check_name
+from trueup.people.passwords import rules, table
 from trueup.people.records import Person, Role
 from trueup.people.tokens import table as tokens
 from trueup.state.unit import State, Unit
@@ -25,7 +26,7 @@ class Accounts:
             ConflictError: Somebody of that name is there.
             UsageError: The name or the password will not do.
         """
-        rules.check_name(name)
+        check_name(name)
         rules.check_password(password)
         hash_ = rules.hashed(password)  # which takes a while: nobody waits for it
         with self._state.write(actor, "people.write") as unit:

@@ -15,8 +15,8 @@ from typing import Final
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
-from trueup.people.accounts import table as passwords
-from trueup.people.accounts.rules import matches
+from trueup.people.passwords import table as passwords
+from trueup.people.passwords.rules import matches
 from trueup.people.tokens import rules, table
 from trueup.state.database import Database
 

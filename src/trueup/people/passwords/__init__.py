@@ -1,0 +1,1 @@
+"""Passwords: by which people sign in who have no token."""
