@@ -20,10 +20,12 @@ class Service(BaseHTTPRequestHandler):
             self.send_header("Location", "http://169.254.169.254/latest")
         else:
             self.send_response(200)
-        size = (1 << 16) if self.path == "/long" else 2
-        self.send_header("Content-Length", str(size))
+        body = b"1" * ((1 << 16) if self.path == "/long" else 2)
+        if self.path == "/host":
+            body = self.headers["Host"].encode()
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"1" * size)
+        self.wfile.write(body)
 
     def log_message(self, *_parts: object) -> None: ...
 
@@ -84,3 +86,31 @@ def test_this_machine_and_allowed_hosts_need_no_tls(url: str) -> None:
     allowed = Outbound(plain=frozenset({"ci.invalid"}), seconds=0.5)
     with allowed, pytest.raises(BackendError, match="cannot be reached"):
         allowed.request("POST", "http://ci.invalid/", login=("ann", "token"))
+
+
+# --- addresses that somebody else named
+
+
+def test_only_allowed_private_hosts_are_asked(url: str) -> None:
+    with Outbound(private=frozenset()) as http, pytest.raises(UsageError, match="no public"):
+        http.request("GET", url + "/x")
+    with Outbound(private=frozenset({"127.0.0.1"})) as http:
+        assert http.request("GET", url + "/x").status == 200
+
+
+def test_what_is_asked_is_the_address_that_was_checked(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that changes its address after the look-up leads nowhere else."""
+    asked: list[str] = []
+
+    def look_up(host: str) -> str:
+        asked.append(host)
+        return "127.0.0.1"  # let it be public
+
+    monkeypatch.setattr(outbound, "public_address", look_up)
+    port = url.rpartition(":")[2]
+    with Outbound(private=frozenset()) as http:
+        answer = http.request("GET", f"http://receiver.invalid:{port}/host")
+    assert (answer.status, answer.text) == (200, f"receiver.invalid:{port}")
+    assert asked == ["receiver.invalid"]

@@ -6,7 +6,6 @@ crash in between. `sending.py` takes it from there.
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -44,6 +43,8 @@ def put_down(connection: sa.Connection, events: list[Event]) -> None:
 
 def body(event: str, at: datetime, data: dict[str, Any]) -> str:
     """What a web hook is told, as MLflow writes it: the signature is made over the letters."""
+    import json
+
     entity, _, action = event.partition(".")
     said = {"entity": entity, "action": action, "timestamp": at.isoformat(), "data": data}
     return json.dumps(said)
