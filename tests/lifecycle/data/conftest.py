@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy import event
 
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.data.branching.service import Branching
@@ -21,6 +21,7 @@ from trueup.state.unit import State
 
 Tree = Mapping[str, bytes]
 
+_REMEMBERED = {"dataset_versions", "dataset_branches", "plans", "people"}
 _CHANGE = re.compile(r'(?:INSERT\b.*?\bINTO|UPDATE|DELETE FROM)\s+"?(\w+)', re.DOTALL)
 
 
@@ -80,29 +81,26 @@ def desk(state: State, scientist: Actor, tmp_path: Path) -> Desk:
 
 
 @pytest.fixture(autouse=True)
-def _every_change_is_an_event() -> Iterator[None]:
+def _every_change_is_an_event(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What `trueup data status` remembers stands under the newest event: see `state/recall.py`."""
     silent: set[str] = set()
-    written: dict[sa.Connection, set[str]] = {}
+    connect = sqlite3.connect
 
-    def watch(connection: sa.Connection) -> None:
-        # The driver is asked, not SQLAlchemy: the log and other hot statements go past the latter.
-        tables = written[connection] = set()
+    def watched(*where: Any, **how: Any) -> sqlite3.Connection:
+        connection = connect(*where, **how)
+        tables: set[str] = set()
 
         def note(statement: str) -> None:
             if change := _CHANGE.match(statement):
                 tables.add(change[1])
+            elif statement == "COMMIT" and "events" not in tables:
+                silent.update(tables & _REMEMBERED)
+            if statement in ("COMMIT", "ROLLBACK"):
+                tables.clear()
 
-        connection.connection.driver_connection.set_trace_callback(note)  # type: ignore[union-attr]
+        connection.set_trace_callback(note)
+        return connection
 
-    def look(connection: sa.Connection) -> None:
-        tables = written.pop(connection, set())
-        if "events" not in tables:
-            silent.update(tables & {"dataset_versions", "dataset_branches", "plans", "people"})
-
-    event.listen(sa.Engine, "begin", watch)
-    event.listen(sa.Engine, "commit", look)
+    monkeypatch.setattr(sqlite3, "connect", watched)
     yield
-    event.remove(sa.Engine, "begin", watch)
-    event.remove(sa.Engine, "commit", look)
     assert not silent, "these tables changed without an event"

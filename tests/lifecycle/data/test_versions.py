@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError, TrueupError, UsageError
 from trueup.lifecycle.data.records import EXECUTABLE, PLAIN, Entry
@@ -140,6 +142,16 @@ def _settle(desk: Desk) -> None:
     """Wait until the files are older than the grain of the file system's clock."""
     desk.datasets.status(desk.actor, "images", desk.root)
     threading.Event().wait(0.03)
+
+
+def test_what_was_just_kept_is_known_to_be_so_without_looking_at_each_file(desk: Desk) -> None:
+    write(desk.place, {"a": b"one", "b/c": b"two"})
+    with clock.held_at(clock.now() + timedelta(hours=1)):  # they were not written this moment
+        kept = desk.keep()
+    cache = StatCache(desk.root / ".trueup/cache", "data/images")
+    assert cache.is_still(kept.digest, tree.runs(desk.place, "images", links="keep")) == 2
+    write(desk.place, {"b/c": b"TWO"})
+    assert cache.is_still(kept.digest, tree.runs(desk.place, "images", links="keep")) is None
 
 
 def test_a_change_of_the_same_length_and_times_is_seen(desk: Desk) -> None:

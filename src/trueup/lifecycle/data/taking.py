@@ -18,6 +18,7 @@ from trueup.lifecycle.data.worktree import keeping, positions, tree
 from trueup.lifecycle.data.worktree.keeping import Progress, nothing
 from trueup.lifecycle.data.worktree.positions import Position
 from trueup.lifecycle.data.worktree.reading import Source, Takes
+from trueup.lifecycle.data.worktree.statcache import Walk
 from trueup.lifecycle.data.worktree.tree import Links
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import Unit
@@ -217,7 +218,7 @@ def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> S
         kept = manifest.entries(blobs, found.based_on.digest)
     cache = standing.cache_of(source)
     # The reader refuses links: it knows those that stand for a file of the store.
-    files = tree.walk(source.place, source.shown, links="keep", clashes=how.clashes)
+    walk = Walk(tree.runs(source.place, source.shown, links="keep", clashes=how.clashes))
     told = [(0, 0)]
 
     def progress(count: int, size: int) -> None:
@@ -225,13 +226,14 @@ def read(source: Source, found: Known, how: How, blobs: Blobs, into: Takes) -> S
         how.progress(count, size)
 
     entries = keeping.read_all(
-        source, cache.recall(files), kept, into, cache, links=how.links, progress=progress
+        source, cache.recall(walk), kept, into, cache, links=how.links, progress=progress
     )
     first = next(entries, None)
     if first is None:
         raise tree.nothing_there(found.name, found.path)
     digest = manifest.build(chain([first], entries), into)
     cache.save()
+    cache.found_to_be(digest, walk)
     return Seen(digest, *told[0])
 
 
