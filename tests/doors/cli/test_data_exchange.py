@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from trueup.foundation import clock
+from trueup.foundation.records import encode
+from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
+from trueup.lifecycle.runs.execution.sharing import KIND, SharedEntry
+from trueup.state.remotes.remote import Remote
 
 from .conftest import Trueup
 
@@ -127,3 +134,65 @@ def test_a_push_takes_datasets_not_versions(shared: Path, trueup: Trueup) -> Non
     ran = trueup("data", "push", "rows@1")
     assert ran.code == 2
     assert "trueup data push rows" in ran.err
+
+
+def test_versions_are_forgotten_in_a_remote_and_their_bytes_go(
+    shared: Path, project: Path, trueup: Trueup
+) -> None:
+    for number in range(2):  # versions that share nothing, each in packs of its own
+        lines = (str(each * 7919 % 10007 + number) for each in range(5000))
+        (project / "data/rows.csv").write_text("\n".join(["a", *lines, ""]))
+        assert trueup("data", "snapshot", "rows").code == 0
+        assert trueup("data", "push").code == 0
+    rule = ("data", "forget", "rows", "--keep-last", "1", "--remote", "team")
+    look = trueup(*rule)
+    assert "data:rows@2" in look.out
+    assert "Nothing was done yet." in look.err
+    done = trueup(*rule, "-m", "old", "--yes")
+    assert "next: trueup data gc --remote team" in done.err
+    gc = ("data", "gc", "--remote", "team", "--older-than", "1ms", "--yes")
+    with clock.held_at(clock.now() + timedelta(days=1)):
+        marked = trueup(*gc)
+    assert marked.code == 0, marked.err
+    assert "wait until 20" in marked.err
+    packs = len([*shared.glob("packs/*")])
+    with clock.held_at(clock.now() + timedelta(days=3)):
+        assert trueup(*gc).code == 0
+    assert len([*shared.glob("packs/*")]) < packs
+    assert trueup("data", "verify", "--remote", "team").code == 0
+    undo = trueup("data", "forget", "rows@1", "--remote", "team", "--undo")
+    assert (undo.code, "trueup data push rows --whole --remote team" in undo.err) == (2, True)
+    again = trueup("data", "push", "rows", "--whole")
+    assert "is at" not in again.out
+
+
+def result_of(moment: datetime) -> SharedEntry:
+    """What a step made at a moment."""
+    components = Components(
+        step="s", code="", parts={}, parameters={}, inputs={}, python="", packages={}
+    )
+    entry = CacheEntry(
+        key="k",
+        step="s",
+        run="r",
+        outputs=StoredValue(kind="json", digest=""),
+        components=components,
+        seconds=1,
+        created_at=moment,
+    )
+    return SharedEntry(entry=entry, made_by="sam")
+
+
+def test_old_results_of_steps_in_a_remote_are_forgotten(shared: Path, trueup: Trueup) -> None:
+    assert trueup("data", "push").code == 0
+    with Remote(f"file://{shared}", shared.parent / "cache") as there:
+        for name, day in (("aa/old", 1), ("bb/young", 9)):
+            there.put_record(KIND, name, encode(result_of(datetime(2026, 1, day, tzinfo=UTC))))
+    words = ("runs", "forget", "--remote", "team", "--keep-days", "5")
+    with clock.held_at(datetime(2026, 1, 10, tzinfo=UTC)):
+        assert trueup("runs", "forget", "--remote", "team").code == 2
+        assert "1 old result" in trueup(*words).out
+        assert "1 old result" in trueup(*words, "--yes").out
+        assert "0 old results" in trueup(*words, "--yes").out
+    with Remote(f"file://{shared}", shared.parent / "cache") as there:
+        assert [*there.list_records(KIND)] == ["bb/young"]

@@ -114,7 +114,8 @@ def push(
             f"at most {size(done.moved.size)} in {plural(done.moved.blobs, 'blob')} would be sent"
         )
     else:
-        output.table(("branch", "is at"), list(done.branches.items()))
+        if done.branches:
+            output.table(("branch", "is at"), list(done.branches.items()))
         output.show(f"{_told(done.moved, moving.elapsed)} to {done.remote}")
     if repair:
         output.next_step(f"trueup data verify --remote {done.remote}")
@@ -261,7 +262,7 @@ def _show_collected(done: Collected, *, dry_run: bool) -> None:
         f"{plural(done.marked, 'pack')} {would}marked; {size(done.live)} needed"
     )
     if done.due is not None:
-        output.say("{} wait until {:%Y-%m-%d %H:%M} UTC.", size(done.waiting), done.due)
+        output.say("{} wait until {} UTC.", size(done.waiting), f"{done.due:%Y-%m-%d %H:%M}")
 
 
 def _told(moved: Transferred, elapsed: float) -> str:

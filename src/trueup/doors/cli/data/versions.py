@@ -117,7 +117,9 @@ def merge(
                 "dataset-unkept",
                 f"The files of '{wanted}' are not the newest version of '{here.branch}', "
                 "into which shall be merged.",
-                hint=f"trueup data status {wanted}",
+                hint=f"trueup data checkout {wanted}"
+                if here.is_clean
+                else f"trueup data add {here.path}   (or see: trueup data status {wanted})",
             )
         merged = workspace.branching.merge(
             actor,

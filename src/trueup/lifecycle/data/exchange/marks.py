@@ -52,7 +52,7 @@ def lacking(there: Remote, shown: str, record: str, dataset: str) -> NotFoundErr
     return NotFoundError(
         "version-forgotten",
         f"This remote has no bytes of {shown}: it was forgotten on {gone.told}.",
-        hint=f"trueup data log {dataset}",
+        hint=f"trueup data push {dataset} --whole   (in a project that still has its bytes)",
     )
 
 
