@@ -325,6 +325,15 @@ def test_few_rows_prove_nothing() -> None:
     assert (distribution.effect, distribution.words) == ("unknown", "too few rows to tell")
 
 
+def test_a_column_of_one_value_did_not_move() -> None:
+    frames = (frame(id=range(n), year=[2013] * n, word=["a"] * n) for n in (100, 200))
+    found = tables.compare(*frames)
+    for name in ("year", "word"):
+        distribution = column(found, name).distribution
+        assert distribution is not None
+        assert (distribution.effect, distribution.words) == ("none", "no more than chance")
+
+
 def test_missing_values_and_means_are_counted() -> None:
     found = tables.compare(
         frame(id=[1, 2, 3], v=[1.0, math.nan, None]), frame(id=[1, 2, 3], v=[1.0, 3.0, None])

@@ -108,7 +108,10 @@ def _distribution(each: Measured, adjusted: float) -> Distribution | None:
         return None
     before, after = each.counts
     seen = np.flatnonzero(before + after)
-    effect = rules.effect(each.drift, adjusted)
+    # A value that all rows share is no matter of how many rows there are.
+    both = bool(before.any() and after.any())
+    is_still = both and seen.size == 1 and each.means[0] == each.means[1]
+    effect = "none" if is_still else rules.effect(each.drift, adjusted)
     numbers = each.bins.kind == "numeric"
     smirnov = wasserstein = None
     if numbers:
