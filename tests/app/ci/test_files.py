@@ -102,6 +102,19 @@ def test_github_builds_what_is_pushed_to_the_branch_that_others_build_on(tmp_pat
     assert triggers["push"] == {"branches": ["next"]}
 
 
+def test_a_project_in_a_folder_of_its_repository_is_built_there() -> None:
+    github = yaml.safe_load(text("github", folder="ml"))["jobs"]["trueup"]
+    assert github["defaults"]["run"]["working-directory"] == "ml"
+    assert github["steps"][-1]["with"]["path"] == "ml/reports"
+    gitlab = yaml.safe_load(text("gitlab", folder="ml"))["trueup"]
+    assert gitlab["before_script"][0] == gitlab["after_script"][0] == 'cd "ml"'
+    assert gitlab["artifacts"]["reports"]["junit"] == "ml/reports/*.xml"
+    jenkins = text("jenkins", folder="ml")
+    calls = re.findall(r"(?:sh|script:) '(.*trueup.*)'", jenkins)
+    assert len(calls) == 5 and all(call.startswith('cd "ml" && trueup ') for call in calls)
+    assert "sh 'rm -rf ml/reports && " in jenkins and "junit testResults: 'ml/reports/" in jenkins
+
+
 @pytest.mark.parametrize("server", list(files.SERVERS))
 def test_what_a_project_lacks_is_left_out(server: str) -> None:
     bare = files.text(server, "nightly", "", requirements="r.txt", pulls=False)

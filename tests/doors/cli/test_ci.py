@@ -65,6 +65,18 @@ def test_a_file_for_a_server_is_written_once(
     assert trueup("ci", server).code == 4 and (lived / file).read_text() == "mine\n"
 
 
+def test_in_a_folder_of_a_repository_the_file_is_where_its_server_looks(
+    fresh: Path, trueup: Any
+) -> None:
+    top = fresh.parent
+    git(top, "init", "--quiet")
+    shutil.rmtree(fresh / ".git")
+    assert trueup("ci", "github", "--json").data["file"] == "../.github/workflows/trueup.yml"
+    assert "working-directory: small" in (top / ".github/workflows/trueup.yml").read_text()
+    assert trueup("ci", "gitlab").code == 0 and (top / ".gitlab-ci.yml").is_file()
+    assert trueup("ci", "jenkins").code == 0 and (fresh / "Jenkinsfile").is_file()
+
+
 def test_a_build_elsewhere_is_followed_to_its_end(
     fresh: Path, trueup: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

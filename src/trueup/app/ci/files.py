@@ -29,7 +29,14 @@ SERVERS: Final[dict[str, Server]] = {
 
 
 def text(
-    server: str, pipeline: str, model: str, *, requirements: str, pulls: bool, branch: str = "main"
+    server: str,
+    pipeline: str,
+    model: str,
+    *,
+    requirements: str,
+    pulls: bool,
+    branch: str = "main",
+    folder: str = "",
 ) -> str:
     """The file for a server.
 
@@ -40,6 +47,7 @@ def text(
         requirements: The requirements file of the project.
         pulls: Whether data comes from a remote.
         branch: The branch that reviews are merged into.
+        folder: The project's folder in its repository; empty for the top.
 
     Example:
         >>> "trueup run flights" in text("jenkins", "flights", "", requirements="r.txt", pulls=False)
@@ -49,6 +57,9 @@ def text(
     parts = {
         "@GATE@": _template(server, ".gate") if model else "",
         "@PULL@": _template(server, ".pull") if pulls else "",
+        "@INSIDE@": _template(server, ".inside") if folder else "",
+        "@UNDER@": f"{folder}/" if folder else "",
+        "@FOLDER@": folder,
         "@PIPELINE@": pipeline,
         "@MODEL@": model,
         "@BRANCH@": branch,
@@ -60,8 +71,13 @@ def text(
     return filled
 
 
-def write(root: Path, server: str, content: str, *, force: bool = False) -> tuple[Path, bool]:
-    """Write the file of a server into the repository.
+def place_of(root: Path, server: str) -> Path:
+    """The folder of a server's file: Jenkins is told where it is, the others look at the top."""
+    return root if server == "jenkins" else source.top_of(root)
+
+
+def write(place: Path, server: str, content: str, *, force: bool = False) -> tuple[Path, bool]:
+    """Write the file of a server into its folder.
 
     Returns:
         Its path, and whether anything changed.
@@ -70,7 +86,7 @@ def write(root: Path, server: str, content: str, *, force: bool = False) -> tupl
         ConflictError: There is another file of that name, or one that was edited since.
         BackendError: The folder cannot be written.
     """
-    path = root / SERVERS[server].file
+    path = place / SERVERS[server].file
     before = path.read_text(encoding="utf-8") if path.is_file() else None
     if before == content:
         return path, False

@@ -158,7 +158,7 @@ def _projects(hook: Path) -> set[str]:
 
 def _inside(root: Path) -> str:
     """The project's folder, seen from the top of its repository."""
-    return root.resolve().relative_to(source.top_of(root)).as_posix()
+    return source.folder_of(root) or "."
 
 
 def _quoted(path: str) -> str:

@@ -20,25 +20,25 @@ pipeline {
         stage('Install') {
             steps {
                 // Nothing of an earlier build is reported again, and the packages are no change of the code.
-                sh 'rm -rf reports && python3 -m venv .venv && echo "*" > .venv/.gitignore'
-                sh 'pip install --quiet -r @REQUIREMENTS@'
+                sh 'rm -rf @UNDER@reports && python3 -m venv .venv && echo "*" > .venv/.gitignore'
+                sh '@INSIDE@pip install --quiet -r @REQUIREMENTS@'
             }
         }
         stage('Plan') {
             steps {
-                sh 'trueup plan check'
+                sh '@INSIDE@trueup plan check'
             }
         }
 @PULL@        stage('Run') {
             steps {
-                sh 'trueup run @PIPELINE@'
+                sh '@INSIDE@trueup run @PIPELINE@'
             }
         }
 @GATE@    }
     post {
         always {
-            junit testResults: 'reports/*.xml', allowEmptyResults: true
-            archiveArtifacts artifacts: 'reports/**', allowEmptyArchive: true
+            junit testResults: '@UNDER@reports/*.xml', allowEmptyResults: true
+            archiveArtifacts artifacts: '@UNDER@reports/**', allowEmptyArchive: true
         }
     }
 }

@@ -1,5 +1,5 @@
         stage('Data') {
             steps {
-                sh 'trueup data pull'
+                sh '@INSIDE@trueup data pull'
             }
         }

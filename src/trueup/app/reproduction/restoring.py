@@ -272,9 +272,7 @@ def _code(workspace: Workspace, version: ModelVersion) -> Code:
             f"Nothing is known of the code of {version.ref}: its run was in no Git repository.",
             hint=f"trueup why {version.ref}",
         )
-    root = workspace.root.resolve()
-    inside = root.relative_to(source.top_of(root)).as_posix()
-    return Code(commit=manifest.commit, folder="" if inside == "." else inside)
+    return Code(commit=manifest.commit, folder=source.folder_of(workspace.root))
 
 
 def _branch(root: Path, commit: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from trueup.doors.cli.terminal import output
@@ -24,6 +26,7 @@ def _writer(server: str, what: str) -> None:
     def write(pipeline: str, only_print: bool, force: bool, as_json: bool) -> None:
         from trueup.app.ci import files
         from trueup.lifecycle.pipeline import discovery
+        from trueup.lifecycle.pipeline.code import source
         from trueup.lifecycle.plan.service import surroundings
 
         with output.here() as workspace:
@@ -37,22 +40,24 @@ def _writer(server: str, what: str) -> None:
                 requirements=requirements,
                 pulls=bool(surroundings(root).remotes),
                 branch=files.branch_of(root),
+                folder=source.folder_of(root),
             )
         if only_print:
             click.echo(text, nl=False)
             return
-        path, changed = files.write(root, server, text, force=force)
+        path, changed = files.write(files.place_of(root, server), server, text, force=force)
+        shown = os.path.relpath(path, root)
         if as_json:
-            output.emit_json({"file": str(path.relative_to(root)), "changed": changed})
+            output.emit_json({"file": shown, "changed": changed})
             return
-        output.show(f"{path.relative_to(root)}  {'written' if changed else 'as before'}")
+        output.show(f"{shown}  {'written' if changed else 'as before'}")
         if not (root / requirements).is_file():
             output.say(
                 "[yellow]note:[/] the build installs {}, which is not there yet: pip freeze > {}",
                 requirements,
                 requirements,
             )
-        output.next_step(f"git add {path.relative_to(root)}")
+        output.next_step(f"git add {shown}")
 
     write.help = what
 

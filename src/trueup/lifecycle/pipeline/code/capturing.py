@@ -85,7 +85,7 @@ def capture(blobs: Blobs, root: Path, commit: str, *, dirty: bool, reached: Iter
             files[name] = file
     record = Code(
         commit=commit,
-        folder=_folder(root),
+        folder=source.folder_of(root),
         diff=blobs.put(diff) if diff else "",
         files=_kept(blobs, files),
         executable=tuple(sorted(n for n, f in files.items() if os.access(f, os.X_OK))),
@@ -171,11 +171,6 @@ def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
     if done.returncode:
         raise source.failed(root, done.stderr.decode(errors="replace"))
     return done.stdout
-
-
-def _folder(root: Path) -> str:
-    inside = root.relative_to(source.top_of(root)).as_posix()
-    return "" if inside == "." else inside
 
 
 def _imported() -> dict[str, str]:

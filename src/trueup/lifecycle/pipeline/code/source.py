@@ -131,6 +131,13 @@ def top_of(root: Path) -> Path:
     return next((f for f in (root, *root.parents) if (f / ".git").exists()), root)
 
 
+def folder_of(root: Path) -> str:
+    """The project's folder, seen from the top of its repository; empty when it is the top."""
+    root = root.resolve()
+    inside = root.relative_to(top_of(root)).as_posix()
+    return "" if inside == "." else inside
+
+
 def run(root: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Call Git in a folder; its own settings run nothing.
 
