@@ -27,6 +27,16 @@ def is_even(n: int) -> bool:
 
 
 @step
+def numbers(n: int) -> list[int]:
+    return list(range(n))
+
+
+@step
+def is_odd(n: int) -> bool:
+    return n % 2 == 1
+
+
+@step
 def locked(n: int) -> int:
     with LOCK:
         return n
@@ -36,6 +46,7 @@ def locked(n: int) -> int:
 def deciding(n: int = 2):
     found = number(n)
     choose(is_even(found), then=lambda: number(1))
+    is_odd.map(numbers(n))
 
 
 @pipeline
@@ -58,7 +69,7 @@ def test_without_a_name_every_pipeline_is_checked(several: Path, trueup: Trueup)
     assert [line.partition(":")[0] for line in checked.out.splitlines()] == [
         *("counting", "deciding", "locking")
     ]
-    assert "pipelines/several.py:32: step 'locked' runs every time: it cannot be" in checked.err
+    assert "pipelines/several.py:43: step 'locked' runs every time: it cannot be" in checked.err
 
 
 def test_what_is_wrong_is_told_of_all_pipelines_at_once(several: Path, trueup: Trueup) -> None:
@@ -68,8 +79,8 @@ def test_what_is_wrong_is_told_of_all_pipelines_at_once(several: Path, trueup: T
     checked = trueup("run", "--check")
     assert checked.code == 2
     assert "2 pipelines cannot run:" in checked.err
-    assert "several.py:37: the result of step 'number' is used as text" in checked.err
-    assert "several.py:42: step 'number' takes int as 'n'" in checked.err
+    assert "several.py:48: the result of step 'number' is used as text" in checked.err
+    assert "several.py:53: step 'number' takes int as 'n'" in checked.err
 
 
 def test_a_step_that_one_pipeline_calls_needs_no_more_words(several: Path, trueup: Trueup) -> None:
@@ -85,5 +96,16 @@ def test_a_step_that_one_pipeline_calls_needs_no_more_words(several: Path, trueu
 
 
 def test_a_choice_is_no_step_that_ran(several: Path, trueup: Trueup) -> None:
-    assert "3 steps ran, 0 reused." in trueup("run", "deciding", *HERE).err
-    assert "0 steps ran, 3 reused." in trueup("run", "deciding", *HERE).err
+    assert "5 steps ran, 0 reused." in trueup("run", "deciding", *HERE).err
+    assert "0 steps ran, 5 reused." in trueup("run", "deciding", *HERE).err
+
+
+def test_the_items_of_a_step_over_a_list_are_no_difference(several: Path, trueup: Trueup) -> None:
+    trueup("run", "deciding", *HERE)
+    unchanged = trueup("explain-cache", "is_odd").out
+    assert "It would be reused" in unchanged
+    assert "differs in" not in unchanged
+    code = several / "pipelines" / "several.py"
+    code.write_text(code.read_text().replace("n % 2 == 1", "n % 2 != 0"))
+    explained = trueup("explain-cache", "is_odd", "--json").data
+    assert explained["differences"] == ["code of pipelines/several.py:is_odd changed"]  # type: ignore[index]

@@ -10,6 +10,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural, seconds
 from trueup.lifecycle.pipeline import discovery
 from trueup.lifecycle.pipeline import rules as pipeline_rules
+from trueup.rendering import words
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
@@ -108,7 +109,7 @@ def _row(number: int, step: StepPlan, costs: bool) -> tuple[object, ...]:
     word, style = _SHOWN[step.decision]
     if step.items is not None and step.decision in ("run", "depends"):
         word += f" {step.items - step.reused_items} of {step.items}"
-    cost = () if not costs else (f"{step.cost:.4g}" if step.cost is not None else None,)
+    cost = () if not costs else (words.cost(step.cost),)
     about = seconds(step.seconds) if step.seconds is not None else None
     taken = ", ".join(step.takes)
     from rich.text import Text
@@ -128,8 +129,7 @@ def _total(found: RunPlan) -> str:
             text += f" to {seconds(found.seconds_at_most)}"
         text += " of computing"
     if found.cost is not None and found.cost_at_most is not None:
-        text += f", {found.cost:.4g}"
-        if found.cost_at_most > found.cost:
-            text += f" to {found.cost_at_most:.4g}"
+        least, most = words.cost(found.cost), words.cost(found.cost_at_most)
+        text += f", {least}" if least == most else f", {least} to {most}"
         text += f" {found.currency}".rstrip()
     return text + "."

@@ -210,16 +210,26 @@ class Lookup:
 def _explained(before: CacheEntry | None, now: Components, over: Sequence[str]) -> tuple[str, ...]:
     if before is None or not over:
         return tuple(keys.explain(before.components if before else None, now))
-    # The last result is that of another item: what tells the items apart is no change.
+    same = but_for_its_item(before.components, now, over)
+    return tuple(keys.explain(same, now)) or ("this item has not run before",)
+
+
+def but_for_its_item(before: Components, now: Components, over: Sequence[str]) -> Components:
+    """What a result stood on; what tells its item from the present ones is no change.
+
+    Args:
+        before: What it stood on.
+        now: What the step stands on now.
+        over: The arguments that are taken item by item.
+    """
     varying = {
         name: {
-            **{n: v for n, v in getattr(before.components, name).items() if not _of(n, over)},
+            **{n: v for n, v in getattr(before, name).items() if not _of(n, over)},
             **{n: v for n, v in getattr(now, name).items() if _of(n, over)},
         }
         for name in ("parameters", "inputs")
     }
-    same = msgspec.structs.replace(before.components, **varying)
-    return tuple(keys.explain(same, now)) or ("this item has not run before",)
+    return msgspec.structs.replace(before, **varying)
 
 
 def _of(name: str, over: Sequence[str]) -> bool:

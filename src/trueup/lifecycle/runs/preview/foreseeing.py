@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.pipeline import discovery, keys
 from trueup.lifecycle.pipeline import table as pipeline_table
@@ -25,7 +27,7 @@ from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.runs import table
 from trueup.lifecycle.runs.execution import addressing, partial, unwritten
 from trueup.lifecycle.runs.execution.calls import Call, name_of
-from trueup.lifecycle.runs.execution.lookup import Found, Lookup
+from trueup.lifecycle.runs.execution.lookup import Found, Lookup, but_for_its_item
 from trueup.lifecycle.runs.execution.partial import Chosen
 from trueup.lifecycle.runs.execution.resolution import Items, Resolution
 from trueup.lifecycle.runs.execution.scheduling import Need
@@ -116,6 +118,9 @@ def of_step(
     with state.read(actor) as connection:
         newest = pipeline_table.latest(connection, node.called.name)
         same = pipeline_table.entry(connection, key) if key else None
+    if newest is not None and components is not None and node.over:
+        stood_on = but_for_its_item(newest.components, components, node.over)
+        newest = msgspec.structs.replace(newest, components=stood_on)
     return KeyNow(
         step=node.name,
         place=str(node.at),
