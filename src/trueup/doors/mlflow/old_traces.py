@@ -9,7 +9,7 @@ from typing import Any, Final
 from trueup.doors.mlflow import wire
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.experiments import number, number_of
-from trueup.doors.mlflow.traces import LARGEST_PAGE
+from trueup.doors.mlflow.traces import page
 from trueup.lifecycle.runs.tracking.traces.records import Trace, TraceState
 
 # In the order of their numbers on the wire.
@@ -61,15 +61,7 @@ def search(call: Call) -> dict[str, Any]:
     experiments = [number_of("experiment_ids", each) for each in call.texts("experiment_ids")]
     if not experiments:
         raise missing("experiment_ids")
-    found, token = call.workspace.traces.search(
-        call.actor,
-        experiments,
-        where=call.text("filter", default=""),
-        order_by=call.texts("order_by"),
-        limit=call.whole("max_results", 100, low=1, high=LARGEST_PAGE),
-        token=call.text("page_token", default=""),
-    )
-    return wire.listed("traces", (shown(each) for each in found), token)
+    return page(call, experiments, shown)
 
 
 def shown(trace: Trace) -> dict[str, Any]:

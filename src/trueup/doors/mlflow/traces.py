@@ -7,7 +7,7 @@ import re
 import zlib
 from asyncio import to_thread
 from base64 import b64decode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -96,6 +96,13 @@ def search(call: Call) -> dict[str, Any]:
     experiments += [number_of("experiment_ids", each) for each in listed]
     if len(experiments) > EXPERIMENTS_AT_ONCE:
         raise invalid("locations", len(experiments), f"at most {EXPERIMENTS_AT_ONCE} may be")
+    return page(call, experiments, shown)
+
+
+def page(
+    call: Call, experiments: Sequence[int], show: Callable[[Trace], dict[str, Any]]
+) -> dict[str, Any]:
+    """The page of traces that a search asks for, each as its clients know it."""
     found, token = call.workspace.traces.search(
         call.actor,
         experiments,
@@ -104,7 +111,7 @@ def search(call: Call) -> dict[str, Any]:
         limit=call.whole("max_results", 100, low=1, high=LARGEST_PAGE),
         token=call.text("page_token", default=""),
     )
-    return wire.listed("traces", (shown(each) for each in found), token)
+    return wire.listed("traces", (show(each) for each in found), token)
 
 
 def delete(call: Call) -> dict[str, Any]:
