@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from trueup.people.records import Approval, Origin, Person, Role
 from trueup.state import driver
-from trueup.state.schema import Column, Integer, Json, Moment, String, Table, Text, row_as
-from trueup.state.sql import sa
+from trueup.state.schema import Column, Integer, Json, Moment, String, Table, Text
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 people = Table(
     "people",
@@ -51,32 +54,28 @@ def add(
     connection: sa.Connection, name: str, roles: Sequence[Role], at: datetime, origin: Origin
 ) -> None:
     """Put a person down under the next number."""
-    last = connection.execute(sa.select(sa.func.max(people.c.number))).scalar() or 0
+    last = driver.execute(connection, "SELECT max(number) FROM people")[0][0] or 0
     values = {"roles": list(roles), "added_at": at, "number": last + 1, "origin": origin}
-    connection.execute(people.insert().values(name=name, **values))
+    driver.insert(connection, people, [{"name": name, **values}])
 
 
 def everybody(connection: sa.Connection) -> list[Person]:
     """All persons, by name."""
-    query = sa.select(people).order_by(people.c.name)
-    return [row_as(Person, row) for row in connection.execute(query)]
+    return driver.records(connection, Person, people, "ORDER BY name")
 
 
 def approval(connection: sa.Connection, approval_id: str) -> Approval | None:
     """One approval by identifier."""
-    row = connection.execute(sa.select(approvals).where(approvals.c.id == approval_id)).first()
-    return None if row is None else row_as(Approval, row)
+    return driver.record(connection, Approval, approvals, "WHERE id = ?", approval_id)
 
 
 def approvals_of(connection: sa.Connection, subject: str) -> list[Approval]:
     """All questions about one thing, oldest first."""
-    query = (
-        sa.select(approvals).where(approvals.c.subject == subject).order_by(approvals.c.asked_at)
-    )
-    return [row_as(Approval, row) for row in connection.execute(query)]
+    rest = "WHERE subject = ? ORDER BY asked_at"
+    return driver.records(connection, Approval, approvals, rest, subject)
 
 
 def open_approvals(connection: sa.Connection) -> list[Approval]:
     """All unanswered questions, oldest first."""
-    query = sa.select(approvals).where(approvals.c.state == "asked").order_by(approvals.c.asked_at)
-    return [row_as(Approval, row) for row in connection.execute(query)]
+    rest = "WHERE state = 'asked' ORDER BY asked_at"
+    return driver.records(connection, Approval, approvals, rest)

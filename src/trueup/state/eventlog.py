@@ -214,13 +214,13 @@ def latest(
 
 def last_seq(connection: sa.Connection) -> int:
     """The number of the newest event; 0 in an empty log."""
-    return connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
+    return driver.execute(connection, "SELECT max(seq) FROM events")[0][0] or 0
 
 
 def last_id(connection: sa.Connection) -> str:
     """The identifier of the newest event; empty in an empty log."""
-    newest = sa.select(events.c.id).order_by(events.c.seq.desc()).limit(1)
-    return connection.execute(newest).scalar() or ""
+    newest = driver.execute(connection, "SELECT id FROM events ORDER BY seq DESC LIMIT 1")
+    return str(newest[0][0]) if newest else ""
 
 
 def _head(connection: sa.Connection) -> tuple[int, list[bytes]]:

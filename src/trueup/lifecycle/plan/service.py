@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 from trueup.foundation import configuration, toml
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
-from trueup.foundation.records import builtins
 from trueup.lifecycle.plan import rules, table
 from trueup.lifecycle.plan.records import (
     AdoptedPlan,
@@ -117,8 +116,7 @@ class Plans:
                 adopted_at=unit.at,
                 commit=commit,
             )
-            values = {name: getattr(adopted, name) for name in adopted.__struct_fields__}
-            unit.execute(table.plans.insert().values(**values | {"plan": builtins(plan)}))
+            table.insert(unit.connection, adopted)
             unit.emit(
                 "plan.adopted",
                 f"plan:{adopted.version}",

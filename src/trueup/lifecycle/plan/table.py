@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trueup.foundation.records import builtins
 from trueup.lifecycle.plan.records import AdoptedPlan
 from trueup.state import driver
 from trueup.state.schema import Column, Integer, Json, Moment, String, Table
@@ -21,6 +22,11 @@ plans = Table(
     Column("adopted_at", Moment, nullable=False),
     Column("commit", String(64), nullable=False),
 )
+
+
+def insert(connection: sa.Connection, new: AdoptedPlan) -> None:
+    """Keep a plan."""
+    driver.insert(connection, plans, [builtins(new) | {"adopted_at": new.adopted_at}])
 
 
 def current(connection: sa.Connection) -> AdoptedPlan | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.references import Reference
@@ -21,6 +21,9 @@ from trueup.lifecycle.data.retention.forgetting import NOTHING, Fate, Forgetting
 from trueup.lifecycle.data.service import find
 from trueup.lifecycle.data.upkeep import locking
 from trueup.state.unit import State
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class Retention:
