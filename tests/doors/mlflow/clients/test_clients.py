@@ -162,12 +162,13 @@ def test_who_signed_in_left_no_secret_behind(
 ) -> None:
     assert found_by("mlflow-3")["signing"].passed
     for path, challenge in (("/", "Basic"), ("/api/v1/people", "Basic"), ("/v2", "Basic")):
-        reply = httpx.get(f"{signing.url}{path}")
+        reply = httpx.get(f"{signing.url}{path}", timeout=60)
         asks = challenge in reply.headers["www-authenticate"]
         assert (reply.status_code, asks) == (401, True)
-    opened = httpx.get(f"{signing.url}/api/v1/people", auth=("vera", signing.tokens["vera"]))
+    known = ("vera", signing.tokens["vera"])
+    opened = httpx.get(f"{signing.url}/api/v1/people", auth=known, timeout=60)
     assert [each["name"] for each in opened.json()]
-    assert httpx.get(f"{signing.url}/health").text == "OK"
+    assert httpx.get(f"{signing.url}/health", timeout=60).text == "OK"
     kept = b"".join(file.read_bytes() for file in signing.project.rglob("*") if file.is_file())
     assert not [token for token in signing.tokens.values() if token.encode() in kept]
 
