@@ -76,7 +76,7 @@ def test_files_of_datasets_have_versions_of_their_own_and_stop_no_run(desk: Desk
     rows.write_text(rows.read_text() + rows.read_text().splitlines()[-1] + "\n")
     (desk.root / "pictures").mkdir()
     (desk.root / "pictures" / "one.txt").write_text("1")
-    with pytest.raises(UsageError, match=r"^pictures/ differ from commit"):
+    with pytest.raises(UsageError, match=r"^pictures/ differs from commit"):
         train(desk.workspace, SAM, "training", {})
     desk.workspace.datasets.add(SAM, "pictures", desk.root)
     assert not train(desk.workspace, SAM, "training", {}, options=HERE).run.dirty
