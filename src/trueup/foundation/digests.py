@@ -5,6 +5,7 @@ Records are hashed as sorted JSON, so equal records have equal digests on every 
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from pathlib import Path
@@ -17,6 +18,8 @@ from trueup.foundation.records import encode
 
 PREFIX = "b3:"
 _MMAP_FROM = 1 << 20
+# What is mapped counts as memory of the process: a file of any size must not look like a leak.
+_MAPPED = 32 << 20
 # Never blake3's AUTO: its pool of threads is lost in a forked process, which would wait forever.
 _THREADS = max(1, min(8, os.cpu_count() or 1))
 _FORM = re.compile(r"b3:[0-9a-f]{64}\Z")
@@ -33,17 +36,21 @@ def of_bytes(raw: bytes) -> str:
 
 
 def of_file(path: Path) -> str:
-    """The digest of a file's bytes, read through a memory map when it is large."""
+    """The digest of a file's bytes, read through memory maps when it is large."""
     return of_key(key_of_file(path))
 
 
 def key_of_file(path: Path) -> bytes:
     """The 32 bytes of the digest of a file's bytes."""
     hasher = blake3.blake3(max_threads=_THREADS)
-    if path.stat().st_size >= _MMAP_FROM:
-        hasher.update_mmap(path)
-    else:
-        hasher.update(path.read_bytes())
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < _MMAP_FROM:
+            return hasher.update(file.read()).digest()
+        for start in range(0, size, _MAPPED):
+            length = min(_MAPPED, size - start)
+            with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=start) as window:
+                hasher.update(window)
     return hasher.digest()
 
 

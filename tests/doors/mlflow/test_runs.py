@@ -68,6 +68,16 @@ def test_a_parameter_never_changes(client: Client) -> None:
     assert "Changing param values is not allowed" in message
 
 
+def test_a_parameter_that_is_given_twice_in_a_batch_is_refused(client: Client) -> None:
+    run_id = started(client)
+    twice = [{"key": "lr", "value": "1"}, {"key": "q", "value": "1"}, {"key": "lr", "value": "2"}]
+    body = {"run_id": run_id, "params": twice}
+    status, name, message = client.refused("POST", "runs/log-batch", json=body)
+    assert (status, name) == (400, "INVALID_PARAMETER_VALUE")
+    assert message.startswith("Duplicate parameter keys have been submitted: ['lr'].")
+    assert not client.get("runs/get", run_id=run_id)["run"]["data"].get("params")
+
+
 def test_an_unknown_run_is_not_found(client: Client) -> None:
     status, name, message = client.refused("GET", "runs/get", params={"run_id": "0" * 32})
     assert (status, name) == (404, "RESOURCE_DOES_NOT_EXIST")

@@ -101,7 +101,7 @@ class Project:
             raise UsageError(
                 "artifact-root-unusable",
                 f"The files of run {run} are kept at {root[:200]}, where only its server writes.",
-                hint="TRUEUP_URL=http://127.0.0.1:8400 trueup runs ship",
+                hint="TRUEUP_URL=http://127.0.0.1:8080 trueup runs ship",
             )
         place = f"{root.removeprefix(_PROXIED).strip('/')}/{file_rules.checked(path)}"
         with (

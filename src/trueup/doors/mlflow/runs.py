@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from asyncio import to_thread, wrap_future
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from trueup.doors.mlflow import measuring, wire
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.experiments import number
+from trueup.doors.mlflow.failures import Refusal
 from trueup.lifecycle.runs.tracking.records import DEFAULT_EXPERIMENT, Point
 
 METRICS: Final = 1000
@@ -73,11 +75,25 @@ async def log_batch(call: Call) -> dict[str, Any]:
     """Keep many points, parameters and tags at once, or none of them."""
     metrics = _points(call)
     params = call.words("params", WORDS)
+    _check_once(call, params)
     tags = call.words("tags", WORDS)
     if len(metrics) > METRICS or len(metrics) + len(params) + len(tags) > ALL:
         raise invalid("metrics", len(metrics), f"a batch may hold {ALL} entries in all")
     given = call.objects("metrics") if _names_models(call) else ()
     return await _log(call, given, metrics=metrics, params=params, tags=tags)
+
+
+def _check_once(call: Call, params: Mapping[str, str]) -> None:
+    """Refuse a parameter that is given twice: which of its values counts, nobody could tell."""
+    if len(params) == len(call.given.get("params") or ()):
+        return
+    given = Counter(pair.text("key") for pair in call.objects("params"))
+    twice = [key for key, count in given.items() if count > 1]
+    raise Refusal(
+        "INVALID_PARAMETER_VALUE",
+        f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request "
+        "contains only one param value per param key.",
+    )
 
 
 async def _log(call: Call, given: Sequence[Call] = (), **what: Any) -> dict[str, Any]:
