@@ -86,8 +86,7 @@ def read_all(
     """
     waiting: deque[Future[list[Read]] | list[Read]] = deque()
     files = size = 0
-    pool = threads.pool(_THREADS, "keep")
-    hands = _Hands(Reader(source, into, links=links), pool)
+    hands = _Hands(Reader(source, into, links=links))
     try:
         for group in chain(_groups(_joined(walked, iter(kept))), repeat(None)):
             if group is not None:
@@ -104,7 +103,7 @@ def read_all(
                 yield entry
             progress(files, size)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        hands.rest()
 
 
 class _Hands:
@@ -113,9 +112,9 @@ class _Hands:
     Small files that the system has in memory are read here, see `waiting`.
     """
 
-    def __init__(self, reader: Reader, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._pool = pool
+        self._pool: ThreadPoolExecutor | None = None
         self._slow = 0  # groups that threads shall read before it is tried here again
 
     def read(self, group: Sequence[Item]) -> list[Read] | Future[list[Read]]:
@@ -123,12 +122,18 @@ class _Hands:
         unread = [item.found.size for item in group if item.entry is None]
         if self._slow or max(unread, default=0) >= SMALL:
             self._slow = max(0, self._slow - 1)
+            self._pool = self._pool or threads.pool(_THREADS, "keep")
             return self._pool.submit(self._reader.read, group)
         before = waits()
         done = self._reader.read(group)
         if waits() - before > len(unread) // 4 + _SOME_WAITS:
             self._slow = _SLOW_GROUPS
         return done
+
+    def rest(self) -> None:
+        """Wait for what is being read, and read no more."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _joined(walked: Iterable[Known], kept: Iterator[Entry]) -> Iterator[Item]:
