@@ -16,7 +16,7 @@ from trueup.foundation.records import Record
 LOG_BYTES = 8 << 20
 LOG_TAIL_BYTES = 64 << 10
 
-Ending = Literal["returned", "crashed", "timed-out", "out-of-memory", "cancelled"]
+Ending = Literal["returned", "crashed", "timed-out", "out-of-memory", "cancelled", "broken"]
 
 
 class Program(Record):
@@ -63,7 +63,8 @@ class Outcome(Record):
 
     Attributes:
         id: Which attempt.
-        ending: `returned` when the function gave a result, else why there is none.
+        ending: `returned` when the function gave a result, else why there is none; `broken` for a
+            fault of whoever carries it out, which `exit` names.
         result: What it gave, JSON types only.
         exit: How its process ended when that was not by returning: `exit code 3`, `SIGSEGV`.
         seconds: Wall time.

@@ -98,9 +98,13 @@ class Project:
             parameters or {},
             data=self.versions(),
             options=options,
-            progress=self.progress.append,
+            progress=self.told,
             **more,
         )
+
+    def told(self, progress: StepProgress) -> None:
+        """Remember what was told."""
+        self.progress.append(progress)
 
     def versions(self) -> dict[str, DatasetVersion]:
         """A version of each dataset as it is now."""

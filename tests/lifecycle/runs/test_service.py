@@ -132,7 +132,7 @@ KILLED = """
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
     import msgspec
-    from conftest import open_state
+    from tests.conftest import open_state
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.data.records import DatasetVersion
     from trueup.lifecycle.pipeline import discovery
@@ -165,9 +165,9 @@ def test_kill_9_leaves_the_truth_and_the_next_run_goes_on(project: Project, engi
     (project.root / "data.json").write_bytes(msgspec.json.encode(project.versions()))
     script = project.root / "killed.py"
     script.write_text(textwrap.dedent(KILLED))
-    tests = Path(__file__).parents[2]
+    top = Path(__file__).parents[3]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(script), str(project.root), str(tests), engine]
+    command = [sys.executable, str(script), str(project.root), str(top), engine]
     done = subprocess.run(command, check=False, env=environment)
     assert done.returncode == -signal.SIGKILL
 

@@ -66,6 +66,8 @@ def carry_out(perform: Perform, attempt: dict[str, Any], results: int) -> int:
         send(results, {"result": perform(attempt["argument"], Told(results))})
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
+    except Exception:  # what a step raises is a result: this is a fault of ours
+        raise
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -76,6 +78,15 @@ def carry_out(perform: Perform, attempt: dict[str, Any], results: int) -> int:
             continue
     _system.flush_c_output()
     return code
+
+
+def report(error: Exception, results: int) -> None:
+    """Tell of a fault of ours, which is no fault of the step; nothing is tried that may fail."""
+    with suppress(Exception):
+        os.write(results, packed({"fault": f"{type(error).__name__}: {error}"[:500]}))
+    with suppress(Exception):
+        traceback.print_exception(error)
+        sys.stderr.flush()
 
 
 def send(to: int, message: Any) -> None:

@@ -21,81 +21,21 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NoReturn
 
-from trueup.backends.engines import _child, _system
+from trueup.backends.engines import _child, _running, _system
 from trueup.backends.engines._frames import Unpacker, packed
-from trueup.backends.engines._log import BoundedLog
+from trueup.backends.engines._running import Running
 from trueup.foundation.errors import InternalError, TrueupError
 from trueup.ports.engine import Ending, Perform
 
 _READ = 1 << 18
 _LOOK_AT_MEMORY = 0.05
-_AFTER_TIMEOUT = 0.1  # for the attempt to say where it hangs
-_LAST_OUTPUT = 1.0
 _WAITS_FOR_A_PROGRAM = 90.0  # longer than `processes.py` counts on it
 _FRESH = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from trueup.backends.engines import _server; _server.fresh()"
 )
-
-
-class _Running:
-    """One attempt under way."""
-
-    def __init__(self, attempt: dict[str, Any], pid: int, results: int, output: int) -> None:
-        self.attempt = attempt
-        self.id: str = attempt["id"]
-        self.pid = pid
-        self.results = results
-        self.output = output
-        self.open_ends = {results, output}
-        self.unpacker = Unpacker()
-        self.log = BoundedLog(Path(attempt["log"]))
-        self.result: list[Any] = []
-        self.ending: Ending | None = None
-        self.started = time.monotonic()
-        self.kernel_kills = _system.kernel_kills()
-        self.peak_memory = 0
-        limit = attempt["timeout"]
-        self.deadline = self.started + limit + _AFTER_TIMEOUT if limit else 0.0
-
-    def read_results(self) -> None:
-        """Take in what the attempt has sent so far."""
-        while raw := self._read(self.results):
-            for message in self.unpacker.feed(raw):
-                if "hide" in message:
-                    self.log.hide(message["hide"])
-                else:
-                    self.result = [message["result"]]
-
-    def read_output(self, *, to_the_end: bool = False) -> None:
-        """Take in what it has printed; what must be hidden is read first."""
-        until = time.monotonic() + _LAST_OUTPUT
-        while True:
-            raw = self._read(self.output)
-            if raw:
-                self.read_results()
-                self.log.write(raw)
-            if raw == b"" or (not to_the_end and (raw is None or len(raw) < _READ)):
-                return
-            if raw is None:
-                if time.monotonic() > until:  # somebody who got away holds the other end
-                    return
-                time.sleep(0.001)
-
-    def _read(self, end: int) -> bytes | None:
-        raw = _read(end)
-        if raw == b"":
-            self.open_ends.discard(end)
-        return raw
-
-    def kill(self, ending: Ending) -> None:
-        """End it and all that it started."""
-        if self.ending is None:
-            self.ending = ending
-            _system.kill_family(self.pid)
 
 
 class Server:
@@ -107,7 +47,7 @@ class Server:
         self._perform = perform
         self._lost = _system.threads_lost_in_a_fork()
         self._messages = Unpacker()
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel, selectors.EVENT_READ, None)
         self._is_over = False
@@ -134,10 +74,10 @@ class Server:
         while True:
             ready = self._selector.select(self._patience())
             for key, _ in ready:
-                if isinstance(key.data, _Running):
+                if isinstance(key.data, Running):
                     self._take_in(key.data)
                 elif key.fileobj == self._died:
-                    _read(self._died)
+                    _running.read(self._died)
                 elif not self._obey():
                     return False
             self._watch()
@@ -145,7 +85,7 @@ class Server:
             if self._is_over:
                 return True
 
-    def _take_in(self, running: _Running) -> None:
+    def _take_in(self, running: Running) -> None:
         running.read_results()
         running.read_output()
         for end in {running.results, running.output} - running.open_ends:
@@ -207,7 +147,7 @@ class Server:
             os.close(output_end)
         os.set_blocking(results, False)
         os.set_blocking(output, False)
-        running = self._running[attempt["id"]] = _Running(attempt, pid, results, output)
+        running = self._running[attempt["id"]] = Running(attempt, pid, results, output)
         self._selector.register(output, selectors.EVENT_READ, running)
         self._selector.register(results, selectors.EVENT_READ, running)
 
@@ -218,6 +158,8 @@ class Server:
             _child.settle(_SERVER, output)
             self._close_inherited()
             code = _child.carry_out(self._perform, attempt, results)
+        except Exception as error:
+            _child.report(error, results)
         finally:
             os._exit(code)
 
@@ -267,7 +209,7 @@ class Server:
                 del self._running[running.id]
                 self._ended(running, os.waitstatus_to_exitcode(status), usage)
 
-    def _ended(self, running: _Running, code: int, usage: Any) -> None:
+    def _ended(self, running: Running, code: int, usage: Any) -> None:
         seconds = time.monotonic() - running.started
         _system.kill_orphans({other.pid for other in self._running.values()})
         for end in (running.results, running.output):
@@ -280,6 +222,8 @@ class Server:
         os.close(running.output)
         gave = bool(running.result) and code == 0
         ending: Ending = running.ending or ("returned" if gave else "crashed")
+        if running.fault and ending == "crashed":
+            ending = "broken"
         if ending == "crashed" and code == -signal.SIGKILL:
             out_of_memory = _system.kernel_kills() > running.kernel_kills
             ending = "out-of-memory" if out_of_memory else ending
@@ -288,7 +232,7 @@ class Server:
             "id": running.id,
             "ending": ending,
             "result": running.result[0] if ending == "returned" else None,
-            "exit": "" if ending == "returned" else _words(code),
+            "exit": "" if ending == "returned" else running.fault or _words(code),
             "seconds": seconds,
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "peak_memory": max(usage.ru_maxrss * unit, running.peak_memory),
@@ -335,17 +279,21 @@ def _serve(channel: socket.socket, program: dict[str, Any]) -> bool:
     except Exception as error:
         _refuse(channel, error)
         return False
-    # From here on there may be children: when its parent is killed the socket closes, and it ends
-    # them first.
-    _system.outlive_parent()
-    server = Server(channel, program, perform)
     try:
-        with suppress(ConnectionError):
+        # From here on there may be children: when its parent is killed the socket closes, and it
+        # ends them first.
+        _system.outlive_parent()
+        server = Server(channel, program, perform)
+        try:
             return server.serve()
-    finally:
-        if os.getpid() == _SERVER:
-            server.end_all()
-    return False
+        finally:
+            if os.getpid() == _SERVER:
+                server.end_all()
+    except ConnectionError:
+        return False
+    except Exception as error:  # a fault of ours: it ends the run, and this process
+        _refuse(channel, error)
+        return False
 
 
 def _take_surroundings(program: dict[str, Any]) -> None:
@@ -364,12 +312,14 @@ def _take_surroundings(program: dict[str, Any]) -> None:
 def fresh() -> NoReturn:
     """A worker in an interpreter of its own: it reads its order, prepares, and carries it out."""
     code = 1
+    order = Unpacker().feed(sys.stdin.buffer.read())[0]
     try:
-        order = Unpacker().feed(sys.stdin.buffer.read())[0]
         os.set_inheritable(order["results"], False)
         _child.settle(int(sys.argv[2]), 1)
         perform = _prepared(order["program"])
         code = _child.carry_out(perform, order["attempt"], order["results"])
+    except Exception as error:
+        _child.report(error, order["results"])
     finally:
         os._exit(code)
 
@@ -386,15 +336,8 @@ def _refuse(channel: socket.socket, error: Exception) -> None:
 
         traceback.print_exception(error)
         error = InternalError("internal", f"{type(error).__name__}: {error}")
-    channel.sendall(packed({"failed": error.as_problem()}))
-
-
-def _read(end: int) -> bytes | None:
-    """What can be read now: nothing yet is None, nothing ever again is empty."""
-    try:
-        return os.read(end, _READ)
-    except (BlockingIOError, InterruptedError):
-        return None
+    with suppress(ConnectionError):
+        channel.sendall(packed({"failed": error.as_problem()}))
 
 
 def _words(code: int) -> str:

@@ -81,8 +81,10 @@ def _carried_out(attempt: Attempt, perform: Perform) -> Outcome:
     try:
         with _printing_to(log), _environment(attempt.environment):
             result = perform(attempt.argument, log)
-    except (Exception, SystemExit) as error:
+    except SystemExit as error:
         ending, exit_ = "crashed", f"{type(error).__name__}: {error}"
+    except Exception as error:
+        ending, exit_ = "broken", f"{type(error).__name__}: {error}"
     finally:
         log.close()
     seconds = time.perf_counter() - start

@@ -186,13 +186,15 @@ class Backend:
         server = self._server
         if server is None:
             return
-        with suppress(TrueupError):
-            self._part()
-        self._server = None
-        if self._is_over:
-            _idle.keep(server)
-        else:
-            server.hang_up()
+        try:
+            with suppress(TrueupError):
+                self._part()
+        finally:
+            self._server = None
+            if self._is_over:
+                _idle.keep(server)
+            else:
+                server.hang_up()
 
     def _part(self) -> None:
         """Tell the server that the run is over, and wait until nothing of it is left."""

@@ -46,9 +46,14 @@ def is_alive(process: Process) -> bool:
 
 
 @contextmanager
-def beating(beat: Callable[[], None]) -> Iterator[None]:
-    """Call `beat` every few seconds from a thread, for as long as the block takes."""
+def beating(beat: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Call `beat` every few seconds from a thread, for as long as the block takes.
+
+    Yields:
+        A check to be called now and then: it raises what broke the beat, if anything did.
+    """
     stop = threading.Event()
+    broken: list[Exception] = []
 
     def keep_beating() -> None:
         while not stop.wait(rules.BEAT.total_seconds()):
@@ -56,11 +61,18 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
                 beat()
             except TrueupError:
                 continue  # a busy database: the next beat will do
+            except Exception as error:
+                broken.append(error)
+                return
+
+    def check() -> None:
+        if broken:
+            raise broken[0]
 
     thread = threading.Thread(target=keep_beating, name="trueup-run-beat", daemon=True)
     thread.start()
     try:
-        yield
+        yield check
     finally:
         stop.set()
         thread.join()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -380,19 +379,24 @@ def alive(pid: int) -> bool:
 def test_a_cancelled_run_ends_and_leaves_nothing(project: Project) -> None:
     write(project, LONG)
     runs = Runs(project.state)
+    over = threading.Event()
 
     def cancel() -> None:
         pid = project.root / "pipelines" / "pid"
         while not (pid.exists() and pid.read_text()):
-            time.sleep(0.01)
+            if over.wait(0.01):
+                return  # it ended before the step began, which fails the test
         [run] = runs.list(project.actor).runs
         runs.cancel(project.actor, run.id, "wrong data")
 
     other = threading.Thread(target=cancel)
     other.start()
-    with pytest.raises(ConflictError, match="sam cancelled run"):
-        project.run(engine="processes://")
-    other.join()
+    try:
+        with pytest.raises(ConflictError, match="sam cancelled run"):
+            project.run(engine="processes://")
+    finally:
+        over.set()
+        other.join()
     assert not alive(int((project.root / "pipelines" / "pid").read_text()))
     found = shown(project)
     assert (found.run.state, found.run.error and found.run.error.code) == (
@@ -427,7 +431,7 @@ SCRIPT = """
     import sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
-    from conftest import open_state
+    from tests.conftest import open_state
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.pipeline import discovery
     from trueup.lifecycle.runs.execution.executing import execute
@@ -445,15 +449,15 @@ def test_kill_9_at_any_item_and_the_next_run_goes_on(project: Project, after: in
     script = project.root / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(script), str(project.root), str(Path(__file__).parents[3])]
+    command = [sys.executable, str(script), str(project.root), str(Path(__file__).parents[4])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
-    told = 0
-    while told < after:
-        told += process.stdout.readline().startswith("finished item[")
+    finished = (line for line in process.stdout if line.startswith("finished item["))
+    told = list(itertools.islice(finished, after))  # ends as well if the process does
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
+    assert len(told) == after
     project.run()
     assert {m.name: m.value for m in shown(project).metrics} == {"sum": 900.0}
     step = shown(project).steps[0]

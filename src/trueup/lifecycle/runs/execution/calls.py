@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trueup.foundation.errors import TrueupError, UserCodeError, of_problem
+from trueup.foundation.errors import InternalError, TrueupError, UserCodeError, of_problem
 from trueup.foundation.records import Record, builtins
 from trueup.foundation.text import seconds as in_words
 from trueup.foundation.text import size
@@ -138,7 +138,9 @@ def read(call: Call, outcome: Outcome, log: Path) -> worker.Given | TrueupError:
     return _ended_badly(call, outcome, log)
 
 
-def _ended_badly(call: Call, outcome: Outcome, log: Path) -> UserCodeError:
+def _ended_badly(call: Call, outcome: Outcome, log: Path) -> TrueupError:
+    if outcome.ending == "broken":
+        return InternalError("internal", f"{call.name}: {outcome.exit}")
     options, at, said = call.step.options, call.node.at, logs.tail(log)
     name = f"{at}: step '{call.name}'"
     last = f" It said last: {said[-1].strip()[:200]}" if said else ""

@@ -7,8 +7,8 @@ After a kill the database says which steps had ended; running again reuses them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,53 +130,63 @@ def execute(
             cause=cause,
             outline=outline.of(drawn),
         )
-        lookup.run = run.id
-        if options.verify_cache:
-
-            def tell(words: str) -> None:
-                progress(notice(words, run.id))
-
-            share = options.verify_cache
-            lookup.verification = Verification(state, actor, run.id, share, tell)
-        folder = logs.folder_of(root, run.id)
-        recorder = Recorder(state, actor, run, folder, progress, held)
-
-        def open_engine() -> Engine:
-            engine.open(_program(state, root, run, drawn, data, folder))
-            return engine
 
         def beat() -> None:
             with state.database.writing() as connection:
                 table.beat(connection, run.id, clock.now())
 
-        scheduler = Scheduler(
-            drawn,
-            run,
-            open_engine=open_engine,
-            # One that does not isolate works one by one: what is only queued has not begun.
-            room=scheduling.room_of(here, options.workers if engine.isolates else 1),
-            resolution=resolution,
-            lookup=lookup,
-            recorder=recorder,
-            folder=folder,
-            is_cancelled=lambda: runs.cancelled_by(actor, run.id),
-            wanted=choice.wanted,
-        )
-        worker.here[run.id] = worker.Here(drawn, held)
-        try:
-            with process.beating(beat):
-                return _to_the_end(runs, actor, run, scheduler)
-        finally:
-            del worker.here[run.id]
-            scheduler.close()
-            recorder.tidy()
+        def is_cancelled() -> str:
+            check_beat()
+            return runs.cancelled_by(actor, run.id)
+
+        with (
+            _on_record(runs, actor, run),
+            process.beating(beat) as check_beat,
+            worker.at_hand(run.id, drawn, held),
+        ):
+            lookup.run = run.id
+            if options.verify_cache:
+
+                def tell(words: str) -> None:
+                    progress(notice(words, run.id))
+
+                share = options.verify_cache
+                lookup.verification = Verification(state, actor, run.id, share, tell)
+            folder = logs.folder_of(root, run.id)
+            recorder = Recorder(state, actor, run, folder, progress, held)
+
+            def open_engine() -> Engine:
+                engine.open(_program(state, root, run, drawn, data, folder))
+                return engine
+
+            scheduler = Scheduler(
+                drawn,
+                run,
+                open_engine=open_engine,
+                # One that does not isolate works one by one: what is only queued has not begun.
+                room=scheduling.room_of(here, options.workers if engine.isolates else 1),
+                resolution=resolution,
+                lookup=lookup,
+                recorder=recorder,
+                folder=folder,
+                is_cancelled=is_cancelled,
+                wanted=choice.wanted,
+            )
+            try:
+                candidate = scheduler.to_the_end()
+                check_beat()
+                run = runs.finish(actor, run.id, candidate)
+            finally:
+                engine.close()
+                recorder.tidy()
+        return run
 
 
-def _to_the_end(runs: Runs, actor: Actor, run: Run, scheduler: Scheduler) -> Run:
-    """Execute, and record how it ended."""
+@contextmanager
+def _on_record(runs: Runs, actor: Actor, run: Run) -> Iterator[None]:
+    """Whatever ends a run before its end is recorded, faults of ours as well."""
     try:
-        candidate = scheduler.to_the_end()
-        return runs.finish(actor, run.id, candidate)
+        yield
     except KeyboardInterrupt:
         with suppress(TrueupError):  # it may have finished just before
             runs.interrupt(actor, run.id, f"{actor} stopped it (Ctrl-C).")
@@ -189,7 +199,7 @@ def _to_the_end(runs: Runs, actor: Actor, run: Run, scheduler: Scheduler) -> Run
         error.context["run"] = run.id
         _record_failure(runs, actor, run, error)
         raise
-    except Exception as error:
+    except BaseException as error:
         shown = InternalError("internal", f"{type(error).__name__}: {error}")
         _record_failure(runs, actor, run, shown)
         raise
@@ -228,5 +238,5 @@ def _record_failure(runs: Runs, actor: Actor, run: Run, error: TrueupError) -> N
     """Record the failure; when even that fails, the first error is the one to show."""
     try:
         runs.fail(actor, run.id, error)
-    except TrueupError as second:
+    except Exception as second:
         error.add_note(f"The failure could not be recorded either: {second}")

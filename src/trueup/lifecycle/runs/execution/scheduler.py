@@ -93,12 +93,13 @@ class Scheduler:
         Raises:
             TrueupError: A step failed; what was running has ended and is recorded.
             Cancelled: Somebody cancelled the run; what was running is killed.
+            Exception: A fault of ours; what was running is killed.
         """
         try:
             while self._turn():
                 pass
-        except (KeyboardInterrupt, Cancelled):
-            self._stop()
+        except BaseException as reason:  # Ctrl-C, a cancellation, or a fault of ours
+            self._stop(reason)
             raise
         if self._failure is not None:
             self._end_lists("failed")
@@ -106,12 +107,6 @@ class Scheduler:
         if len(self._wanted) < len(self._graph.nodes):
             return None
         return self._resolution.candidate()
-
-    def close(self) -> None:
-        """End what still runs."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
 
     def _turn(self) -> bool:
         """One turn of the loop; false when nothing is left."""
@@ -369,10 +364,17 @@ class Scheduler:
 
     # The end before the end
 
-    def _stop(self) -> None:
-        """Kill what runs and record it as interrupted."""
+    def _stop(self, reason: BaseException) -> None:
+        """Kill what runs and record it as interrupted; `reason` is what people are to see."""
+        if self._engine is not None:
+            self._engine.close()
+        try:
+            self._interrupt()
+        except Exception as second:  # what was broken before may be so still
+            reason.add_note(f"What ran could not be recorded: {type(second).__name__}: {second}")
+
+    def _interrupt(self) -> None:
         running, self._running = self._running, {}
-        self.close()
         for ended in running.values():
             seconds = (clock.now() - ended.started_at).total_seconds()
             outcome = Outcome(id=ended.call.id, ending="cancelled", seconds=seconds)

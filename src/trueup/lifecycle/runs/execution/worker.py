@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -35,20 +36,29 @@ _FORMATS: Final = {"sklearn": "skops"}
 _project = ExitStack()
 
 
-class Here(NamedTuple):
-    """What an engine without processes need not make again.
-
-    Attributes:
-        drawn: The run's graph.
-        blobs: Its store, when values are held back before they are written.
-    """
-
+class _Here(NamedTuple):
     drawn: Graph
     blobs: Blobs | None
 
 
 # Runs under way in this very process.
-here: dict[str, Here] = {}
+_here: dict[str, _Here] = {}
+
+
+@contextmanager
+def at_hand(run: str, drawn: Graph, blobs: Blobs | None) -> Iterator[None]:
+    """What an engine without processes need not make again, for as long as the block takes.
+
+    Args:
+        run: Identifier of the run.
+        drawn: Its graph.
+        blobs: Its store, when values are held back before they are written.
+    """
+    _here[run] = _Here(drawn, blobs)
+    try:
+        yield
+    finally:
+        del _here[run]
 
 
 class Setup(Record):
@@ -128,7 +138,7 @@ def prepare(setup: dict[str, Any]) -> Perform:
     """
     wanted = msgspec.convert(setup, Setup)
     root = Path(wanted.root)
-    known = here.get(wanted.run)
+    known = _here.get(wanted.run)
     if known is not None:
         drawn, store = known
     else:
