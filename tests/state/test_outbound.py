@@ -59,7 +59,10 @@ def test_an_endless_answer_ends(url: str, monkeypatch: pytest.MonkeyPatch) -> No
         http.request("GET", url + "/long")
 
 
-@pytest.mark.parametrize("address", ["ftp://host/", "host/path", "file:///etc/passwd", "https://"])
+ODD = ("ftp://host/", "host/path", "file:///etc/passwd", "https://", "https://0177.0.0.1/")
+
+
+@pytest.mark.parametrize("address", ODD)
 def test_only_services_are_asked(address: str) -> None:
     with pytest.raises(UsageError, match="no address of a service"):
         Outbound().request("GET", address)

@@ -215,10 +215,11 @@ class Outbound:
 
     def _check(self, url: str, *, has_secret: bool) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        is_web = parts.scheme in ("http", "https") and parts.hostname
+        if trouble := malformed(url) if is_web else "it must begin with https://":
             raise UsageError(
                 "service-address",
-                f"'{shown(url)}' is no address of a service: it must begin with https://.",
+                f"'{shown(url)}' is no address of a service: {trouble}.",
                 hint='url = "https://ci.example.org"',
             )
         if parts.username or parts.password:
@@ -243,6 +244,22 @@ class Outbound:
             f"{shown(url)} cannot be reached: {reason}.",
             hint=f"curl -I '{shown(url)}'",
         )
+
+
+def malformed(url: str) -> str:
+    """Why an address cannot be asked, however it is looked up; empty when it can.
+
+    Example:
+        >>> malformed("https://example.org/hook"), malformed("https://0177.0.0.1/")
+        ('', "Invalid IPv4 address: '0177.0.0.1'")
+    """
+    import httpx
+
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        return str(error)
+    return ""
 
 
 def shown(url: str) -> str:

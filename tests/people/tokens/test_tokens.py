@@ -116,6 +116,16 @@ def test_wrong_tokens_are_not_looked_at_for_ever(
     assert entrance.who(f"Bearer {secret}", "10.0.0.2").name == "sam"
 
 
+def test_guesses_of_one_do_not_shut_out_who_has_a_token_behind_the_same_address(
+    tokens: Tokens, entrance: Entrance, owner: Actor
+) -> None:
+    secret = tokens.add(owner, "sam").secret
+    for number in range(25):
+        with pytest.raises(DeniedError):
+            entrance.who(f"Bearer trueup_0123456789_{number}", "10.0.0.1")
+    assert entrance.who(f"Bearer {secret}", "10.0.0.1").name == "sam"
+
+
 def test_local_mode_needs_no_token_and_takes_one(
     state: State, tokens: Tokens, owner: Actor
 ) -> None:

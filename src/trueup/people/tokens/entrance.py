@@ -45,7 +45,7 @@ class Entrance:
         self._owner = owner
         self.is_required = is_required
         self._known: dict[str, tuple[float, Actor]] = {}
-        self._proofs: dict[str, str] = {}
+        self._proofs: dict[str, tuple[str, str]] = {}
         self._failures: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
@@ -54,7 +54,8 @@ class Entrance:
 
         Args:
             authorization: The header's value; empty when there is none.
-            peer: The address it comes from: too many failures of one are not looked at.
+            peer: The address it comes from: after too many failures of one its passwords are not
+                looked at.
 
         Raises:
             DeniedError: Nobody signed in, or the token is wrong, or there were too many of those.
@@ -73,10 +74,15 @@ class Entrance:
             return self._remember(authorization, self._owner())
         if not authorization:
             raise _needed("This server wants to know who you are.")
-        self._check_rate(peer)
         actor = None
         if given is not None:
-            actor = self._found(given) if is_token else self._proved(authorization, given, kept)
+            actor = self._found(given) if is_token else self._proved_before(authorization, kept)
+        if actor is None:
+            # Only now: who is known to be right does not wait because of others behind the same
+            # address, and a token cannot be guessed.
+            self._check_rate(peer)
+            if given is not None and not is_token:
+                actor = self._proved(authorization, given, kept)
         if actor is None:
             self._note_failure(peer)
             raise _needed(
@@ -100,15 +106,18 @@ class Entrance:
             return passwords.kept(connection, name)
 
     def _proved(self, authorization: str, given: rules.Given, kept: str | None) -> Actor | None:
-        """Who gives the password of which this is kept; what was proved of it stays so."""
-        if kept is None or self._proofs.get(authorization) != kept:
-            if not matches(given.secret, kept):
-                return None
-            with self._lock:
-                if len(self._proofs) >= _REMEMBERED:
-                    self._proofs.clear()
-                self._proofs[authorization] = kept or ""
+        """Who gives the password of which this is kept: that takes a while, so it is remembered."""
+        if not matches(given.secret, kept):
+            return None
+        with self._lock:
+            if len(self._proofs) >= _REMEMBERED:
+                self._proofs.clear()
+            self._proofs[authorization] = kept or "", given.name
         return Actor(name=given.name)
+
+    def _proved_before(self, authorization: str, kept: str | None) -> Actor | None:
+        known, name = self._proofs.get(authorization, ("", ""))
+        return Actor(name=name) if known and known == kept else None
 
     def _found(self, given: rules.Given) -> Actor | None:
         id_ = rules.id_in(given.secret)
@@ -127,7 +136,7 @@ class Entrance:
             if failures and len(failures) >= _FAILURES:
                 raise DeniedError(
                     "sign-in-limited",
-                    f"{_FAILURES} wrong tokens came from this address within a minute.",
+                    f"{_FAILURES} wrong tokens or passwords came from this address within a minute.",
                     hint="wait a minute, then send the right one",
                 )
 

@@ -256,6 +256,7 @@ def test_one_server_tells_at_a_time(workspace: Workspace, receiver: Receiver) ->
     [
         *("http://example.org/", "ftp://example.org/", "https://", "https://me:pw@example.org/"),
         *("https://10.0.0.1/", "https://[::1]/", "https://[::ffff:169.254.169.254]/"),
+        *("https://0177.0.0.1/", "https://①②⑦.0.0.1/", "https://-.example.org:1/\x7f"),
         *("https://localhost/", "https://[64:ff9b::a00:1]/", "https://100.64.0.1/"),
         *("https://example.org/a b", "https://example.org:x/", "https://x/" + "a" * 2000),
     ],

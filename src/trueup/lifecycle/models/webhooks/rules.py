@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from trueup.foundation.errors import UsageError
 from trueup.foundation.text import did_you_mean
 from trueup.state.addresses import is_address, is_loopback, is_public
+from trueup.state.outbound import malformed
 
 EVENTS: Final = (
     *("registered_model.created", "model_version.created"),
@@ -70,6 +71,8 @@ def check_url(url: str, private_hosts: Collection[str]) -> None:
         )
     if not host:
         raise _malformed(f"Webhook URL must include a hostname: {url[:200]!r}")
+    if trouble := malformed(url):
+        raise _malformed(f"Invalid webhook URL {url[:200]!r}: {trouble}.")
     if parts.username or parts.password:
         raise _malformed(f"Webhook URL for {host[:200]} must not hold a user or password.")
     if host in private_hosts:
