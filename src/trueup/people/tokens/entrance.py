@@ -136,7 +136,7 @@ class Entrance:
             if failures and len(failures) >= _FAILURES:
                 raise DeniedError(
                     "sign-in-limited",
-                    f"{_FAILURES} wrong tokens or passwords came from this address within a minute.",
+                    f"{_FAILURES} wrong tokens or passwords came from here within a minute.",
                     hint="wait a minute, then send the right one",
                 )
 
