@@ -215,7 +215,8 @@ class Outbound:
 
     def _check(self, url: str, *, has_secret: bool) -> None:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and parts.hostname
+        host = parts.hostname or ""
+        is_web = parts.scheme in ("http", "https") and host
         if trouble := malformed(url) if is_web else "it must begin with https://":
             raise UsageError(
                 "service-address",
@@ -229,11 +230,11 @@ class Outbound:
                 "they would stand in logs and errors.",
                 hint='user = "name" and token = "secret:NAME", beside the url in trueup.toml',
             )
-        allowed = is_loopback(parts.hostname) or parts.hostname in self._plain
+        allowed = is_loopback(host) or host in self._plain
         if has_secret and parts.scheme == "http" and not allowed:
             raise UsageError(
                 "service-without-tls",
-                f"The token for {parts.hostname} would travel in the open over plain HTTP.",
+                f"The token for {host} would travel in the open over plain HTTP.",
                 hint="use https, or allow this host: plain_http = true beside its url",
             )
 
