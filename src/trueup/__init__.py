@@ -2,7 +2,8 @@
 
 A project's pipeline files are written with `step`, `pipeline`, `data` and `candidate`; `each`
 and `choose` serve fan-out and conditions, `sh` and `notebook` run what is no Python function,
-`secret` names what must stay secret. Code outside a pipeline reports itself with `run` and `log`.
+`secret` names what must stay secret, `function_model` and `tensor_model` make models of the
+project's own code. Code outside a pipeline reports itself with `run` and `log`.
 The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
 pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
 `trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
     from trueup.lifecycle.pipeline.drawing.choosing import choose
     from trueup.lifecycle.pipeline.drawing.mapping import each
+    from trueup.lifecycle.pipeline.passing.packing import function_model, tensor_model
     from trueup.lifecycle.pipeline.secrets import secret
     from trueup.lifecycle.pipeline.steps.builds import build
     from trueup.lifecycle.pipeline.steps.notebooks import notebook
@@ -54,6 +56,7 @@ __all__ = [
     "choose",
     "data",
     "each",
+    "function_model",
     "log",
     "notebook",
     "pipeline",
@@ -61,6 +64,7 @@ __all__ = [
     "secret",
     "sh",
     "step",
+    "tensor_model",
 ]
 
 __version__ = "0.1.0"
@@ -83,6 +87,7 @@ _PUBLIC = {
     "choose": "trueup.lifecycle.pipeline.drawing.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
     "each": "trueup.lifecycle.pipeline.drawing.mapping",
+    "function_model": "trueup.lifecycle.pipeline.passing.packing",
     "log": "trueup.lifecycle.runs.logging.starting",
     "notebook": "trueup.lifecycle.pipeline.steps.notebooks",
     "pipeline": "trueup.lifecycle.pipeline.decorators",
@@ -90,6 +95,7 @@ _PUBLIC = {
     "secret": "trueup.lifecycle.pipeline.secrets",
     "sh": "trueup.lifecycle.pipeline.steps.shell",
     "step": "trueup.lifecycle.pipeline.decorators",
+    "tensor_model": "trueup.lifecycle.pipeline.passing.packing",
 }
 
 

@@ -28,8 +28,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from trueup.backends.formats import _modules, _package
 from trueup.foundation.errors import DeniedError, UsageError
 from trueup.ports import loading
+from trueup.ports.code import Sources, TensorModel
 from trueup.ports.format import Format
 from trueup.testing import formats
 
@@ -108,9 +110,39 @@ def of_onnx() -> Any:
     return make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
 
 
+HALF = b"def predict(rows):\n    return 0.5 + 0 * rows['distance']\n"
+LINE = b"""
+import numpy as np
+class Line:
+    def __init__(self, width):
+        self.w = np.zeros(width)
+    def state_dict(self):
+        return {"w": self.w}
+    def load_state_dict(self, given):
+        self.w = given["w"]
+    def __call__(self, rows):
+        return 1 / (1 + np.exp(-np.nan_to_num(rows) @ self.w))
+"""
+
+
+def of_function() -> Any:
+    raw = _package.write(Sources("half:predict", {"half.py": HALF}))
+    return loading.load("formats", "function")().load(raw)
+
+
+def of_tensors() -> Any:
+    sources = Sources("line:Line", {"line.py": LINE})
+    (build,) = _modules.load(sources, "line:Line")
+    network = build(width=2)
+    network.load_state_dict({"w": np.array([1.0, -1.0])})
+    return TensorModel(sources, {"width": 2}, network)
+
+
 SAMPLES: dict[str, tuple[Callable[[], Any], pl.DataFrame]] = {
+    "function": (cache(of_function), ROWS),
     "lightgbm": (cache(of_lightgbm), NUMBERS),
     "onnx": (cache(of_onnx), NUMBERS),
+    "safetensors": (cache(of_tensors), NUMBERS),
     "skops": (cache(MODELS["boosting"]), ROWS),
     "xgboost": (cache(of_xgboost), NUMBERS),
 }

@@ -134,13 +134,14 @@ class Shop:
         holdout: pl.DataFrame,
         *,
         label: str = "late",
+        format_: str = "skops",
         **more: Any,
     ) -> str:
         """The identifier of a finished run of `sam` that offers this candidate."""
         blobs = self.state.blobs
         raw = model if isinstance(model, bytes) else Skops().dump(model)
         candidate = Candidate(
-            model=StoredValue(kind="model", digest=blobs.put(raw), format="skops"),
+            model=StoredValue(kind="model", digest=blobs.put(raw), format=format_),
             trained_on=self._frame(trained_on),
             holdout=self._frame(holdout),
             label=label,

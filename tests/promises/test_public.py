@@ -31,6 +31,7 @@ PUBLIC = {
     "choose",
     "data",
     "each",
+    "function_model",
     "log",
     "notebook",
     "pipeline",
@@ -38,6 +39,7 @@ PUBLIC = {
     "secret",
     "sh",
     "step",
+    "tensor_model",
 }
 HEAVY = {
     "alembic",

@@ -1,4 +1,7 @@
-"""The format port: how a fitted model becomes bytes that can be loaded without running code."""
+"""The format port: how a fitted model becomes bytes and is loaded again.
+
+Most formats hold data only. Those that hold code say so, and are loaded by leave of the plan.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,12 @@ class Format(Protocol):
     Attributes:
         suffix: How its files are called.
         flavor: How clients of MLflow load it; None when they can't.
+        runs_code: Whether loading runs code that stands in the file. Who loads one needs leave.
     """
 
     suffix: str
     flavor: Flavor | None
+    runs_code: bool
 
     def accepts(self, model: Any) -> bool:
         """Whether this format can hold the object."""
@@ -62,6 +67,8 @@ class Format(Protocol):
     def load(self, raw: bytes) -> Any:
         """The model, from bytes that may come from a stranger: no code in them is run.
 
+        A format that says `runs_code` is the exception: nobody loads one for a stranger.
+
         Raises:
             DeniedError: The bytes name types that are not known to be safe.
         """
@@ -69,4 +76,16 @@ class Format(Protocol):
 
     def predictor(self, model: Any) -> Predictor:
         """The function that scores rows with a loaded model."""
+        ...
+
+
+class CodeFormat(Format, Protocol):
+    """A format whose files hold code of a project."""
+
+    def facts(self, raw: bytes) -> Mapping[str, str]:
+        """What a file says about itself, by name; nothing in it is run.
+
+        Raises:
+            DeniedError: The bytes are none of the format.
+        """
         ...

@@ -16,6 +16,7 @@ from trueup.lifecycle.gates import table as gates
 from trueup.lifecycle.gates.service import ground_of
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
+from trueup.lifecycle.models.leave import runs_code
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.pipeline.code.packages import Environment
 from trueup.lifecycle.plan import table as plans
@@ -144,6 +145,8 @@ def _limits(
         found.append("It has no signature: what it takes is not known.")
     if manifest.foreign is not None:
         found.append("A client registered it: how it was made is not known here.")
+    if not manifest.quarantined and runs_code(manifest.format):
+        found.append("It is code of the project, which a card does not run: see its verdict.")
     if verdict is None:
         found.append("No gate has judged it.")
     elif not verdict.passed:
@@ -173,6 +176,8 @@ def _measured(
     blobs = workspace.state.blobs
     rows = models.read_rows(blobs, ground.trained_on).height if ground.trained_on else None
     holdout = models.read_rows(blobs, ground.data)
+    if runs_code(manifest.format):
+        return (), rows  # a card runs nothing
     predict = models.load_predictor(blobs, manifest.format, manifest.file)
     scores = predict(model_rules.conform(holdout, manifest.signature))
     labels = holdout[ground.label].cast(float, strict=False).to_numpy()

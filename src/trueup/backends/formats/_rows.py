@@ -57,6 +57,23 @@ def scores(answers: Any, height: int) -> Scores:
     return np.ascontiguousarray(found[:, -1])
 
 
+def answered(answers: Any, height: int) -> Scores:
+    """The same of what code of a project gave, which may be anything.
+
+    Raises:
+        UsageError: It is not one number for each row, or two.
+    """
+    found = np.asarray(answers)
+    if found.ndim not in (1, 2) or found.shape[0] != height or found.dtype.kind not in "biuf":
+        raise UsageError(
+            "model-output",
+            f"The model gives {found.dtype} of the shape {found.shape} for {height} rows; a "
+            "version gives one number a row, or the probabilities of two classes.",
+            hint="return one number for each row, in the order of the rows",
+        )
+    return scores(found, height)
+
+
 def refused(format_: str, what: str) -> DeniedError:
     """A file that was not given to its library, because that might harm this process."""
     return DeniedError(

@@ -23,6 +23,7 @@ class Backend:
     """The LightGBM format."""
 
     suffix = ".txt"
+    runs_code = False
     flavor = Flavor(
         "lightgbm",
         {"data": "model.txt", "model_class": "lightgbm.basic.Booster"},

@@ -30,6 +30,7 @@ class Backend:
     """The ONNX format."""
 
     suffix = ".onnx"
+    runs_code = False
     flavor = Flavor(
         "onnx",
         {"data": "model.onnx"},

@@ -42,6 +42,7 @@ class Backend:
     """The skops format."""
 
     suffix = ".skops"
+    runs_code = False
     flavor = Flavor(
         "sklearn",
         {

@@ -25,6 +25,7 @@ class Backend:
     """The XGBoost format."""
 
     suffix = ".json"
+    runs_code = False
     flavor = Flavor(
         "xgboost",
         {"data": "model.json", "model_class": "xgboost.core.Booster", "model_format": "json"},

@@ -14,6 +14,7 @@ from trueup.foundation.errors import TrueupError, UserCodeError
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.records import Ground
 from trueup.lifecycle.models import rules as model_rules
+from trueup.lifecycle.models.leave import NEVER, Leave
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.models.service import load_predictor, read_rows
 from trueup.ports.blobs import Blobs
@@ -89,15 +90,20 @@ class _Asked:
 
 
 def gather(
-    blobs: Blobs, version: ModelVersion, ground: Ground, champion: ModelVersion | None
+    blobs: Blobs,
+    version: ModelVersion,
+    ground: Ground,
+    champion: ModelVersion | None,
+    allowed: Leave = NEVER,
 ) -> Evidence:
     """Load candidate, champion and rows by their digests, and let both models answer."""
     manifest = version.manifest
     trained_on = read_rows(blobs, ground.trained_on) if ground.trained_on else None
     holdout = read_rows(blobs, ground.data)
-    predict = _Asked(load_predictor(blobs, manifest.format, manifest.file), version, ground)
+    loaded = load_predictor(blobs, manifest.format, manifest.file, allowed)
+    predict = _Asked(loaded, version, ground)
     rows = model_rules.conform(holdout, manifest.signature)
-    champion_scores, champion_trouble = _answers_of(blobs, champion, holdout)
+    champion_scores, champion_trouble = _answers_of(blobs, champion, holdout, allowed)
     return Evidence(
         version=version,
         trained_on=trained_on,
@@ -113,7 +119,7 @@ def gather(
 
 
 def _answers_of(
-    blobs: Blobs, champion: ModelVersion | None, holdout: pl.DataFrame
+    blobs: Blobs, champion: ModelVersion | None, holdout: pl.DataFrame, allowed: Leave
 ) -> tuple[Scores | None, str]:
     if champion is None:
         return None, ""
@@ -121,7 +127,7 @@ def _answers_of(
     absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
     if absent:
         return None, f"they lack {listing(absent[:5])}"
-    answer = load_predictor(blobs, manifest.format, manifest.file)
+    answer = load_predictor(blobs, manifest.format, manifest.file, allowed)
     try:
         return answer(model_rules.conform(holdout, manifest.signature)), ""
     except (pl.exceptions.PolarsError, ValueError, TypeError) as error:

@@ -16,6 +16,7 @@ from trueup.lifecycle.gates.checks import answers, champion, leakage, limit
 from trueup.lifecycle.gates.evidence import Evidence, gather
 from trueup.lifecycle.gates.ground import GivenRows
 from trueup.lifecycle.gates.records import CheckResult, Ground, Statement, Verdict
+from trueup.lifecycle.models import leave
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table
@@ -51,7 +52,7 @@ class Gates:
         Raises:
             NotFoundError: There is no such model version, or no plan.
             UsageError: The rows do not fit the version, or it has rows of its own.
-            DeniedError: It is quarantined.
+            DeniedError: It is quarantined, or code that the plan does not let run.
             GateFailedError: It cannot be loaded here, or no rows are known for it.
         """
         with self._state.read(actor, "gates.run") as connection:
@@ -60,11 +61,12 @@ class Gates:
             check_usable(version)
             on = self._ground(connection, version, given)
             rival = _champion(connection, version)
+            allowed = leave.of_model(connection, version.model)
             known = self._same(connection, version, plan.digest, rival, on)
         if known is not None:
             return known
         started = time.perf_counter()
-        evidence = gather(self._state.blobs, version, on, rival)
+        evidence = gather(self._state.blobs, version, on, rival, allowed)
         results = _results(plan.plan, evidence)
         outcome = rules.outcome_of(results)
         statement = Statement(

@@ -19,8 +19,9 @@ from trueup.foundation.errors import (
 )
 from trueup.foundation.records import builtins, decode, encode
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.models import rules, table
+from trueup.lifecycle.models import leave, rules, table
 from trueup.lifecycle.models.contents.containers import danger_in
+from trueup.lifecycle.models.leave import Leave
 from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference, Signature
 from trueup.lifecycle.models.usable import quarantined
 from trueup.lifecycle.runs import table as runs
@@ -53,10 +54,11 @@ class Models:
             found = runs.run(connection, run_id)
             known = made_by(connection, found) if found else None
             features = feature_table.of_run(connection, run_id)
+            allowed = leave.of_model(connection, found.model) if found else leave.NEVER
         if known is not None:
             return known
         run = _finished(found, run_id)
-        manifest = self._manifest(run, features)
+        manifest = self._manifest(run, features, allowed)
         digest = rules.address(manifest)
         with self._state.write(actor, "models.write") as unit:
             meanwhile = made_by(unit.connection, run)
@@ -118,7 +120,7 @@ class Models:
         with self._state.read(actor) as connection:
             return find(connection, model, selector)
 
-    def _manifest(self, run: Run, features: dict[str, str]) -> Manifest:
+    def _manifest(self, run: Run, features: dict[str, str], allowed: Leave) -> Manifest:
         candidate = run.candidate
         if candidate is None:
             raise UsageError(
@@ -130,7 +132,7 @@ class Models:
         trained_on = read_rows(blobs, candidate.trained_on.digest)
         holdout = read_rows(blobs, candidate.holdout.digest)
         signature = rules.signature_of(trained_on, candidate.label)
-        predict = load_predictor(blobs, candidate.model.format, candidate.model.digest)
+        predict = load_predictor(blobs, candidate.model.format, candidate.model.digest, allowed)
         scores = _answers(run, predict, holdout, signature)
         reference = rules.reference_of(trained_on, signature, scores)
         return Manifest(
@@ -154,13 +156,17 @@ class Models:
         )
 
 
-def load_predictor(blobs: Blobs, format_: str, file: str) -> Predictor:
-    """Load a model file without running code in it; `blobs.get` checks its digest.
+def load_predictor(
+    blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVER
+) -> Predictor:
+    """Load a model file; code in it runs by leave of the plan only. `blobs.get` checks its digest.
 
     Raises:
-        DeniedError: The file names types that are not known to be safe.
+        DeniedError: The file names types that are not known to be safe, or is code without leave.
+        UserCodeError: The code in it failed.
         BackendError: The file is damaged.
     """
+    allowed.check(format_)
     raw = blobs.get(file)
     # A candidate is loaded to be registered, to be judged and to be beaten: it is built once.
     known = _built.get((format_, file)) or _build(format_, file, raw)

@@ -124,10 +124,12 @@ class Process(Record):
         template: `team` demands one approval by a second person; `solo` demands none.
         protected: Aliases and stages of models that move with a passed verdict and that approval
             only, whichever door they are moved by.
+        runs_code: Models whose versions may be code of this project: gates and servers run it.
     """
 
     template: Literal["team", "solo"] = "team"
     protected: tuple[str, ...] = ("champion", "production")
+    runs_code: tuple[str, ...] = ()
 
 
 class Dataset(Record):

@@ -37,6 +37,8 @@ def check(plan: Plan, metrics: Mapping[str, Metric]) -> None:
     check_name(plan.project.name, "project")
     for name in plan.datasets:
         check_name(name, "dataset")
+    for name in plan.process.runs_code:
+        check_name(name, "model")
     _check_unique("goal", [goal.id for goal in plan.goals])
     _check_unique("risk", [risk.id for risk in plan.risks])
     _check_unique("milestone", [milestone.id for milestone in plan.milestones])
@@ -111,6 +113,12 @@ def drops_approval(before: Plan, after: Plan) -> bool:
     kept = {name.casefold() for name in after.process.protected}
     dropped = any(name.casefold() not in kept for name in before.process.protected)
     return dropped or (before.process.template == "team" and after.process.template == "solo")
+
+
+def lets_code_run(before: Plan | None, after: Plan) -> bool:
+    """Whether code of a model would run where none of it did."""
+    known = before.process.runs_code if before else ()
+    return not set(after.process.runs_code) <= set(known)
 
 
 def is_protected(name: str, process: Process) -> bool:

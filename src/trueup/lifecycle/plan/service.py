@@ -104,8 +104,10 @@ class Plans:
             before = table.current(unit.connection)
             if before is not None and before.digest == digest:
                 return before
-            if before is not None and rules.drops_approval(before.plan, plan):
-                # Whoever needs a second person's yes must not do away with it by the plan.
+            drops = before is not None and rules.drops_approval(before.plan, plan)
+            if drops or rules.lets_code_run(before.plan if before else None, plan):
+                # Whoever needs a second person's yes must not do away with it by the plan, nor
+                # let their own code into the server.
                 guard(unit.connection, actor, "people.write")
             adopted = AdoptedPlan(
                 version=before.version + 1 if before else 1,
@@ -156,3 +158,9 @@ def _metrics_for(plan: Plan) -> Mapping[str, Metric]:
     from trueup.statistics import metrics
 
     return metrics.METRICS
+
+
+def lets_run_code(connection: sa.Connection, model: str) -> bool:
+    """Whether the plan in force lets code of this model run."""
+    adopted = table.current(connection)
+    return adopted is not None and model in adopted.plan.process.runs_code

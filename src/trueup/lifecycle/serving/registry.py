@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from trueup.foundation.actor import service
 from trueup.lifecycle.gates.service import require_passed
+from trueup.lifecycle.models import leave
 from trueup.lifecycle.models.service import find, load_predictor
 from trueup.lifecycle.releases.records import Route
 from trueup.lifecycle.releases.service import Releases
@@ -32,16 +33,18 @@ class Registry:
 
         Raises:
             GateFailedError: It has no passing verdict under the plan in force.
+            DeniedError: It is code that the plan in force does not let run.
             BackendError: Its file is damaged.
         """
         model, _, number = model_ref.partition("@")
         with self._state.read(_SERVER) as connection:
             version = find(connection, model, number)
             require_passed(connection, self._state.keys, version)
+            allowed = leave.of_model(connection, model)
         manifest = version.manifest
         return LoadedModel(
             model_ref=model_ref,
             release=release,
             signature=manifest.signature,
-            predictor=load_predictor(self._state.blobs, manifest.format, manifest.file),
+            predictor=load_predictor(self._state.blobs, manifest.format, manifest.file, allowed),
         )

@@ -67,14 +67,19 @@ def list_(as_json: bool) -> None:
 @output.json_option
 def show(reference: str, as_json: bool) -> None:
     """Show one version: what it is made of, what it takes, and its verdicts."""
+    from trueup.lifecycle.models import leave
+
     wanted = of_kind(reference, "model")
     with output.here() as workspace:
         actor = workspace.owner
         version = workspace.models.show(actor, wanted.name, wanted.selector)
         aliases = workspace.models.aliases(actor, version.model)
         verdicts = workspace.gates.of_model(actor, version.ref)
+        code = leave.facts(workspace.state.blobs, version.manifest)
     if as_json:
-        output.emit_json({"version": version, "aliases": aliases, "verdicts": verdicts})
+        output.emit_json(
+            {"version": version, "aliases": aliases, "verdicts": verdicts, "code": code}
+        )
         return
     manifest = version.manifest
     output.heading(version.ref, ", ".join(a for a, n in aliases.items() if n == version.version))
@@ -83,6 +88,7 @@ def show(reference: str, as_json: bool) -> None:
             "digest": short(version.digest),
             "format": manifest.format,
             "quarantined": manifest.quarantined,
+            **code,
             **_origin(manifest),
             "parameters": ", ".join(f"{k}={v}" for k, v in manifest.parameters.items()),
             "data": ", ".join(f"{k} {short(v)}" for k, v in manifest.data.items()),

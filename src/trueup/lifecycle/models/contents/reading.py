@@ -30,6 +30,8 @@ _STARTS: Final = (
     (b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner", "xgboost"),
 )
 _ONNX: Final = ".onnx"
+_ARCHITECTURE: Final = b'{"__metadata__":{"trueup.architecture"'
+_CODE: Final = ("function", "safetensors")
 
 
 class Contents(Record):
@@ -67,9 +69,11 @@ def _read(blobs: Blobs, files: Sequence[ForeignFile]) -> Contents:
     for file in files:
         with _opened(blobs, file) as content:
             danger = danger_in(content)
+            form = "" if danger else _format_of(file.path, content)
+            if form in _CODE:
+                danger = "is code, which only a run of this project brings"
             if danger and not quarantined:
                 quarantined = f"'{file.path[:200]}' {danger}"
-            form = "" if danger else _format_of(file.path, content)
         if form:
             found.append((form, file.digest))
     form, digest = found[0] if len(found) == 1 and not quarantined else ("", "")
@@ -95,17 +99,21 @@ def _format_of(path: str, content: IO[bytes]) -> str:
     for start, name in _STARTS:
         if head.startswith(start):
             return name
-    if head.startswith(b"PK\x03\x04") and _holds_schema(content):
-        return "skops"
+    if head.startswith(b"PK\x03\x04"):
+        names = _members(content)
+        known = {"schema.json": "skops", "trueup-model.json": "function"}
+        return next((form for name, form in known.items() if name in names), "")
+    if _ARCHITECTURE in head:
+        return "safetensors"
     return "onnx" if path.endswith(_ONNX) and head[:1] == b"\x08" else ""
 
 
-def _holds_schema(content: IO[bytes]) -> bool:
+def _members(content: IO[bytes]) -> set[str]:
     import zipfile
 
     content.seek(0)
     with zipfile.ZipFile(content) as archive:
-        return "schema.json" in archive.namelist()
+        return set(archive.namelist())
 
 
 def _said(blobs: Blobs, files: Sequence[ForeignFile]) -> tuple[Column, ...]:

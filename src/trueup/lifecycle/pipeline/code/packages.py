@@ -115,6 +115,13 @@ def of_modules(modules: Iterable[str], root: Path | None = None) -> dict[str, st
     return _with_requirements(names)
 
 
+def holding(modules: Iterable[str], root: Path | None = None) -> dict[str, str]:
+    """The distributions that hold the modules themselves, with versions; Trueup is none of them."""
+    known = _distributions(root)
+    names = {name for m in modules for name in _holders.get(m.partition(".")[0], ())} - _OURS
+    return {name: known[name].version for name in sorted(names)}
+
+
 def of_distribution(name: str, root: Path | None = None) -> dict[str, str]:
     """A distribution and all that it requires, with versions; nothing if it is not installed."""
     _distributions(root)

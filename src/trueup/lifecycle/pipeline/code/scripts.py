@@ -20,10 +20,12 @@ class Closure(NamedTuple):
     Attributes:
         files: Files of the project, relative to its folder, in order.
         libraries: Installed distributions with their versions.
+        foreign: What is imported and is no file of the project.
     """
 
     files: tuple[str, ...]
     libraries: dict[str, str]
+    foreign: tuple[str, ...] = ()
 
 
 def named_in(words: Iterable[str], root: Path) -> tuple[str, ...]:
@@ -44,9 +46,8 @@ def of_files(files: Iterable[str], root: Path) -> Closure:
     for file in given:
         if file.endswith(".py"):
             walk.file(root / file)
-    return Closure(
-        tuple(dict.fromkeys([*given, *sorted(walk.files)])), packages.of_modules(walk.foreign)
-    )
+    found = tuple(dict.fromkeys([*given, *sorted(walk.files)]))
+    return Closure(found, packages.of_modules(walk.foreign), tuple(sorted(walk.foreign)))
 
 
 def of_code(sources: Iterable[str], folder: Path, root: Path) -> Closure:

@@ -90,6 +90,12 @@ def surroundings() -> Surroundings:
     return found
 
 
+def root() -> Path:
+    """The folder of the project whose step is running; elsewhere the folder one is in."""
+    found = _around.get()
+    return Path.cwd() if found is None else found.root
+
+
 def perform(
     step: StepLike,
     name: str,

@@ -1,0 +1,98 @@
+"""Code of a model runs where the plan in force says so by the model's name, and nowhere else."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from trueup.backends.formats import _package
+from trueup.foundation.actor import Actor
+from trueup.foundation.errors import DeniedError
+from trueup.lifecycle.models import leave
+from trueup.lifecycle.models.contents import reading
+from trueup.lifecycle.models.records import ForeignFile, ModelVersion
+from trueup.lifecycle.models.service import load_predictor
+from trueup.lifecycle.plan.service import Plans
+from trueup.lifecycle.serving.registry import Registry
+from trueup.ports.code import Sources
+
+from ..conftest import Shop, sample
+
+CODE = b"def predict(rows):\n    return 1 / (1 + 2.718 ** -rows['a'])\n"
+YES = ("[[goals]]", '[process]\nruns_code = ["small"]\n\n[[goals]]')
+RAW = _package.write(Sources("scoring:predict", {"scoring.py": CODE}))
+
+
+def made(shop: Shop) -> ModelVersion:
+    """A version that is code."""
+    run = shop.finish(RAW, sample(300, 1), sample(600, 2), format_="function")
+    return shop.models.register(shop.sam, run)
+
+
+def code_of(refused: pytest.ExceptionInfo[DeniedError]) -> str:
+    return refused.value.code
+
+
+def test_without_leave_nothing_is_registered_and_the_setting_is_named(shop: Shop) -> None:
+    before = shop.models.versions(shop.sam, "small")
+    with pytest.raises(DeniedError, match="'small' is code") as refused:
+        made(shop)
+    assert code_of(refused) == "model-code-refused"
+    assert 'runs_code = ["small"]' in refused.value.hint
+    assert shop.models.versions(shop.sam, "small") == before
+
+
+def test_leave_for_another_model_is_none(shop: Shop) -> None:
+    shop.adopt((YES[0], YES[1].replace("small", "other")))
+    with pytest.raises(DeniedError):
+        made(shop)
+
+
+def test_with_leave_it_is_registered_judged_released_and_answers(shop: Shop) -> None:
+    shop.adopt(YES)
+    version = made(shop)
+    assert shop.judge(version.version).passed
+    release = shop.begin(version.version, "hall")
+    loaded = Registry(shop.state).load(version.ref, release.number)
+    assert loaded.predictor(pl.DataFrame({"a": [0.0], "b": [1]})).tolist() == [0.5]
+
+
+def test_a_plan_that_takes_leave_back_keeps_gates_and_servers_from_loading(shop: Shop) -> None:
+    shop.adopt(YES)
+    version = made(shop)
+    shop.judge(version.version)
+    shop.adopt(("at_least = 0.7", "at_least = 0.6"))
+    with pytest.raises(DeniedError) as refused:
+        shop.judge(version.version)
+    assert code_of(refused) == "model-code-refused"
+
+
+def test_whoever_only_writes_plans_cannot_let_code_in(shop: Shop) -> None:
+    with shop.state.read(shop.sam) as connection:
+        from trueup.lifecycle.plan.service import in_force
+
+        before = in_force(connection)
+    import msgspec
+
+    process = msgspec.structs.replace(before.plan.process, runs_code=("small",))
+    wider = msgspec.structs.replace(before.plan, process=process)
+    with pytest.raises(DeniedError):
+        Plans(shop.state).adopt(shop.sam, wider)
+    assert Plans(shop.state).current(shop.sam) == before
+    assert Plans(shop.state).adopt(Actor(name="olga"), wider).plan == wider
+
+
+def test_whoever_does_not_ask_for_leave_has_none(shop: Shop) -> None:
+    shop.adopt(YES)
+    manifest = made(shop).manifest
+    with pytest.raises(DeniedError):
+        load_predictor(shop.state.blobs, manifest.format, manifest.file)
+    assert leave.facts(shop.state.blobs, manifest)["calls"] == "scoring:predict"
+
+
+@pytest.mark.parametrize("name", ["model.zip", "MLmodel", "model.onnx"])
+def test_code_that_a_client_uploads_is_quarantined_whatever_its_name(shop: Shop, name: str) -> None:
+    digest = shop.state.blobs.put(RAW)
+    found = reading.read(shop.state.blobs, (ForeignFile(path=name, digest=digest, size=len(RAW)),))
+    assert (found.format, found.file) == ("", "")
+    assert found.quarantined == f"'{name}' is code, which only a run of this project brings"
