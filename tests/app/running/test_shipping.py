@@ -18,7 +18,7 @@ import trueup
 from trueup.app.running import shipping
 from trueup.app.running.shipping import Project, Shipper
 from trueup.app.wiring import Workspace, open_workspace
-from trueup.foundation.errors import BackendError
+from trueup.foundation.errors import BackendError, UsageError
 from trueup.lifecycle.runs.logging import outbox
 from trueup.lifecycle.runs.tracking.receiving.records import Batch, Received
 
@@ -249,3 +249,18 @@ def test_a_server_far_away_gets_it_by_its_address_and_a_token(
         assert (found.state, found.params) == ("finished", {"depth": "6"})
         assert len(history(there, run.id)) == 5_000
         assert there.files.below(there.owner, found.artifacts.partition("/")[2])
+
+
+def test_who_has_nowhere_to_ship_to_leaves_the_outbox_to_others(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logged without a project or server: a shipper that waits there would lock out the next."""
+    with trueup.run("flights", wait=0) as run:
+        run.log(loss=1)
+
+    def nowhere(_: str) -> shipping.Sink:
+        raise UsageError("no-project", "There is no project here.", hint="trueup init")
+
+    monkeypatch.setattr(shipping.time, "sleep", lambda _: pytest.fail("it waits"))
+    Shipper(root / ".trueup" / "outbox", nowhere).follow()
+    assert outbox.writers(root / ".trueup" / "outbox")

@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 
 from trueup.app.wiring import Workspace
 from trueup.lifecycle.runs.tracking.records import Point, TrackedRun
-from trueup.lifecycle.runs.tracking.traces.records import Trace
+from trueup.lifecycle.runs.tracking.traces.records import Span, Trace
 
 Browse = Callable[[Workspace], TestClient[Any]]
 
@@ -257,3 +257,27 @@ def test_a_comparison_shows_only_what_differs_parameters_first(
     assert html.count('class="line l1"') >= 2
     for wrong in ([one.id], [one.id, one.id], []):
         assert browser.get(at, params={"run": wrong}).status_code == 400
+
+
+def test_a_trace_shows_its_spans_and_what_is_said_about_it(
+    empty: Workspace, browse: Browse
+) -> None:
+    number = experiment(empty)
+    asked = {"key": "mlflow.spanInputs", "value": {"stringValue": EVIL}}
+    body = {"name": EVIL, "attributes": [asked]}
+    outer = Span("tr-1", "a", "", 0, 9 * 10**6, False, body)
+    inner = Span("tr-1", "b", "a", 10**6, 2 * 10**6, True, {"name": "inner"})
+    empty.traces.record_spans(empty.owner, number, [inner, outer])
+    feedback = {"feedback": {"value": True}, "source": {"source_id": "rita"}, "rationale": "right"}
+    empty.traces.assess(empty.owner, "tr-1", "helpful", feedback)
+    browser = browse(empty)
+    listed = browser.get(f"/experiments/{number}").text
+    assert 'href="/traces/tr-1"' in listed
+    assert "no run yet" not in listed
+    html = browser.get("/traces/tr-1").text
+    assert EVIL not in html
+    assert escape(EVIL) in html
+    page = browser.get("/traces/tr-1.json").json()
+    assert [(part["name"], part["depth"]) for part in page["parts"]] == [(EVIL, 0), ("inner", 1)]
+    assert page["said"] == [{"name": "helpful", "value": "True", "by": "rita", "why": "right"}]
+    assert browser.get("/traces/tr-2").status_code == 404

@@ -207,6 +207,9 @@ class Shipper:
             waiting = [each for each in done if not each.is_over]
             if not waiting and not outbox.writers(self._place):
                 return
+            is_hopeless = all(line.is_refused for line in self._readers.values())
+            if waiting and is_hopeless and not is_written:
+                return  # and who says where to does not find the outbox taken
             if now - heard > (_GIVES_UP_S if any(each.waits for each in waiting) else _EMPTY_S):
                 return
             time.sleep(_POLL_S)
@@ -226,6 +229,7 @@ class _Line:
         self._again_at = 0.0
         self._beat_at = time.monotonic()
         self._waits = ""
+        self.is_refused = False  # it would be tomorrow, too
         self._output = (0, 0.0)
 
     def ship(self, sink_of: Callable[[str], Sink]) -> Shipment:
@@ -238,7 +242,7 @@ class _Line:
                     points += len(piece.batch.points)
                     files += len(piece.files)
                 self._go_on(sink_of)
-                self._failures, self._waits = 0, ""
+                self._failures, self._waits, self.is_refused = 0, "", False
             except (TrueupError, OSError) as error:
                 self._wait(error)
         opening = self.reader.opening
@@ -295,7 +299,9 @@ class _Line:
         self._waits = str(error)
         self._again_at = time.monotonic() + _AGAIN_S[min(self._failures, len(_AGAIN_S) - 1)]
         self._failures += 1
-        if isinstance(error, (UsageError, ConflictError, DeniedError, NotFoundError)):
+        refusals = (UsageError, ConflictError, DeniedError, NotFoundError)
+        self.is_refused = isinstance(error, refusals)
+        if self.is_refused:
             with suppress(OSError):
                 how_far = outbox.shipped(self.reader.folder)
                 outbox.note_shipped(

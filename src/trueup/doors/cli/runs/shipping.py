@@ -29,9 +29,11 @@ def command(followed: str, as_json: bool) -> None:
         return
     places = {outbox.place(Path.cwd(), os.environ), outbox.of_user(os.environ)}
     shipped: list[shipping.Shipment] = []
+    is_busy = False
     for place in sorted(each for each in places if outbox.writers(each)):
         done = shipping.ship(place)
         if done is None:
+            is_busy = True
             output.say("Another process ships from {} right now.", place)
         else:
             shipped += done
@@ -42,6 +44,6 @@ def command(followed: str, as_json: bool) -> None:
         told = f"{plural(each.points, 'point')} and {plural(each.files, 'file')}"
         end = f"; the rest waits: {each.waits}" if each.waits else ""
         output.say("run:{}: {}{}", each.run or "?", told, end)
-    if not shipped:
+    if not shipped and not is_busy:
         output.say("Nothing waits.")
     output.next_step("trueup runs list")

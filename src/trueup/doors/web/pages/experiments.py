@@ -21,12 +21,14 @@ from trueup.foundation.records import Record
 from trueup.lifecycle.runs.tracking.overview.service import Group
 from trueup.lifecycle.runs.tracking.reading import Columns
 from trueup.lifecycle.runs.tracking.records import Experiment, TrackedRun
+from trueup.lifecycle.runs.tracking.traces.records import Trace
 
 Number = Annotated[int, PathParameter(ge=0)]
 Where = Annotated[str, QueryParameter(max_length=2000)]
 Shown = Annotated[list[str] | None, QueryParameter(name="column")]
 
 _AT_ONCE: Final = 50
+_TRACES: Final = 20
 _METRICS: Final = 6  # columns that are shown unasked
 _PARAMS: Final = 8
 _MOST: Final = 60  # columns that can be asked for
@@ -55,6 +57,7 @@ class ExperimentPage(Record):
         problem: Why filter or order cannot be read; empty when they can.
         hint: What to do about it.
         next: Continues the list.
+        traces: Calls that were traced, the newest ones.
     """
 
     experiment: Experiment
@@ -68,6 +71,7 @@ class ExperimentPage(Record):
     problem: str
     hint: str
     next: str
+    traces: tuple[Trace, ...] = ()
 
 
 @shell.page("/experiments")
@@ -161,6 +165,7 @@ def _page(
         problem="",
         hint="",
         next=found.token,
+        traces=tuple(workspace.traces.search(actor, [shown.number], limit=_TRACES)[0]),
     )
 
 
