@@ -6,7 +6,7 @@ Most formats hold data only. Those that hold code say so, and are loaded by leav
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -82,8 +82,8 @@ class Format(Protocol):
 class CodeFormat(Format, Protocol):
     """A format whose files hold code of a project."""
 
-    def facts(self, raw: bytes) -> Mapping[str, str]:
-        """What a file says about itself, by name; nothing in it is run.
+    def facts(self, file: IO[bytes]) -> Mapping[str, str]:
+        """What a file says about itself, by name; nothing in it is run, and only a part is read.
 
         Raises:
             DeniedError: The bytes are none of the format.

@@ -9,9 +9,10 @@ import io
 import re
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import IO, Final, TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import Record, encode
 from trueup.ports.code import Sources
 
+_T = TypeVar("_T")
 DESCRIPTION: Final = "trueup-model.json"
 LARGEST: Final = 1 << 30
 _LARGEST_SOURCE: Final = 16 << 20
@@ -78,16 +80,15 @@ def write(sources: Sources, prepare: str = "", data: Mapping[str, bytes] | None 
         archive.writestr(zipfile.ZipInfo(DESCRIPTION), encode(said))
         for name in sorted(members):
             archive.writestr(zipfile.ZipInfo(name), members[name])
-    raw = written.getvalue()
     try:
-        _read(raw)
+        _listed(written)
     except ValueError as error:
         raise UsageError(
             "model-package",
             f"The files of the model make no package: {error}.",
             hint="trueup explain model-package",
         ) from error
-    return raw
+    return written.getvalue()
 
 
 def read(raw: bytes, format_: str) -> Package:
@@ -96,18 +97,54 @@ def read(raw: bytes, format_: str) -> Package:
     Raises:
         DeniedError: They are no such package, or a name in it leads out.
     """
+    file = io.BytesIO(raw)
+    with _understood(format_):
+        said, sizes = _listed(file)
+        with zipfile.ZipFile(file) as archive:
+            held = {name: archive.read(name) for name in sizes}
+        return Package(description=said, files=_below(_SOURCE, held), data=_below(_DATA, held))
+
+
+def facts(file: IO[bytes], format_: str) -> dict[str, str]:
+    """What a package says about itself, for people; its files are not read.
+
+    Raises:
+        DeniedError: It is none.
+    """
+    with _understood(format_):
+        said, sizes = _listed(file)
+    source, data = _below(_SOURCE, sizes), _below(_DATA, sizes)
+    return {
+        "calls": said.entry,
+        "prepares": said.prepare,
+        "source": f"{len(source)} {'file' if len(source) == 1 else 'files'} "
+        f"({sum(source.values()):,} bytes)",
+        "brings": ", ".join(f"{name} ({size:,} bytes)" for name, size in data.items()),
+        "needs": ", ".join(said.requirements),
+    }
+
+
+@contextmanager
+def _understood(format_: str) -> Iterator[None]:
     try:
-        return _read(raw)
+        yield
     except (zipfile.BadZipFile, ValueError, KeyError, OSError, RuntimeError) as error:
-        raise _rows.refused(
-            format_, f"is no package of a project's files ({error!s:.120})"
-        ) from error
+        why = f"is no package of a project's files ({error!s:.120})"
+        raise _rows.refused(format_, why) from error
 
 
-def _read(raw: bytes) -> Package:
-    if len(raw) > LARGEST:
-        raise ValueError(f"{len(raw):,} bytes are more than {LARGEST:,}")
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+def _below(folder: str, named: Mapping[str, _T]) -> dict[str, _T]:
+    return {
+        name.removeprefix(folder): each for name, each in named.items() if name.startswith(folder)
+    }
+
+
+def _listed(file: IO[bytes]) -> tuple[Description, dict[str, int]]:
+    """What stands in front, and the sizes of all files; every name and size was looked at."""
+    size = file.seek(0, io.SEEK_END)
+    if size > LARGEST:
+        raise ValueError(f"{size:,} bytes are more than {LARGEST:,}")
+    with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         if len(names) > _MOST:
@@ -116,12 +153,12 @@ def _read(raw: bytes) -> Package:
             raise ValueError("its files are not in order")
         for entry in entries:
             _check(entry)
+        if sum(entry.file_size for entry in entries) > size:
+            raise ValueError("its files overlap")
         said = msgspec.json.decode(archive.read(DESCRIPTION), type=Description)
-        held = {name: archive.read(name) for name in names[1:]}
-    files = {n.removeprefix(_SOURCE): r for n, r in held.items() if n.startswith(_SOURCE)}
-    data = {n.removeprefix(_DATA): r for n, r in held.items() if n.startswith(_DATA)}
-    _check_description(said, files)
-    return Package(description=said, files=files, data=data)
+    sizes = {entry.filename: entry.file_size for entry in entries[1:]}
+    _check_description(said, _below(_SOURCE, sizes))
+    return said, sizes
 
 
 def _check(entry: zipfile.ZipInfo) -> None:
@@ -142,7 +179,7 @@ def _check(entry: zipfile.ZipInfo) -> None:
         raise ValueError(f"'{name[:80]}' is neither source nor data")
 
 
-def _check_description(said: Description, files: Mapping[str, bytes]) -> None:
+def _check_description(said: Description, files: Mapping[str, int]) -> None:
     if said.layout != 1:
         raise ValueError(f"the layout {said.layout} is unknown")
     for entry in filter(None, (said.entry, said.prepare)):
@@ -151,17 +188,3 @@ def _check_description(said: Description, files: Mapping[str, bytes]) -> None:
             raise ValueError(f"'{entry[:120]}' is no name in its files")
     if not said.entry:
         raise ValueError("it does not say what is called")
-
-
-def facts(package: Package) -> dict[str, Any]:
-    """What a package says about itself, for people."""
-    said = package.description
-    size = sum(map(len, package.files.values()))
-    data = ", ".join(f"{name} ({len(raw):,} bytes)" for name, raw in package.data.items())
-    return {
-        "calls": said.entry,
-        "prepares": said.prepare,
-        "source": f"{len(package.files)} files ({size:,} bytes)",
-        "brings": data,
-        "needs": ", ".join(said.requirements),
-    }

@@ -6,7 +6,7 @@ nothing.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -51,6 +51,6 @@ class Backend:
 
         return score
 
-    def facts(self, raw: bytes) -> dict[str, str]:
+    def facts(self, file: IO[bytes]) -> dict[str, str]:
         """What the file says about itself; nothing is run."""
-        return _package.facts(_package.read(raw, "function"))
+        return _package.facts(file, "function")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 import numpy as np
@@ -25,6 +26,7 @@ from trueup.ports.format import Predictor, Scores
 
 LARGEST: Final = 1 << 34
 _LARGEST_HEAD: Final = 64 << 20
+_LENGTH: Final = 8
 _METADATA: Final = "__metadata__"
 _SAID: Final = "trueup.architecture"
 _SOURCE: Final = "trueup.source"
@@ -98,15 +100,16 @@ class Backend:
 
         return score
 
-    def facts(self, raw: bytes) -> dict[str, str]:
+    def facts(self, file: IO[bytes]) -> dict[str, str]:
         """What the file says about itself; nothing is run."""
-        said, _sources = _read(raw)
-        tensors = {n: each for n, each in _head(raw).items() if n != _METADATA}
+        head = _head(file)
+        said, package = _said(head)
+        tensors = {n: each for n, each in head.items() if n != _METADATA}
         try:
             numbers = sum(math.prod(each["shape"]) for each in tensors.values())
         except (KeyError, TypeError) as error:
             raise _rows.refused("safetensors", "has a tensor without a shape") from error
-        found = _package.facts(_package.read(_packed(raw, said), "safetensors"))
+        found = _package.facts(io.BytesIO(package), "safetensors")
         return {
             "builds": f"{said.build}({_words(said.arguments)})",
             "tensors": f"{len(tensors)} of {said.library} ({numbers:,} numbers)",
@@ -124,7 +127,7 @@ def _stable(raw: bytes) -> bytes:
 
     What the tensors belong to comes first, so that a look at the beginning is enough to know it.
     """
-    tensors = _head(raw)
+    tensors = _head(io.BytesIO(raw))
     said = encode(tensors.pop(_METADATA))
     head = b'{"%b":%b%b%b' % (
         _METADATA.encode(),
@@ -133,8 +136,8 @@ def _stable(raw: bytes) -> bytes:
         encode(tensors)[1:],
     )
     head += b" " * (-len(head) % 8)
-    size = int.from_bytes(raw[:8], "little")
-    return len(head).to_bytes(8, "little") + head + raw[8 + size :]
+    size = int.from_bytes(raw[:_LENGTH], "little")
+    return len(head).to_bytes(_LENGTH, "little") + head + raw[_LENGTH + size :]
 
 
 def _of_torch(network: Any) -> Any:
@@ -167,41 +170,41 @@ def _of_numpy(network: Any) -> Any:
     return lambda rows: network(_rows.matrix(rows))
 
 
-def _head(raw: bytes) -> dict[str, Any]:
+def _head(file: IO[bytes]) -> dict[str, Any]:
     """The names of the tensors, and what else is said, as the format lays it out."""
-    size = int.from_bytes(raw[:8], "little")
-    if len(raw) > LARGEST or not 2 <= size <= min(len(raw) - 8, _LARGEST_HEAD):
+    whole = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    size = int.from_bytes(file.read(_LENGTH), "little")
+    if whole > LARGEST or not 2 <= size <= min(whole - _LENGTH, _LARGEST_HEAD):
         raise _rows.refused("safetensors", "is cut off, or too large")
     try:
-        head = msgspec.json.decode(raw[8 : 8 + size], type=dict[str, Any])
+        head = msgspec.json.decode(file.read(size), type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _rows.refused("safetensors", "does not begin with what it holds") from error
     return head
 
 
-def _read(raw: bytes) -> tuple[Architecture, Sources]:
+def _said(head: dict[str, Any]) -> tuple[Architecture, bytes]:
+    """What the tensors belong to, and the package of its source files."""
     try:
-        metadata = _head(raw)[_METADATA]
+        metadata = head[_METADATA]
         said = msgspec.json.decode(metadata[_SAID], type=Architecture)
-        known = said.layout == 1 and said.library in ("torch", "numpy")
-    except (KeyError, TypeError, msgspec.MsgspecError) as error:
+        package = base64.b64decode(metadata[_SOURCE], validate=True)
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError, binascii.Error) as error:
         raise _rows.refused("safetensors", "does not say what its tensors belong to") from error
-    if not known:
+    if said.layout != 1 or said.library not in ("torch", "numpy"):
         raise _rows.refused("safetensors", f"has the unknown layout {said.layout}")
-    sources = _package.read(_packed(raw, said), "safetensors").sources
+    if digests.of_bytes(package) != said.source:
+        raise _rows.refused("safetensors", "holds other source files than it names")
+    return said, package
+
+
+def _read(raw: bytes) -> tuple[Architecture, Sources]:
+    said, package = _said(_head(io.BytesIO(raw)))
+    sources = _package.read(package, "safetensors").sources
     if sources.entry != said.build:
         raise _rows.refused("safetensors", "says two things about what builds the network")
     return said, sources
-
-
-def _packed(raw: bytes, said: Architecture) -> bytes:
-    try:
-        package = base64.b64decode(_head(raw)[_METADATA][_SOURCE], validate=True)
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise _rows.refused("safetensors", "lacks the source files of its network") from error
-    if digests.of_bytes(package) != said.source:
-        raise _rows.refused("safetensors", "holds other source files than it names")
-    return package
 
 
 def _library(name: str) -> Any:

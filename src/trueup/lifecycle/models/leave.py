@@ -6,14 +6,16 @@ pages, previews and `show` never ask for it.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import io
+from typing import IO, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from trueup.foundation.errors import DeniedError
+from trueup.foundation.errors import DeniedError, TrueupError
 from trueup.lifecycle.models.records import Manifest
 from trueup.lifecycle.plan.service import lets_run_code
 from trueup.ports.blobs import Blobs
+from trueup.ports.format import CodeFormat
 from trueup.ports.loading import load as load_backend
 
 
@@ -45,6 +47,7 @@ class Leave(NamedTuple):
             )
 
 
+_SMALL: Final = 64 << 10  # kept in packs
 NEVER: Final = Leave("")
 
 
@@ -62,7 +65,15 @@ def facts(blobs: Blobs, manifest: Manifest) -> dict[str, str]:
     """What the file of a version says about itself when it is code; it is read, not run."""
     if not manifest.file or not runs_code(manifest.format):
         return {}
-    found: dict[str, str] = load_backend("formats", manifest.format)().facts(
-        blobs.get(manifest.file)
-    )
-    return found
+    form: CodeFormat = load_backend("formats", manifest.format)()
+    try:
+        with _opened(blobs, manifest.file) as file:
+            return dict(form.facts(file))
+    except TrueupError as error:  # a damaged file must not hide all else about the version
+        return {"calls": f"cannot be read: {error.message}"}
+
+
+def _opened(blobs: Blobs, digest: str) -> IO[bytes]:
+    if blobs.size(digest) < _SMALL:
+        return io.BytesIO(blobs.get(digest))
+    return blobs.local_path(digest).open("rb")

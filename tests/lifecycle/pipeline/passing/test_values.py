@@ -375,7 +375,7 @@ REFUSED = {
     "date": ({"until": date(2013, 1, 1)}, "in ['until'] is a datetime.date", "isoformat"),
     "generator": ((x for x in "ab"), "is a generator", "return list(items)"),
     "nan": ({"auc": float("nan")}, "holds nan, which JSON cannot say", "return a polars"),
-    "function": (len, "builtin_function_or_method", "return a polars"),
+    "function": (len, "builtin_function_or_method", "return function_model(predict)"),
     "number as key": (
         {1: pl.DataFrame()},
         "has the key 1; keys must be text",

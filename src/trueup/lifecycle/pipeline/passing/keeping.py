@@ -32,7 +32,8 @@ _KINDS = (
 _NO_MODELS = frozenset({"builtins", "datetime", "numpy", "pandas", "polars", "pyarrow", "torch"})
 _NOBODY = Guard({})
 _CURES = {
-    "torch": "return {name: tensor.numpy() for name, tensor in model.state_dict().items()}",
+    "torch": "return tensor_model(network, arguments={…}) with: from trueup import tensor_model",
+    "function": "return function_model(predict) with: from trueup import function_model",
     "LazyFrame": "return frame.collect()",
     "pandas.core.series": "return series.to_frame()",
     "Series": "return series.to_frame()",
@@ -226,7 +227,9 @@ class _Store:
         if type_ is not None:
             name = f"{type_.__module__}.{type_.__qualname__}".removeprefix("builtins.")
             problem = f"is a {name}, which has no safe stored form"
-            hint = next((cure for word, cure in _CURES.items() if word in name), hint)
+            is_network = any(base.__module__.startswith("torch.nn") for base in type_.__mro__)
+            known = "torch" if is_network else name
+            hint = next((cure for word, cure in _CURES.items() if word in known), hint)
             if missing is not None and hint.startswith("return a "):
                 hint = f"{hint}; for a model: {missing.hint}"
         return UserCodeError(

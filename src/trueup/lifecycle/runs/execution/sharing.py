@@ -2,7 +2,8 @@
 
 A result that comes from elsewhere is taken only if its key is that of its own components, its
 nested digests are right, and every byte matches its digest. Whoever may write to the remote is
-trusted as far as what a step returned goes; `--verify-cache` computes a sample again.
+trusted as far as what a step returned goes; `--verify-cache` computes a sample again. Models that
+are code are neither sent nor taken: nobody trusted them that far.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record, decode, encode
 from trueup.lifecycle.pipeline import keys
-from trueup.lifecycle.pipeline.passing import filing, keeping, values
+from trueup.lifecycle.pipeline.passing import filing, forms, keeping, values
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.execution import unwritten
 from trueup.ports.blobs import Blobs
@@ -91,7 +92,11 @@ class SharedResults:
         Raises:
             TrueupError: The remote cannot be reached or written.
         """
-        kept = [entry for entry in entries if values.is_present(self._blobs, entry.outputs)]
+        kept = [
+            entry
+            for entry in entries
+            if not _is_code(entry.outputs) and values.is_present(self._blobs, entry.outputs)
+        ]
         if not kept:
             return 0
         remote = self._remote = self._remote or self._open()
@@ -192,7 +197,15 @@ def _sound(key: str, raw: bytes) -> SharedEntry:
         raise _Refused("its key is not that of what it says it was made from")
     if not _is_sound(entry.outputs):
         raise _Refused("the digests in it contradict each other")
+    if _is_code(entry.outputs):
+        raise _Refused("it is code, which is made here or not at all")
     return shared
+
+
+def _is_code(stored: StoredValue) -> bool:
+    """Whether a model that is code is among the values: whoever loads it runs it."""
+    models = (leaf for leaf in _leaves(stored) if leaf.kind == "model")
+    return any(forms.model_format(leaf.format).runs_code for leaf in models)
 
 
 def _name_of(key: str) -> str:
