@@ -13,10 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from trueup.backends.blobs.local import Backend
+from trueup.foundation import clock
 
 from .conftest import Journey, Process
 
@@ -146,6 +150,8 @@ def test_nothing_is_half_done(interrupted: Interruptions) -> None:
     assert len(looks) == len(set(looks)) == 14
     counted = journey.row("SELECT count(*) AS n FROM monitor_index")["n"]
     assert counted == len(journey.journal("predictions"))
+    with clock.held_at(clock.now() + timedelta(hours=2)):  # the next command an hour after a kill
+        Backend(f"local://{journey.home / 'blobs'}").close()
     assert not list(journey.home.rglob("*incoming*"))
     assert not list((journey.folder / "warehouse").rglob("*incoming*"))
 

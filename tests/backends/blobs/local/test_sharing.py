@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from trueup.backends.blobs.local import Backend
+from trueup.backends.blobs.local.index import Location
 from trueup.foundation import digests
 
 ADDER = """
@@ -113,6 +115,24 @@ def test_what_is_put_again_outlives_a_collector_at_work(tmp_path: Path) -> None:
         named = [digests.of_bytes(raw) for raw in contents]
         assert dict(store.get_many(named)) == dict(zip(named, contents, strict=True))
         assert not list(store.verify())
+
+
+def test_a_collector_may_find_that_another_one_was_faster(tmp_path: Path) -> None:
+    one, other = (Backend(f"local://{tmp_path}/blobs") for _ in range(2))
+    with one.batch() as batch:
+        named = [batch.put(b"%d" % number * 30) for number in range(200)]
+    asked = one._index.locate
+
+    def locate(keys: Sequence[bytes]) -> dict[bytes, Location]:
+        found = asked(keys)  # as it was before the other one came
+        other.delete(named[:150])
+        return found
+
+    one._index.locate = locate  # type: ignore[method-assign]
+    one.delete(named[:150])
+    one._index.locate = asked  # type: ignore[method-assign]
+    assert one.missing(named) == set(named[:150])
+    assert not list(one.verify())
 
 
 def test_a_reader_finds_what_was_moved_since_it_asked(

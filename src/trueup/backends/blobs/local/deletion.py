@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from trueup.backends.blobs.local.index import Index, Sealed
-from trueup.backends.blobs.local.opening import read_footer
+from trueup.backends.blobs.local.opening import footer_of
 from trueup.backends.blobs.local.packed import Growing, path_of
 from trueup.backends.blobs.local.wholes import Wholes
 from trueup.foundation import packs
@@ -60,28 +60,30 @@ def _rewrite(folder: Path, index: Index, name: str) -> None:
 def _successor(folder: Path, index: Index, name: str, old: Path) -> Sealed | None:
     """A pack of what is still needed of another one, or nothing if nothing is."""
     try:
-        entries = read_footer(old)
-    except FileNotFoundError:
+        handle = os.open(old, os.O_RDONLY)
+    except FileNotFoundError:  # another process was faster
         return None
-    except BackendError as error:
+    try:
+        return _rewritten(folder, index, name, handle)
+    except BackendError as error:  # damage is not carried on under a new name
         raise _Damaged from error
+    finally:
+        os.close(handle)
+
+
+def _rewritten(folder: Path, index: Index, name: str, old: int) -> Sealed | None:
+    entries = footer_of(old, name)
     places = index.locate([entry.key for entry in entries])
     live = [e for e in entries if (place := places.get(e.key)) and place.pack == name]
     if not live:
         return None
     growing = Growing(folder)
-    handle = os.open(old, os.O_RDONLY)
     try:
         for entry in live:
-            stored = os.pread(handle, entry.stored, entry.offset)
-            packs.unpack(stored, entry)  # damage is not carried on under a new name
+            stored = os.pread(old, entry.stored, entry.offset)
+            packs.unpack(stored, entry)
             growing.writer.append([(entry.key, stored, entry.size)])
         return growing.seal(index.packs)
-    except BackendError as error:
-        growing.discard()
-        raise _Damaged from error
     except BaseException:
         growing.discard()
         raise
-    finally:
-        os.close(handle)

@@ -281,12 +281,19 @@ def read_footer(path: Path) -> list[packs.Entry]:
     """
     handle = os.open(path, os.O_RDONLY)
     try:
-        length = os.fstat(handle).st_size
-        return packs.read_entries(
-            lambda start, end: os.pread(handle, end - start, start), length, path.name
-        )
+        return footer_of(handle, path.name)
     finally:
         os.close(handle)
+
+
+def footer_of(handle: int, name: str) -> list[packs.Entry]:
+    """What a pack in an open file holds; `name` is for messages.
+
+    Raises:
+        BackendError: It is damaged.
+    """
+    length = os.fstat(handle).st_size
+    return packs.read_entries(lambda start, end: os.pread(handle, end - start, start), length, name)
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
