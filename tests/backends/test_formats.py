@@ -31,7 +31,7 @@ from sklearn.tree import DecisionTreeClassifier
 from trueup.backends.formats import _modules, _package
 from trueup.foundation.errors import DeniedError, UsageError
 from trueup.ports import loading
-from trueup.ports.code import Sources, TensorModel
+from trueup.ports.code import FORMATS, Sources, TensorModel
 from trueup.ports.format import Format
 from trueup.testing import formats
 
@@ -150,6 +150,11 @@ SAMPLES: dict[str, tuple[Callable[[], Any], pl.DataFrame]] = {
 
 def test_every_format_is_tried() -> None:
     assert set(SAMPLES) == set(loading.names("formats"))
+
+
+def test_only_those_formats_run_code_that_are_known_to_without_importing_them() -> None:
+    running = {name for name in SAMPLES if loading.load("formats", name).runs_code}
+    assert running == FORMATS
 
 
 @pytest.mark.parametrize("prove", formats.PROOFS, ids=lambda prove: prove.__name__)

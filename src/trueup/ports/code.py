@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+# Trueup's own formats of such models, to be known without importing what they stand on.
+FORMATS: Final = frozenset({"function", "safetensors"})
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ def knows_its_models(form: Format, model: Any, rows: pl.DataFrame) -> None:
     expect(form.accepts(model), "the format denies its own model")
     for other in (Nothing(), None, "text", {"a": 1}):
         expect(not form.accepts(other), f"the format accepts {other!r}")
+    expect(isinstance(form.runs_code, bool), "the format does not say whether it runs code")
     expect(form.suffix.startswith("."), f"the suffix is {form.suffix!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -10,9 +11,9 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
 from trueup.lifecycle.models import leave
 from trueup.lifecycle.models.contents import reading
-from trueup.lifecycle.models.records import ForeignFile, ModelVersion
+from trueup.lifecycle.models.records import Foreign, ForeignFile, ModelVersion
 from trueup.lifecycle.models.service import load_predictor
-from trueup.lifecycle.plan.service import Plans
+from trueup.lifecycle.plan.service import Plans, in_force
 from trueup.lifecycle.serving.registry import Registry
 from trueup.ports.code import Sources
 
@@ -69,11 +70,7 @@ def test_a_plan_that_takes_leave_back_keeps_gates_and_servers_from_loading(shop:
 
 def test_whoever_only_writes_plans_cannot_let_code_in(shop: Shop) -> None:
     with shop.state.read(shop.sam) as connection:
-        from trueup.lifecycle.plan.service import in_force
-
         before = in_force(connection)
-    import msgspec
-
     process = msgspec.structs.replace(before.plan.process, runs_code=("small",))
     wider = msgspec.structs.replace(before.plan, process=process)
     with pytest.raises(DeniedError):
@@ -88,6 +85,24 @@ def test_whoever_does_not_ask_for_leave_has_none(shop: Shop) -> None:
     with pytest.raises(DeniedError):
         load_predictor(shop.state.blobs, manifest.format, manifest.file)
     assert leave.facts(shop.state.blobs, manifest)["calls"] == "scoring:predict"
+
+
+def test_a_damaged_file_does_not_hide_the_rest_of_a_version(shop: Shop) -> None:
+    shop.adopt(YES)
+    manifest = made(shop).manifest
+    other = msgspec.structs.replace(manifest, file=shop.state.blobs.put(RAW[:-9]))
+    assert leave.facts(shop.state.blobs, other)["calls"].startswith("cannot be read: ")
+
+
+def test_a_version_that_a_client_registered_has_no_leave(shop: Shop) -> None:
+    shop.adopt(YES)
+    version = made(shop)
+    foreign = Foreign(source="s3://elsewhere", location="s3://elsewhere")
+    manifest = msgspec.structs.replace(version.manifest, foreign=foreign)
+    with shop.state.read(shop.sam) as connection:
+        assert leave.of_version(connection, version).given
+        theirs = msgspec.structs.replace(version, manifest=manifest)
+        assert not leave.of_version(connection, theirs).given
 
 
 @pytest.mark.parametrize("name", ["model.zip", "MLmodel", "model.onnx"])

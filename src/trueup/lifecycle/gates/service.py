@@ -61,7 +61,7 @@ class Gates:
             check_usable(version)
             on = self._ground(connection, version, given)
             rival = _champion(connection, version)
-            allowed = leave.of_model(connection, version.model)
+            allowed = leave.of_version(connection, version)
             known = self._same(connection, version, plan.digest, rival, on)
         if known is not None:
             return known

@@ -12,9 +12,10 @@ from typing import IO, Final, NamedTuple
 import sqlalchemy as sa
 
 from trueup.foundation.errors import DeniedError, TrueupError
-from trueup.lifecycle.models.records import Manifest
+from trueup.lifecycle.models.records import Manifest, ModelVersion
 from trueup.lifecycle.plan.service import lets_run_code
 from trueup.ports.blobs import Blobs
+from trueup.ports.code import FORMATS
 from trueup.ports.format import CodeFormat
 from trueup.ports.loading import load as load_backend
 
@@ -56,6 +57,12 @@ def of_model(connection: sa.Connection, model: str) -> Leave:
     return Leave(model, lets_run_code(connection, model))
 
 
+def of_version(connection: sa.Connection, version: ModelVersion) -> Leave:
+    """The same for a version: what a client registered has no leave, whatever its model has."""
+    own = version.manifest.foreign is None
+    return of_model(connection, version.model) if own else Leave(version.model)
+
+
 def runs_code(format_: str) -> bool:
     """Whether a file of this format is code."""
     return bool(format_) and bool(load_backend("formats", format_).runs_code)
@@ -63,7 +70,7 @@ def runs_code(format_: str) -> bool:
 
 def facts(blobs: Blobs, manifest: Manifest) -> dict[str, str]:
     """What the file of a version says about itself when it is code; it is read, not run."""
-    if not manifest.file or not runs_code(manifest.format):
+    if not manifest.file or manifest.format not in FORMATS:
         return {}
     form: CodeFormat = load_backend("formats", manifest.format)()
     try:

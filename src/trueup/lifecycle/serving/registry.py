@@ -40,7 +40,7 @@ class Registry:
         with self._state.read(_SERVER) as connection:
             version = find(connection, model, number)
             require_passed(connection, self._state.keys, version)
-            allowed = leave.of_model(connection, model)
+            allowed = leave.of_version(connection, version)
         manifest = version.manifest
         return LoadedModel(
             model_ref=model_ref,

@@ -14,6 +14,8 @@ from trueup.backends.blobs.local import Backend as LocalBlobs
 from trueup.backends.keys.file import Backend as FileKey
 from trueup.foundation.records import decode, encode
 from trueup.lifecycle.pipeline import discovery, keys
+from trueup.lifecycle.pipeline.passing import keeping
+from trueup.lifecycle.pipeline.records import StoredValue
 from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.runs.execution.sharing import KIND, SharedEntry, SharedResults
 from trueup.lifecycle.runs.preview import foreseeing
@@ -188,3 +190,32 @@ def test_a_record_that_is_none_is_refused(team: Team) -> None:
             remote.put_record(KIND, name, b"{}")
     team.run(team.theirs, shares=False)
     assert set(team.theirs.outcome().values()) == {"finished"}
+
+
+def test_code_is_taken_from_nobody(team: Team) -> None:
+    team.run(team.mine)
+
+    def as_code(shared: SharedEntry) -> SharedEntry:
+        made = shared.entry.outputs
+        code = StoredValue(kind="model", format="function", digest=made.digest)
+        entry = msgspec.structs.replace(shared.entry, outputs=code)
+        return msgspec.structs.replace(shared, entry=entry)
+
+    team.change(as_code)
+    team.run(team.theirs)
+    assert set(team.theirs.outcome().values()) == {"finished"}
+    assert all("it is code, which is made here or not at all" in each for each in team.told)
+    assert len(team.told) == 3
+
+
+def test_code_is_sent_to_nobody(team: Team) -> None:
+    blobs = team.mine.state.blobs
+    run = team.run(team.mine, shares=False)
+    (first, *_) = Runs(team.mine.state).results(team.mine.actor, run)
+    code = StoredValue(kind="model", format="safetensors", digest=blobs.put(b"code"))
+    inside = keeping.listed([code])
+    entry = msgspec.structs.replace(first, outputs=inside)
+    shared = SharedResults(team.remote, "team", blobs, team.told.append)
+    assert shared.send([entry], "sam") == 0
+    assert shared.send([first], "sam") == 1
+    shared.close()

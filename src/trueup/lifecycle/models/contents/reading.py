@@ -12,6 +12,7 @@ import msgspec
 from trueup.foundation.records import Record
 from trueup.lifecycle.models.contents.containers import danger_in
 from trueup.lifecycle.models.records import Column, ColumnKind, ForeignFile, Signature
+from trueup.ports.code import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,6 @@ _STARTS: Final = (
 )
 _ONNX: Final = ".onnx"
 _ARCHITECTURE: Final = b'{"__metadata__":{"trueup.architecture"'
-_CODE: Final = ("function", "safetensors")
 
 
 class Contents(Record):
@@ -70,7 +70,7 @@ def _read(blobs: Blobs, files: Sequence[ForeignFile]) -> Contents:
         with _opened(blobs, file) as content:
             danger = danger_in(content)
             form = "" if danger else _format_of(file.path, content)
-            if form in _CODE:
+            if form in FORMATS:
                 danger = "is code, which only a run of this project brings"
             if danger and not quarantined:
                 quarantined = f"'{file.path[:200]}' {danger}"
