@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from trueup.foundation.configuration import Settings, make_private
+from trueup.foundation.configuration import Settings, is_read_only, make_private
 from trueup.ports.loading import load
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Opened:
     """One project, and where what it keeps is kept."""
 
     def __init__(self, settings: Settings) -> None:
-        make_private(settings.home)
+        if not is_read_only(settings.home):
+            make_private(settings.home)
         self.settings = settings
         self.root = settings.root
 

@@ -72,6 +72,24 @@ def settings_for(root: Path, environment: Mapping[str, str] | None = None) -> Se
     )
 
 
+def is_read_only(folder: Path) -> bool:
+    """Whether a folder lies on a disk that nobody may write here; reading may work all the same."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def sqlite_read_only(file: Path) -> str:
+    """How SQLite is told of a file on a disk that nobody writes here: no lock is taken, none made.
+
+    A log that was left beside it is read, too: that takes its index, which must be there as well.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    return f"{file.absolute().as_uri()}?{'mode=ro' if has_log else 'immutable=1'}"
+
+
 def make_private(folder: Path) -> Path:
     """Create a folder that only its owner may enter.
 

@@ -101,10 +101,13 @@ class Engine(Protocol):
     Attributes:
         isolates: Whether an attempt that crashes, hangs or eats memory harms nothing else. One
             that does not isolate runs attempts one by one, in the process that waits.
+        is_ready: Whether an attempt that is submitted begins; before, it waits for workers that
+            still import. `wait` ends when this becomes true.
         notice: Something people should know about how it works here; empty at first.
     """
 
     isolates: bool
+    is_ready: bool
     notice: str
 
     def __init__(self, url: str) -> None: ...

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from trueup.foundation.configuration import make_private
+from trueup.foundation.configuration import is_read_only, make_private, sqlite_read_only
 from trueup.foundation.errors import BackendError
 from trueup.state import driver
 
@@ -104,8 +104,10 @@ class SqliteFile:
     """
 
     def __init__(self, file: Path, busy_seconds: float) -> None:
-        _create_private(file)
         self.file = file
+        self._is_read_only = is_read_only(file.parent) and file.exists()
+        if not self._is_read_only:
+            _create_private(file)
         self._busy_seconds = busy_seconds
         # The last one used comes first. They stay open: when the last one of all closes, SQLite
         # folds its log back (6 ms).
@@ -123,6 +125,8 @@ class SqliteFile:
             begin: The statement that begins it.
             synchronous: How SQLite waits for the disk; as before if left out.
         """
+        if self._is_read_only and begin != "BEGIN":
+            make_private(self.file.parent)  # says why not
         link = self._take()
         connection = Connection(link)
         told = cast("sa.Connection", connection)
@@ -179,14 +183,16 @@ class SqliteFile:
     def _opened(self) -> sqlite3.Connection:
         try:
             raw = sqlite3.connect(
-                self.file,
+                sqlite_read_only(self.file) if self._is_read_only else self.file,
+                uri=self._is_read_only,
                 timeout=self._busy_seconds,
                 isolation_level=None,  # transactions begin where we say
                 check_same_thread=False,
             )
             for pragma in ("synchronous=FULL", "foreign_keys=ON"):
                 raw.execute(f"PRAGMA {pragma}").close()
-            self._use_write_ahead_log(raw)
+            if not self._is_read_only:
+                self._use_write_ahead_log(raw)
         except sqlite3.Error as error:
             raise driver.refused("", error, sqlite3.Error) from error
         return raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def test_two_hundred_steps_leave_one_line_each(tmp_path: Path, width: int, heigh
 
 ITEMS = """
 with Steps() as steps:
+    tell(steps, "wait", 2, "starting", log=str(log))
+    time.sleep(0.3)
     for n in range(64):
         tell(steps, f"fit[{n}]", 1, "started", item=n, items=1000, log=str(log))
     tell(steps, "fit[0]", 1, "failed", item=0, items=1000, ended=1, why=("it has not run before",))
@@ -110,6 +113,7 @@ with Steps() as steps:
 @pytest.mark.slow
 def test_many_items_are_a_bar_and_as_many_lines_as_fit(tmp_path: Path) -> None:
     screen, text = on_a_terminal(tmp_path, ITEMS, 40, 10)
+    assert re.search("wait +starting", text), "it takes no time before its worker is there"
     assert "500 of 1,000" in text
     assert " others" in text
     assert [line.split()[:2] for line in screen.shown] == [

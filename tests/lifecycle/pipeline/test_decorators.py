@@ -347,6 +347,30 @@ def test_a_wrong_parameter_is_named(given: dict[str, str], message: str) -> None
     assert message in caught.value.message
 
 
+def test_a_default_of_a_wrong_type_is_refused_where_it_is_written() -> None:
+    @pipeline
+    def flights(depth: int = "six") -> None: ...  # type: ignore[assignment]
+
+    with pytest.raises(
+        UsageError, match=r"the default of the parameter 'depth' is 'six'"
+    ) as caught:
+        _ = flights.parameters
+    line = flights.function.__code__.co_firstlineno
+    assert (caught.value.context["line"], f":{line}: " in caught.value.message) == (line, True)
+
+    @step
+    def fit(depth: int = "six", rate: float = None) -> int:  # type: ignore[assignment]  # noqa: RUF013
+        return depth
+
+    @pipeline
+    def fits() -> None:
+        fit()
+
+    with pytest.raises(UsageError, match="takes int as 'depth', but its default is") as caught:
+        fits.draw({})
+    assert caught.value.context["line"] == fit.function.__code__.co_firstlineno
+
+
 def test_a_parameter_without_default_must_be_given() -> None:
     @pipeline
     def flights(until: str) -> None: ...

@@ -25,3 +25,12 @@ def test_the_last_thing_said_by_a_crash_is_the_line_of_the_user(tmp_path: Path) 
     said = logs.tail(tmp_path / "log")
     assert said[0] == "about to"
     assert said[-1] == '  File "/project/pipelines/flights.py", line 15 in measure'
+
+
+def test_a_stream_leaves_out_what_is_only_for_the_record(tmp_path: Path) -> None:
+    warning = "[IPKernelApp] WARNING | Kernel is running over TCP without encryption. All of it"
+    (tmp_path / "log").write_text(f"{warning}\n{DUMPED}")
+    follower = logs.Follower(tmp_path / "log")
+    streamed = list(follower.lines(to_the_end=True))
+    follower.close()
+    assert streamed == DUMPED.splitlines()[:-1]

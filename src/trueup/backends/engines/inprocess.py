@@ -26,6 +26,7 @@ class Backend:
     isolates = False
 
     def __init__(self, url: str) -> None:
+        self.is_ready = True
         self.notice = ""
         self._program: Program | None = None
         self._perform: Perform | None = None

@@ -149,7 +149,7 @@ class Backend:
     def _begin(self) -> None:
         self._messages = Unpacker()
         self._under_way = 0
-        self._is_ready = self._is_over = False
+        self.is_ready = self._is_over = False
         self._ended: list[Outcome] = []
 
     def open(self, program: Program) -> None:
@@ -170,10 +170,10 @@ class Backend:
 
     def wait(self, seconds: float) -> list[Outcome]:
         """The attempts that ended."""
-        until = time.monotonic() + seconds
+        until, was_ready = time.monotonic() + seconds, self.is_ready
         while True:
             self._receive(0.0 if self._ended else max(0.0, until - time.monotonic()))
-            if self._ended or time.monotonic() >= until:
+            if self._ended or self.is_ready != was_ready or time.monotonic() >= until:
                 ended, self._ended = self._ended, []
                 return ended
 
@@ -198,7 +198,7 @@ class Backend:
 
     def _part(self) -> None:
         """Tell the server that the run is over, and wait until nothing of it is left."""
-        if self._under_way or not self._is_ready or self.notice:
+        if self._under_way or not self.is_ready or self.notice:
             return  # it is busy, or of no use to another run
         self._send({"over": True})
         until = time.monotonic() + _ENDS_WITHIN
@@ -242,7 +242,7 @@ class Backend:
             elif "over" in message:
                 self._is_over = True
             else:
-                self._is_ready = True
+                self.is_ready = True
                 self.notice = message["ready"]["notice"]
 
     def _broken(self) -> BackendError:

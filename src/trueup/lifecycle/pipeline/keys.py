@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from trueup.foundation import digests
 from trueup.foundation.records import encode
@@ -79,6 +82,83 @@ def explain(previous: Components | None, current: Components) -> list[str]:
     if not reasons and previous != current:
         reasons.append("its code calls the same parts in another way")
     return reasons
+
+
+def closest(
+    former: Iterable[Components], now: Components, over: Sequence[str] = ()
+) -> Components | None:
+    """Of former calls of a step the one that differs in the fewest parts, the first of equals.
+
+    Args:
+        former: What their keys were made of, the newest first.
+        now: What the key of a call is made of now.
+        over: The arguments that the call takes item by item; they do not count.
+
+    Example:
+        >>> code = CodeFingerprint(digest="b3:1")
+        >>> flat, deep, now = (
+        ...     components("train", code, {"depth": depth, "rate": rate}, {}, {})
+        ...     for depth, rate in ((2, 3), (9, 1), (9, 2))
+        ... )
+        >>> closest([flat, deep], now) is deep
+        True
+    """
+    best, fewest = None, sys.maxsize
+    for each in former:
+        found = _distance(but_for_its_item(each, now, over) if over else each, now, fewest)
+        if found < fewest:
+            best, fewest = each, found
+        if fewest <= (0 if over else 1):  # an equal one would have been found by its key
+            break
+    return best
+
+
+def explained(
+    before: Components | None, now: Components, over: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Why a call, or one for an item, is carried out, told by the former call closest to it."""
+    if before is None or not over:
+        return tuple(explain(before, now))
+    same = but_for_its_item(before, now, over)
+    return tuple(explain(same, now)) or ("this item has not run before",)
+
+
+def but_for_its_item(before: Components, now: Components, over: Sequence[str]) -> Components:
+    """What a result stood on; what tells its item from the present ones is no change.
+
+    Args:
+        before: What it stood on.
+        now: What the step stands on now.
+        over: The arguments that are taken item by item.
+    """
+    varying = {
+        name: {
+            **{n: v for n, v in getattr(before, name).items() if not _of(n, over)},
+            **{n: v for n, v in getattr(now, name).items() if _of(n, over)},
+        }
+        for name in ("parameters", "inputs")
+    }
+    return msgspec.structs.replace(before, **varying)
+
+
+def _of(name: str, over: Sequence[str]) -> bool:
+    return name.partition(".")[0] in over
+
+
+_GROUPS = ("parts", "parameters", "inputs", "files", "environment", "packages")
+_SINGLE = ("code", "version", "secrets", "python", "layout")
+
+
+def _distance(before: Components, now: Components, most: int) -> int:
+    """In how many parts two keys differ; no more than `most` are counted."""
+    found = 0
+    for group in _GROUPS:
+        then, this = getattr(before, group), getattr(now, group)
+        if then != this:
+            found += sum(then.get(name) != this.get(name) for name in {*then, *this})
+        if found >= most:
+            return found
+    return found + sum(getattr(before, name) != getattr(now, name) for name in _SINGLE)
 
 
 def _changes(

@@ -89,6 +89,17 @@ def type_wrong(
     )
 
 
+def default_wrong(step: str, name: str, value: Any, wanted: Any, written: Place) -> UsageError:
+    """The error for a default of a step that can never be of the type written beside it."""
+    asked = matching.shown(wanted)
+    return UsageError(
+        "pipeline-type",
+        f"{written}: step '{step}' takes {asked} as '{name}', but its default is {value!r:.60}.",
+        hint=f"give '{name}' a default of that type, or correct its annotation",
+        context={"file": written.file, "line": written.line, "step": step, "argument": name},
+    )
+
+
 def result_wrong(step: str, value: Any, declared: Any, written: Place, at: Place) -> UserCodeError:
     """The error for a result that can never be of the type that the step declares."""
     has, says = matching.shown(type(value)), matching.shown(declared)
@@ -239,22 +250,23 @@ def parameters_of(pipeline: str, function: Any, at: Place) -> dict[str, Paramete
     try:
         hints = typing.get_type_hints(function)
     except Exception as error:
-        raise _wrong(pipeline, f"{at}: an annotation cannot be read: {error}") from error
+        raise _wrong(pipeline, f"an annotation cannot be read: {error}", at) from error
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise _wrong(pipeline, f"{at}: '*{name}' cannot be given by name; list the parameters")
+            raise _wrong(pipeline, f"'*{name}' cannot be given by name; list the parameters", at)
         default = parameter.default
         guess = str if default is REQUIRED or default is None else type(default)
         type_ = hints.get(name, guess)
         if not _is_plain(type_):
             raise _wrong(
                 pipeline,
-                f"{at}: '{name}' has the type {_shown(type_)}; use str, int, float, bool, date, "
+                f"'{name}' has the type {_shown(type_)}; use str, int, float, bool, date, "
                 "or lists and dicts of them",
+                at,
             )
         if default is not REQUIRED:
-            default = _convert(pipeline, name, default, type_, strict=True)
+            default = _convert(pipeline, name, default, type_, strict=True, written=at)
         found[name] = Parameter(type_, default)
     return found
 
@@ -306,15 +318,23 @@ def typed(
     return values
 
 
-def _convert(pipeline: str, name: str, value: Any, type_: Any, *, strict: bool) -> Any:
+def _convert(
+    pipeline: str,
+    name: str,
+    value: Any,
+    type_: Any,
+    *,
+    strict: bool,
+    written: Place | None = None,
+) -> Any:
+    """A value of its type; one `written` in a file is a default."""
+    what = f"the {'default of the ' if written else ''}parameter '{name}' is {value!r}, which is no"
     try:
         converted = msgspec.convert(value, type_, strict=strict)
     except (msgspec.ValidationError, TypeError) as error:
-        raise _wrong(
-            pipeline, f"the parameter '{name}' is {value!r}, which is no {_shown(type_)}"
-        ) from error
+        raise _wrong(pipeline, f"{what} {_shown(type_)}", written) from error
     if isinstance(converted, float) and not math.isfinite(converted):
-        raise _wrong(pipeline, f"the parameter '{name}' is {value!r}, which is no finite number")
+        raise _wrong(pipeline, f"{what} finite number", written)
     return converted
 
 
@@ -327,12 +347,20 @@ def _from_json(pipeline: str, name: str, text: str) -> Any:
         ) from error
 
 
-def _wrong(pipeline: str, what: str) -> UsageError:
+def _wrong(pipeline: str, what: str, written: Place | None = None) -> UsageError:
+    """What is wrong with a value that was given, or with what is written in a file."""
+    if written is None:
+        return UsageError(
+            "pipeline-parameter",
+            f"Pipeline '{pipeline}': {what}.",
+            hint=f"trueup run {pipeline} -p NAME=VALUE",
+            context={"pipeline": pipeline},
+        )
     return UsageError(
         "pipeline-parameter",
-        f"Pipeline '{pipeline}': {what}.",
-        hint=f"trueup run {pipeline} -p NAME=VALUE",
-        context={"pipeline": pipeline},
+        f"{written}: pipeline '{pipeline}': {what}.",
+        hint="trueup explain pipeline-parameter",
+        context={"pipeline": pipeline, "file": written.file, "line": written.line},
     )
 
 

@@ -13,6 +13,7 @@ from trueup.state.schema import Column, Float, Index, Json, Moment, String, Tabl
 from trueup.state.sql import sa
 
 _AT_ONCE: Final = 500  # keys in one statement: databases have a limit
+_RECENT: Final = 64
 
 step_cache = Table(
     "step_cache",
@@ -64,16 +65,18 @@ def components_of(connection: sa.Connection, step: str) -> Iterator[Components]:
         yield msgspec.convert(row.components, Components)
 
 
-def latest(connection: sa.Connection, step: str) -> CacheEntry | None:
-    """The newest result of a step, under any key: what a miss is explained against."""
+def recent(connection: sa.Connection, step: str, *, but_of: str = "") -> list[CacheEntry]:
+    """The newest results of a step, under any key, but those that one run has made.
+
+    A miss is explained by one of them: far more than any pipeline calls a step with, few enough.
+    """
     query = (
         sa.select(step_cache)
-        .where(step_cache.c.step == step)
+        .where(step_cache.c.step == step, step_cache.c.run != but_of)
         .order_by(step_cache.c.created_at.desc())
-        .limit(1)
+        .limit(_RECENT)
     )
-    row = connection.execute(query).first()
-    return None if row is None else _record(row)
+    return [_record(row) for row in connection.execute(query)]
 
 
 def keep(connection: sa.Connection, new: CacheEntry) -> None:

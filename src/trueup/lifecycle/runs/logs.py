@@ -21,6 +21,8 @@ _NAME = re.compile(
 )
 _OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])|\r+(?=\n|$)")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+# Of no use while one looks on: every module's name, and advice for whoever starts a kernel.
+_ASIDE = re.compile(r"Extension modules: |.*Kernel is running over TCP without encryption")
 # What Python's fault handler adds around the user's frames.
 _NOT_THEIRS = re.compile(
     r'\s*File "(<string>|.*/trueup/(backends/engines|lifecycle)/.*)", line|Extension modules: '
@@ -84,7 +86,7 @@ def tail(path: Path, lines: int = 15, most: int = 8192) -> list[str]:
 
 
 class Follower:
-    """Reads a file that grows, whole lines at a time."""
+    """Reads a file that grows, whole lines at a time; lines that only fill a screen are passed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -98,7 +100,8 @@ class Follower:
         if to_the_end:
             whole, newline, self._rest = raw, b"", b""
         if whole or newline:
-            yield from clean(whole).splitlines()
+            lines = clean(whole).splitlines()
+            yield from (line for line in lines if not _ASIDE.match(line))
 
     @property
     def unfinished(self) -> str:

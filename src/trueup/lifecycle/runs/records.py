@@ -339,8 +339,9 @@ class StepProgress(Record):
         step: Name of the step, of an item with its number.
         position: Place in the pipeline, from 1.
         total: Steps in the pipeline.
-        state: `started`, `reused`, `finished`, `failed`, `interrupted`, `skipped`, or `retried`
-            when an attempt failed and another follows.
+        state: `starting` while the engine's workers import, `started`, `reused`, `finished`,
+            `failed`, `interrupted`, `skipped`, or `retried` when an attempt failed and another
+            follows.
         why: Why it runs, is reused or is skipped; of a failed attempt, the error.
         seconds: How long it took; 0 when it has just started.
         log: File that gets what the attempt prints; told when it starts.
@@ -355,7 +356,15 @@ class StepProgress(Record):
     position: int
     total: int
     state: Literal[
-        "started", "reused", "finished", "failed", "interrupted", "skipped", "retried", "notice"
+        "starting",
+        "started",
+        "reused",
+        "finished",
+        "failed",
+        "interrupted",
+        "skipped",
+        "retried",
+        "notice",
     ]
     why: tuple[str, ...] = ()
     seconds: float = 0.0

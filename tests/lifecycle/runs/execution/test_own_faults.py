@@ -83,9 +83,11 @@ def hangs_fail() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def pipeline(project: Project) -> None:
-    processes._idle.end()  # of the test before, which imported another project
+def before(project: Project) -> list[int]:
+    """The pipeline is there; the children that this process has of other tests."""
+    processes._idle.end()  # it imported another project
     write(project)
+    return children(os.getpid())
 
 
 def write(project: Project, seconds: float = 0) -> None:
@@ -96,7 +98,7 @@ def newest(project: Project) -> Run:
     return Runs(project.state).list(project.actor, limit=1).runs[0]
 
 
-def check_that_it_ended(project: Project) -> None:
+def check_that_it_ended(project: Project, before: list[int]) -> None:
     """It is on record why, no process is left, and the next run works."""
     run = newest(project)
     assert run.state == "failed"
@@ -105,7 +107,7 @@ def check_that_it_ended(project: Project) -> None:
     detail = Runs(project.state).show(project.actor, run.id)
     assert not [step for step in detail.steps if step.state == "running"]
     processes._idle.end()
-    assert children(os.getpid()) == []
+    assert children(os.getpid()) == before
     project.run()
     assert newest(project).state == "finished"
 
@@ -136,14 +138,19 @@ def check_that_it_ended(project: Project) -> None:
     ids=lambda part: getattr(part, "__name__", part),
 )
 def test_in_the_process_of_the_run(
-    project: Project, monkeypatch: pytest.MonkeyPatch, engine: str, owner: Any, name: str
+    project: Project,
+    before: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    owner: Any,
+    name: str,
 ) -> None:
     monkeypatch.setattr(scheduler, "_ASK_EVERY", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, broken)
         with pytest.raises((NameError, InternalError)):
             project.run(engine=engine)
-    check_that_it_ended(project)
+    check_that_it_ended(project, before)
 
 
 @pytest.mark.parametrize(
@@ -151,27 +158,29 @@ def test_in_the_process_of_the_run(
     [("inprocess://", "started"), ("inprocess://", "finished"), ("processes://", "finished")],
 )
 def test_in_what_shows_the_progress(
-    project: Project, monkeypatch: pytest.MonkeyPatch, engine: str, moment: str
+    project: Project, before: list[int], monkeypatch: pytest.MonkeyPatch, engine: str, moment: str
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(project, "told", lambda told: told.state == moment and broken())
         with pytest.raises(NameError):
             project.run(engine=engine)
-    check_that_it_ended(project)
+    check_that_it_ended(project, before)
 
 
 @pytest.mark.parametrize("name", ["takes", "compare"])
-def test_in_the_verification(project: Project, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_in_the_verification(
+    project: Project, before: list[int], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     project.run()
     with monkeypatch.context() as patch:
         patch.setattr(Verification, name, broken)
         with pytest.raises(NameError):
             project.run(options=RunOptions(verify_cache=1.0))
-    check_that_it_ended(project)
+    check_that_it_ended(project, before)
 
 
 def test_in_the_beat_while_a_step_goes_on(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, before: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project, seconds=600)
     monkeypatch.setattr(scheduler, "_ASK_EVERY", 0.01)
@@ -181,7 +190,7 @@ def test_in_the_beat_while_a_step_goes_on(
         with pytest.raises(NameError):
             project.run(engine="processes://")
     write(project)
-    check_that_it_ended(project)
+    check_that_it_ended(project, before)
 
 
 @pytest.mark.parametrize(
@@ -197,10 +206,10 @@ def test_in_the_beat_while_a_step_goes_on(
     ],
 )
 def test_in_the_process_that_starts_steps(
-    project: Project, monkeypatch: pytest.MonkeyPatch, place: str
+    project: Project, before: list[int], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("FAULT", place)
         with pytest.raises(InternalError):
             project.run(engine="processes://")
-    check_that_it_ended(project)
+    check_that_it_ended(project, before)

@@ -217,7 +217,9 @@ FLAKY = """
 def test_a_step_that_succeeds_on_its_second_attempt(project: Project, engine: str) -> None:
     write(project, FLAKY.format(good=2))
     run = project.run(engine=engine)
-    assert [p.state for p in project.progress] == ["started", "retried", "started", "finished"]
+    starting = [] if engine == "inprocess://" else ["starting"]  # its workers import first
+    states = [p.state for p in project.progress]
+    assert states == [*starting, "started", "retried", "started", "finished"]
     first, second = Runs(project.state).attempts(project.actor, run.id, "flaky")
     assert first.error is not None
     assert "attempt 1 failed" in first.error.message

@@ -170,17 +170,48 @@ def test_fan_outs_and_choices_that_are_not_known_yet_say_what_they_wait_for(
 def test_a_kept_key_is_shown_beside_the_key_now(project: Project) -> None:
     project.run()
     same = key_of(project, "split")
-    assert same.newest is not None
+    assert same.closest is not None
     assert (same.decision, same.key, same.components) == (
         "reuse",
-        same.newest.key,
-        same.newest.components,
+        same.closest.key,
+        same.closest.components,
     )
     project.edit("rows.head(at)", "rows.head(at + 0)")
     changed = key_of(project, "split")
     assert changed.why == ("code of pipelines/flights.py:split changed",)
     waiting = key_of(project, "measure")
     assert (waiting.key, waiting.waits_for) == ("", ("split",))
+
+
+CALLED_TWICE = """
+    from trueup import pipeline, step
+
+    @step
+    def work(n: int, plus: int, data: int = 0) -> int:
+        return n + plus
+
+    @pipeline
+    def works(plus: int = 1):
+        first = work(1, plus)
+        work(3, plus)
+        work(9, plus, data=first)
+"""
+
+
+def test_of_a_step_called_more_than_once_each_call_is_held_against_its_own_former_one(
+    project: Project,
+) -> None:
+    project.write(CALLED_TWICE)
+    project.run()
+    assert {project.why(f"work{n}") for n in ("", "-2", "-3")} == {("it has not run before",)}
+    project.edit("plus: int = 1", "plus: int = 2")
+    of_calls = [step.why for step in look(project).steps]
+    assert of_calls == [("plus was 1, is 2",)] * 3
+    now = key_of(project, "work")
+    assert now.closest is not None
+    assert (now.why, now.closest.components.parameters["n"]) == (("plus was 1, is 2",), 1)
+    project.run()
+    assert project.why("work") == project.why("work-2") == ("plus was 1, is 2",)
 
 
 def test_a_step_that_is_not_cached_says_why(project: Project) -> None:

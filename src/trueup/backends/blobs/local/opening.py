@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from trueup.foundation import clock, packs
-from trueup.foundation.configuration import make_private
+from trueup.foundation.configuration import is_read_only, make_private, sqlite_read_only
 from trueup.foundation.errors import BackendError
 
 INDEXING, LIVE, LEAVING = range(3)
@@ -179,6 +179,9 @@ class Opened:
         return connection
 
     def _connect(self, thoroughly: bool = False) -> sqlite3.Connection:
+        if is_read_only(self.packs) and self._file.exists():
+            address = sqlite_read_only(self._file)
+            return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         make_private(self.packs)
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(

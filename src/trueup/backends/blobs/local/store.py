@@ -22,7 +22,7 @@ from trueup.backends.blobs.local.index import Index
 from trueup.backends.blobs.local.packed import read_packed
 from trueup.backends.blobs.local.wholes import Wholes, digest_of
 from trueup.foundation import digests
-from trueup.foundation.configuration import make_private
+from trueup.foundation.configuration import is_read_only, make_private
 from trueup.foundation.errors import NotFoundError
 from trueup.ports.blobs import Damage, Kept, Link, Wanted
 
@@ -36,11 +36,15 @@ class Backend:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.folder = make_private(Path(unquote(urlsplit(url).path)))
+        self.folder = Path(unquote(urlsplit(url).path))
+        can_write = not is_read_only(self.folder)
+        if can_write:
+            make_private(self.folder)
         self._wholes = Wholes(self.folder)
         self._index = Index(self.folder)
-        with writing(self.folder):
-            remove_leftovers(self.folder)
+        if can_write:
+            with writing(self.folder):
+                remove_leftovers(self.folder)
 
     def put(self, raw: bytes) -> str:
         """Keep the bytes and return their digest."""

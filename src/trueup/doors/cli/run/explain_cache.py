@@ -43,7 +43,7 @@ def command(step: str, pipeline: str, given: tuple[str, ...], as_json: bool) -> 
     """Explain whether a step would be reused, and what its key is made of.
 
     Shows the code, packages, parameters, inputs and declared files and variables that count now,
-    the newest result that is kept, and every difference between the two.
+    the kept result that is closest to it, and every difference between the two.
     """
     from trueup.app.running import previewing
 
@@ -65,23 +65,23 @@ def _print(now: KeyNow, root: Path) -> None:
     if now.components is None:
         return
     output.blank()
-    newest = now.newest
+    closest = now.closest
     output.facts(
         {
             "key": now.key or f"known when {' and '.join(now.waits_for)} ended",
-            "newest kept": f"{short(newest.key)} of run:{newest.run}, "
-            f"{words.moment(newest.created_at)}"
-            if newest
+            "closest kept": f"{short(closest.key)} of run:{closest.run}, "
+            f"{words.moment(closest.created_at)}"
+            if closest
             else "none",
             "differs in": "; ".join(_differences(now)),
         }
     )
     output.blank()
-    rows = list(_rows(now.components, newest.components if newest else None))
-    if newest is not None:  # what it opens is known from when it ran: it belongs to no key
-        opened = openings.now(root, newest.opened)
-        rows += [_row("opens", name, opened[name], then) for name, then in newest.opened.items()]
-    output.table(("part", "name", "now", "newest kept"), rows, whole=2)
+    rows = list(_rows(now.components, closest.components if closest else None))
+    if closest is not None:  # what it opens is known from when it ran: it belongs to no key
+        opened = openings.now(root, closest.opened)
+        rows += [_row("opens", name, opened[name], then) for name, then in closest.opened.items()]
+    output.table(("part", "name", "now", "closest kept"), rows, whole=2)
     if unseen := [name for name in now.components.packages if name.lower() in _OPEN_UNSEEN]:
         output.say(
             "\nFiles that {} opens are not seen: those of the project belong into depends_on, "
@@ -91,9 +91,9 @@ def _print(now: KeyNow, root: Path) -> None:
 
 
 def _differences(now: KeyNow) -> list[str]:
-    if now.components is None or now.newest is None:
+    if now.components is None or now.closest is None:
         return []
-    return keys.explain(now.newest.components, now.components)
+    return keys.explain(now.closest.components, now.components)
 
 
 def _rows(now: Components, before: Components | None) -> list[tuple[object, ...]]:

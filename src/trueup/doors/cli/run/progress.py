@@ -36,6 +36,7 @@ class _Shown(msgspec.Struct):
 
     step: str
     follower: Follower
+    is_starting: bool = False  # it waits for workers that still import
     newest: str = ""
     since: float = msgspec.field(default_factory=time.monotonic)
 
@@ -103,9 +104,10 @@ class Steps:
             self._run, self._total = told.run, max(self._total, told.total)
             if told.state == "notice":
                 output.say("[yellow]note:[/] {}.", told.notice)
-            elif told.state == "started":
+            elif told.state in ("starting", "started"):
                 self._begun.add(told.position)
-                self._running[told.step] = _Shown(told.step, Follower(Path(told.log)))
+                shown = _Shown(told.step, Follower(Path(told.log)), told.state == "starting")
+                self._running[told.step] = shown
             else:
                 self._ended(told)
             self._count(told)
@@ -171,7 +173,7 @@ class Steps:
 
         if not self._stream:
             self._read(shown)
-        took = seconds(time.monotonic() - shown.since)
+        took = "starting" if shown.is_starting else seconds(time.monotonic() - shown.since)
         unfinished = shown.follower.unfinished.strip()  # such as a progress bar
         return picture.step(shown.step, took, unfinished or shown.newest)
 

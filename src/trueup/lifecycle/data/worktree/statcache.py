@@ -18,7 +18,7 @@ import msgspec
 from blake3 import blake3
 
 from trueup.foundation import clock, digests
-from trueup.foundation.configuration import make_private
+from trueup.foundation.configuration import is_read_only, make_private
 from trueup.lifecycle.data.worktree.tree import Found
 
 # A file touched less than this before it was read may be written again within the same tick of
@@ -91,7 +91,8 @@ class StatCache:
     """The cache of one project, for one walk over one place of it."""
 
     def __init__(self, folder: Path, place: str) -> None:
-        self._file = make_private(folder) / "stat.db"
+        self._can_write = not is_read_only(folder)
+        self._file = (make_private(folder) if self._can_write else folder) / "stat.db"
         # Paths are relative to the project, so a project may be moved or copied with its cache.
         self._prefix = "" if place in ("", ".") else place + "/"
         self.begin()
@@ -192,6 +193,8 @@ class StatCache:
             return
 
     def _open(self) -> sqlite3.Connection:
+        if not self._can_write:
+            return _prepared(sqlite3.connect(":memory:"))
         try:
             return _connect(self._file)
         except sqlite3.Error:

@@ -173,11 +173,15 @@ class Trace:
             wanted = step.types.get(name, Any)
             if step.signature.parameters[name].kind in _MANY:
                 continue
-            if value is step.signature.parameters[name].default:
+            is_default = value is step.signature.parameters[name].default
+            if is_default and value is None:  # `depth: int = None` is often written, and meant
                 continue
             asked = matching.list_of(wanted) if name in over else wanted
             for where, part, type_ in _misfits(value, asked, name):
-                if name in over and where == name:
+                if is_default:
+                    written = origin.of_function(step.function, self.root)
+                    problem = rules.default_wrong(step.name, where, part, type_, written)
+                elif name in over and where == name:
                     problem = rules.type_wrong(step.name, name, part, _type(part), wanted, at, True)
                 else:
                     problem = rules.type_wrong(step.name, where, part, _type(part), type_, at)

@@ -19,7 +19,8 @@ from trueup.lifecycle.pipeline.drawing import tracing
 from trueup.lifecycle.pipeline.drawing.graph import Node
 from trueup.lifecycle.pipeline.passing import handing
 from trueup.lifecycle.pipeline.steps import connecting, following
-from trueup.lifecycle.pipeline.steps.shell import Call, as_text, outside
+from trueup.lifecycle.pipeline.steps.calling import Call, outside
+from trueup.lifecycle.pipeline.steps.shell import as_text
 from trueup.ports.builds import BuildResult, Builds
 
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")

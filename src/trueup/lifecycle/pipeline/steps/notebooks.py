@@ -22,6 +22,7 @@ from trueup.lifecycle.pipeline.drawing import tracing
 from trueup.lifecycle.pipeline.passing import handing
 from trueup.lifecycle.pipeline.records import Place
 from trueup.lifecycle.pipeline.steps import shell
+from trueup.lifecycle.pipeline.steps.calling import Call
 
 RESULT: Final = "notebook"
 _TAG: Final = "parameters"
@@ -63,7 +64,7 @@ def notebook(
             f"{at}: notebook(…) has a meaning only inside a @pipeline function.",
             hint="outside a pipeline open the notebook itself",
         )
-    call = shell.Call("notebook", at)
+    call = Call("notebook", at)
     place = call.path(RESULT, path)
     given = call.inputs(inputs or {})
     wanted = call.outputs(outputs or {})

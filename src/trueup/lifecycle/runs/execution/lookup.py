@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.pipeline import keys
@@ -81,7 +79,8 @@ class Lookup:
         self.shared: SharedResults | None = None
         self._code: dict[StepLike, CodeFingerprint] = {}
         self._at_hand: dict[str, CacheEntry] | None = None
-        self._newest: dict[str, CacheEntry | None] = {}
+        self._former: dict[str, list[Components]] = {}  # of each step, the newest first
+        self._of_items: dict[int, Components | None] = {}  # the closest former one, by node
 
     def address(self, node: Node, lists: Mapping[str, Items], item: int, need: Need) -> Call:
         """A call with its key.
@@ -133,8 +132,7 @@ class Lookup:
         if call.components is None:
             return call
         if entry is None:
-            before = self._newest[call.step.name]
-            return call._replace(why=_explained(before, call.components, call.node.over))
+            return call._replace(why=self._explained(call, call.components))
         if unfit:
             return call._replace(why=unfit)
         if self._is_verified(entry):
@@ -145,8 +143,17 @@ class Lookup:
             why = f"reused from {made_by[call.key].made_by}'s run {entry.run}"
         return Found(call.item, entry.outputs, call.key, (why,), entry.run)
 
+    def _explained(self, call: Call, now: Components) -> tuple[str, ...]:
+        """Why a call is not known, told by the former call that differs least."""
+        former, over = self._former[call.step.name], call.node.over
+        if not over:
+            return keys.explained(keys.closest(former, now), now)
+        if call.node.index not in self._of_items:  # what tells the items apart does not count
+            self._of_items[call.node.index] = keys.closest(former, now, over)
+        return keys.explained(self._of_items[call.node.index], now, over)
+
     def _known(self, asked: Sequence[Call]) -> dict[str, CacheEntry]:
-        """What is kept under the keys; for the other calls the newest result of their steps."""
+        """What is kept under the keys; what steps of other calls stood on before is read, too."""
         if not asked:
             return {}
         if self._at_hand is None:
@@ -158,8 +165,9 @@ class Lookup:
             with self._state.read(self._actor) as connection:
                 known |= pipeline_table.entries(connection, list(left), but_of=self.run)
                 for name in {name for key, name in left.items() if key not in known}:
-                    if name not in self._newest:
-                        self._newest[name] = pipeline_table.latest(connection, name)
+                    if name not in self._former:
+                        found = pipeline_table.recent(connection, name, but_of=self.run)
+                        self._former[name] = [each.components for each in found]
         return known
 
     def _gone(self, known: Mapping[str, CacheEntry]) -> set[str]:
@@ -205,32 +213,3 @@ class Lookup:
 
     def _is_verified(self, entry: CacheEntry) -> bool:
         return self.verification is not None and self.verification.takes(entry)
-
-
-def _explained(before: CacheEntry | None, now: Components, over: Sequence[str]) -> tuple[str, ...]:
-    if before is None or not over:
-        return tuple(keys.explain(before.components if before else None, now))
-    same = but_for_its_item(before.components, now, over)
-    return tuple(keys.explain(same, now)) or ("this item has not run before",)
-
-
-def but_for_its_item(before: Components, now: Components, over: Sequence[str]) -> Components:
-    """What a result stood on; what tells its item from the present ones is no change.
-
-    Args:
-        before: What it stood on.
-        now: What the step stands on now.
-        over: The arguments that are taken item by item.
-    """
-    varying = {
-        name: {
-            **{n: v for n, v in getattr(before, name).items() if not _of(n, over)},
-            **{n: v for n, v in getattr(now, name).items() if _of(n, over)},
-        }
-        for name in ("parameters", "inputs")
-    }
-    return msgspec.structs.replace(before, **varying)
-
-
-def _of(name: str, over: Sequence[str]) -> bool:
-    return name.partition(".")[0] in over

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,9 @@ class Reports:
         self._metrics = metrics
         self._took: dict[str, float] = {}  # seconds of the last call of each step
 
-    def started(self, under: UnderWay, call: Call, log: Path, *, blocks: bool) -> None:
+    def started(
+        self, under: UnderWay, call: Call, log: Path, *, blocks: bool, is_ready: bool
+    ) -> None:
         """An attempt begins; first what happened before, unless this will be quick as well.
 
         Args:
@@ -115,13 +117,22 @@ class Reports:
             call: The call.
             log: What it prints.
             blocks: Nothing can be recorded before it ends.
+            is_ready: It begins now; else once the engine is ready, which `begun` tells.
         """
         took = self._took.get(call.step.name)
         may_take_long = took is None or (blocks and took >= WAIT)
         if may_take_long or self._recorder.due() <= 0:
             self._recorder.flush()
-        told = self._told(under, "started", call.why, item=call.item, log=str(log))
+        state = "started" if is_ready else "starting"
+        told = self._told(under, state, call.why, item=call.item, log=str(log))
         self._recorder.tell_now(told)
+
+    def begun(self, attempts: Iterable[Running]) -> None:
+        """The engine is ready, so these attempts have begun."""
+        for each in attempts:
+            call, log = each.call, str(each.log)
+            told = self._told(each.under, "started", call.why, item=call.item, log=log)
+            self._recorder.tell_now(told)
 
     def notice(self, words: str) -> None:
         """The engine says something about itself."""

@@ -83,6 +83,7 @@ class Scheduler:
         self._startable: list[int] = []  # a heap of those with calls that wait for room
         self._addressed: list[Call] = []  # calls of which the cache has not been asked
         self._running: dict[str, Running] = {}
+        self._starting: list[str] = []  # of those the ones that wait for the engine's workers
         self._delayed: list[tuple[float, Call, UnderWay]] = []
         self._skipped: set[int] = set()
         self._failure: TrueupError | None = None
@@ -263,7 +264,12 @@ class Scheduler:
         call = call._replace(first_at=call.first_at or at)
         devices = self._occupied.take(call.need)
         self._running[call.id] = Running(call, under, attempt.log, at, devices)
-        self._reports.started(under, call, attempt.log, blocks=not self._engine.isolates)
+        blocks = not self._engine.isolates
+        self._reports.started(
+            under, call, attempt.log, blocks=blocks, is_ready=self._engine.is_ready
+        )
+        if not self._engine.is_ready:
+            self._starting.append(call.id)
         if devices:
             seen = self._room.devices.showing(devices)
             attempt = msgspec.structs.replace(attempt, environment=seen)
@@ -275,7 +281,11 @@ class Scheduler:
         if self._engine is None or not self._running:
             time.sleep(patience)
         else:
-            for outcome in self._engine.wait(patience):
+            outcomes = self._engine.wait(patience)
+            if self._starting and self._engine.is_ready:
+                begun, self._starting = self._starting, []
+                self._reports.begun(self._running[each] for each in begun)
+            for outcome in outcomes:
                 self._attempt_ended(self._running.pop(outcome.id), outcome)
             if self._engine.notice != self._noticed:
                 self._noticed = self._engine.notice

@@ -22,12 +22,12 @@ from trueup.lifecycle.pipeline.drawing import graph, mapping
 from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output
 from trueup.lifecycle.pipeline.options import bytes_of
 from trueup.lifecycle.pipeline.passing import keeping
-from trueup.lifecycle.pipeline.records import Components, StoredValue
+from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
 from trueup.lifecycle.plan.records import Costs
 from trueup.lifecycle.runs import table
 from trueup.lifecycle.runs.execution import addressing, partial, unwritten
 from trueup.lifecycle.runs.execution.calls import Call, name_of
-from trueup.lifecycle.runs.execution.lookup import Found, Lookup, but_for_its_item
+from trueup.lifecycle.runs.execution.lookup import Found, Lookup
 from trueup.lifecycle.runs.execution.partial import Chosen
 from trueup.lifecycle.runs.execution.resolution import Items, Resolution
 from trueup.lifecycle.runs.execution.scheduling import Need
@@ -116,11 +116,8 @@ def of_step(
     is_whole = components is not None and not waits_for
     key = keys.key(components) if is_whole and components else ""
     with state.read(actor) as connection:
-        newest = pipeline_table.latest(connection, node.called.name)
         same = pipeline_table.entry(connection, key) if key else None
-    if newest is not None and components is not None and node.over:
-        stood_on = but_for_its_item(newest.components, components, node.over)
-        newest = msgspec.structs.replace(newest, components=stood_on)
+        former = [same] if same else pipeline_table.recent(connection, node.called.name)
     return KeyNow(
         step=node.name,
         place=str(node.at),
@@ -129,9 +126,22 @@ def of_step(
         key=key,
         components=components,
         waits_for=waits_for,
-        newest=newest,
+        closest=_closest(former, components, node.over),
         same_key=same,
     )
+
+
+def _closest(
+    former: Sequence[CacheEntry], now: Components | None, over: Sequence[str]
+) -> CacheEntry | None:
+    if now is None:
+        return former[0] if former else None
+    found = keys.closest((each.components for each in former), now, over)
+    if found is None:
+        return None
+    entry = next(each for each in former if each.components is found)
+    stood_on = keys.but_for_its_item(found, now, over) if over else found
+    return msgspec.structs.replace(entry, components=stood_on)
 
 
 class _Known(Resolution):
@@ -267,8 +277,7 @@ class _Preview:
         kept = self._components_of(node.called.name)
         if possibility.some_fit(kept, found, open_, node.over):
             return _Look("depends", (later,))
-        newest = kept[0] if kept else None
-        return _Look("run", possibility.explained(newest, found, open_, node.over))
+        return _Look("run", possibility.explained(kept, found, open_, node.over))
 
     def _components_of(self, step: str) -> list[Components]:
         """What the kept results of a step were made of, the newest first."""

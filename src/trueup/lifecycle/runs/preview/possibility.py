@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from trueup.foundation import digests
 from trueup.lifecycle.pipeline import keys
 from trueup.lifecycle.pipeline.records import Components
+
+_LOOKED_AT: Final = 64  # of the kept results, the newest
 
 
 def some_fit(
@@ -28,18 +30,24 @@ def some_fit(
 
 
 def explained(
-    newest: Components | None, found: Components, open_: Collection[str], over: Sequence[str]
+    kept: Sequence[Components], found: Components, open_: Collection[str], over: Sequence[str]
 ) -> tuple[str, ...]:
-    """Why no result fits, whatever is still to come."""
-    if newest is None:
+    """Why no result fits, whatever is still to come: told by the one that differs least."""
+    if not kept:
         return ("it has not run before",)
+    return min((_told(before, found, open_, over) for before in kept[:_LOOKED_AT]), key=len)
+
+
+def _told(
+    before: Components, found: Components, open_: Collection[str], over: Sequence[str]
+) -> tuple[str, ...]:
     as_before = msgspec.structs.replace(
         found,
-        parameters=_with(found.parameters, newest.parameters, open_, over),
-        inputs=_with(found.inputs, newest.inputs, open_, over),
-        packages={**newest.packages, **found.packages},
+        parameters=_with(found.parameters, before.parameters, open_, over),
+        inputs=_with(found.inputs, before.inputs, open_, over),
+        packages={**before.packages, **found.packages},
     )
-    return tuple(keys.explain(newest, as_before))
+    return tuple(keys.explain(before, as_before))
 
 
 def _blurred(of: Components, open_: Collection[str], over: Sequence[str]) -> str:

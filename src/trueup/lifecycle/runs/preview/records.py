@@ -79,7 +79,7 @@ class RunPlan(Record):
 
 
 class KeyNow(Record):
-    """The key of a step call as it is now, beside the newest result that is kept.
+    """The key of a step call as it is now, beside the kept result closest to it.
 
     Attributes:
         step: Name of the step in the pipeline.
@@ -89,7 +89,7 @@ class KeyNow(Record):
         key: Its key; empty when there is none, or when it depends on results still to come.
         components: What the key is made of; None when it is not cached.
         waits_for: Steps whose results are not there yet; in the components their digest is `?`.
-        newest: The newest result kept for the step, under any key.
+        closest: The result kept for the step that differs least, the newest of equals.
         same_key: The result kept under this very key.
     """
 
@@ -100,5 +100,5 @@ class KeyNow(Record):
     key: str = ""
     components: Components | None = None
     waits_for: tuple[str, ...] = ()
-    newest: CacheEntry | None = None
+    closest: CacheEntry | None = None
     same_key: CacheEntry | None = None
