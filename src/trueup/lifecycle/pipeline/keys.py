@@ -158,7 +158,7 @@ def _distance(before: Components, now: Components, most: int) -> int:
             found += sum(then.get(name) != this.get(name) for name in {*then, *this})
         if found >= most:
             return found
-    return found + sum(getattr(before, name) != getattr(now, name) for name in _SINGLE)
+    return found + sum(bool(getattr(before, name) != getattr(now, name)) for name in _SINGLE)
 
 
 def _changes(
