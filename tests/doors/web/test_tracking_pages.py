@@ -277,6 +277,7 @@ def test_a_trace_shows_its_spans_and_what_is_said_about_it(
     html = browser.get("/traces/tr-1").text
     assert EVIL not in html
     assert escape(EVIL) in html
+    assert '<a href="/experiments" aria-current="page">' in html
     page = browser.get("/traces/tr-1.json").json()
     assert [(part["name"], part["depth"]) for part in page["parts"]] == [(EVIL, 0), ("inner", 1)]
     assert page["said"] == [{"name": "helpful", "value": "True", "by": "rita", "why": "right"}]

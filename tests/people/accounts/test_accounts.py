@@ -112,6 +112,14 @@ def test_a_password_is_kept_nowhere(accounts: Accounts, owner: Actor, state: Sta
     assert kept[0] != kept[1]  # equal passwords do not look equal
 
 
+@pytest.mark.parametrize("name", ["olga", "OLGA", "Rita"])
+def test_nobody_is_called_like_somebody_who_is_there(
+    accounts: Accounts, owner: Actor, name: str
+) -> None:
+    with pytest.raises(ConflictError, match=f"named '{name.lower()}'"):
+        accounts.add(owner, name, SECRET)
+
+
 def test_only_owners_let_in_give_roles_and_take_out(
     accounts: Accounts, owner: Actor, scientist: Actor
 ) -> None:

@@ -55,7 +55,9 @@ class Frame(Record):
 
 # A place with others beside it; each is reached from the first.
 RUNS: Final = (("Runs", "/runs"), ("Sweeps", "/sweeps"), ("Schedules", "/schedules"))
-_BESIDE: Final = {path: "/runs" for _, path in RUNS if path != "/runs"}
+_BESIDE: Final = {path: "/runs" for _, path in RUNS if path != "/runs"} | {
+    "/traces": "/experiments"
+}
 
 _PLACES = (
     ("Home", "/"),

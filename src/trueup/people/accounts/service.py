@@ -30,12 +30,18 @@ class Accounts:
         rules.check_password(password)
         hash_ = rules.hashed(password)  # which takes a while: nobody waits for it
         with self._state.write(actor, "people.write") as unit:
-            if people.person(unit.connection, name) is not None:
+            # Nobody shall pass for another in a list of approvals, so letters' size does not count.
+            alike = (
+                each.name
+                for each in people.everybody(unit.connection)
+                if each.name.lower() == name.lower()
+            )
+            if known := next(alike, ""):
                 raise ConflictError(
                     "person-exists",
-                    f"Somebody named '{name}' belongs to this project.",
+                    f"Somebody named '{known}' belongs to this project.",
                     hint="trueup people list",
-                    context={"person": name},
+                    context={"person": known},
                 )
             people.add(unit.connection, name, ["viewer"], unit.at, "account")
             table.keep(unit.connection, name, hash_, unit.at)
