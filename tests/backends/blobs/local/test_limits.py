@@ -87,15 +87,27 @@ except BackendError as error:
 """
 
 READ_ONLY = """
-import os, sys
+import sys
 from trueup.backends.blobs.local import Backend
+from trueup.foundation import digests
 from trueup.foundation.errors import BackendError
+store = Backend(f"local://{sys.argv[1]}")
+for raw in (b"whole" * 20_000, b"packed"):
+    assert store.get(digests.of_bytes(raw)) == raw
+    for again in (raw, raw + b"more"):
+        try:
+            store.put(again)
+        except BackendError as error:
+            assert "Read-only file system" in error.message, error.message
+        else:
+            assert again == raw, "it was not kept"
 try:
-    Backend(f"local://{sys.argv[1]}")
+    with store.batch() as batch:
+        batch.put(b"small")
 except BackendError as error:
-    assert error.code == "folder-not-writable", error.code
+    assert "be written" in error.message, error.message
 else:
-    raise AssertionError("a store that cannot be written was opened")
+    raise AssertionError("it was not kept")
 """
 
 
@@ -124,8 +136,13 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
     mounted(tmp_path, 'mount -t tmpfs -o size=6m none "$1"', FULL)
 
 
-def test_a_store_on_a_read_only_disk_is_an_error_at_once(tmp_path: Path) -> None:
-    (tmp_path / "blobs").mkdir()
+def test_a_store_on_a_read_only_disk_is_read_and_refuses_to_keep(tmp_path: Path) -> None:
+    from trueup.backends.blobs.local import Backend
+
+    store = Backend(f"local://{tmp_path / 'blobs'}")
+    store.put(b"whole" * 20_000)
+    with store.batch() as batch:
+        batch.put(b"packed")
     mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"'
     mounted(tmp_path / "blobs", mount, READ_ONLY)
 
