@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import numpy as np
 import polars as pl
 import pytest
 
-from trueup.backends.formats import _package
+from trueup.backends.formats import _package, safetensors
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
 from trueup.lifecycle.models import leave
@@ -15,13 +18,20 @@ from trueup.lifecycle.models.records import Foreign, ForeignFile, ModelVersion
 from trueup.lifecycle.models.service import load_predictor
 from trueup.lifecycle.plan.service import Plans, in_force
 from trueup.lifecycle.serving.registry import Registry
-from trueup.ports.code import Sources
+from trueup.ports.code import Sources, TensorModel
 
 from ..conftest import Shop, sample
 
 CODE = b"def predict(rows):\n    return 1 / (1 + 2.718 ** -rows['a'])\n"
 YES = ("[[goals]]", '[process]\nruns_code = ["small"]\n\n[[goals]]')
 RAW = _package.write(Sources("scoring:predict", {"scoring.py": CODE}))
+
+
+class Tensors:
+    """Something with so many tensors that their names fill the beginning of a file."""
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        return {f"A-tensor-number-{number}": np.zeros(1) for number in range(2000)}
 
 
 def made(shop: Shop) -> ModelVersion:
@@ -105,9 +115,17 @@ def test_a_version_that_a_client_registered_has_no_leave(shop: Shop) -> None:
         assert not leave.of_version(connection, theirs).given
 
 
+NETWORK = safetensors.Backend().dump(
+    TensorModel(Sources("nets:Net", {"nets.py": b""}), {}, Tensors())
+)
+
+
+@pytest.mark.parametrize("raw", [RAW, NETWORK], ids=["function", "safetensors"])
 @pytest.mark.parametrize("name", ["model.zip", "MLmodel", "model.onnx"])
-def test_code_that_a_client_uploads_is_quarantined_whatever_its_name(shop: Shop, name: str) -> None:
-    digest = shop.state.blobs.put(RAW)
-    found = reading.read(shop.state.blobs, (ForeignFile(path=name, digest=digest, size=len(RAW)),))
+def test_code_that_a_client_uploads_is_quarantined_whatever_its_name(
+    shop: Shop, name: str, raw: bytes
+) -> None:
+    digest = shop.state.blobs.put(raw)
+    found = reading.read(shop.state.blobs, (ForeignFile(path=name, digest=digest, size=len(raw)),))
     assert (found.format, found.file) == ("", "")
     assert found.quarantined == f"'{name}' is code, which only a run of this project brings"

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from trueup import function_model, tensor_model
+from trueup.backends.blobs.local import Backend
 from trueup.foundation.errors import UsageError
+from trueup.lifecycle.pipeline.passing import keeping, values
+from trueup.lifecycle.pipeline.records import Place
 
 FILES = {
     "own_scoring.py": """
@@ -66,6 +69,23 @@ def test_a_function_brings_the_files_that_it_imports_and_no_others(scoring: Any)
     assert (model.sources.entry, model.prepare) == ("own_scoring:predict", "own_scoring:prepare")
     assert sorted(model.sources.files) == sorted(set(FILES) - {"own_parts/unused.py"})
     assert model(2) == 6
+
+
+def test_a_function_in_a_folder_brings_what_importing_the_folder_runs(scoring: Any) -> None:
+    model = function_model(sys.modules["own_parts.shapes"].bent)
+    assert sorted(model.sources.files) == ["own_parts/__init__.py", "own_parts/shapes.py"]
+
+
+def test_another_step_gets_the_model_from_its_bytes_and_calls_it(
+    scoring: Any, tmp_path: Path
+) -> None:
+    blobs = Backend(f"local://{tmp_path / 'blobs'}")
+    model = function_model(scoring.predict, prepare=scoring.prepare, data={"w": b"3"})
+    stored = keeping.store(blobs, model, "train", Place("pipelines/own.py", 1))
+    assert (stored.kind, stored.format) == ("model", "function")
+    for file in tmp_path.glob("own_*.py"):
+        file.unlink()
+    assert values.load(blobs, stored)(2) == 6
 
 
 def test_installed_packages_are_named_with_their_versions(scoring: Any) -> None:
