@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from hashlib import scrypt
 from typing import Final
 
@@ -17,7 +18,6 @@ _LONGEST: Final = 1000
 # A password is guessed, a token is not: 16 MiB and a tenth of a second are what a guess costs.
 _COST, _BLOCK, _TIMES = 1 << 14, 8, 5
 _SALT: Final = 16
-_few = threading.BoundedSemaphore(2)
 
 
 def check_password(password: str) -> None:
@@ -53,10 +53,16 @@ def matches(password: str, kept: str | None) -> bool:
 
 
 def _made(password: str, salt: bytes, cost: int, block: int, times: int) -> bytes:
-    with _few:  # many log-ins at once must not need all the memory there is
-        most = 2 * 128 * cost * block
-        raw = password.encode("utf-8", "surrogatepass")
-        return scrypt(raw, salt=salt, n=cost, r=block, p=times, maxmem=most, dklen=32)
+    most = 2 * 128 * cost * block
+    raw = password.encode("utf-8", "surrogatepass")
+    make = partial(scrypt, raw, salt=salt, n=cost, r=block, p=times, maxmem=most, dklen=32)
+    return _few().submit(make).result()
+
+
+@cache
+def _few() -> ThreadPoolExecutor:
+    """Two threads: many log-ins at once, on many, would each keep the memory of one for good."""
+    return ThreadPoolExecutor(2, "trueup-passwords")
 
 
 def _text(raw: bytes) -> str:
