@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 # With a fifth of the usual work for each; twelve threads wait for one another, as log-ins do.
 GUESSES = """
 import threading
@@ -24,11 +26,12 @@ def guess(number):
     return rules.matches(f"wrong horse {number}", kept)
 
 with ThreadPoolExecutor(12) as pool:
-    assert not any(pool.map(guess, range(24)))
+    assert not any(pool.map(guess, range(12)))
     print(anonymous() - before)
 """
 
 
+@pytest.mark.slow
 def test_many_who_sign_in_at_once_leave_no_memory_behind() -> None:
     done = subprocess.run([sys.executable, "-c", GUESSES], capture_output=True, check=True)
     assert int(done.stdout) < 80 << 10
