@@ -138,6 +138,7 @@ def _print(adopted: AdoptedPlan) -> None:
             "adopted": f"{words.moment(adopted.adopted_at)} by {adopted.adopted_by}",
             "commit": adopted.commit[:7],
             "process": plan.process.template,
+            "runs code of": ", ".join(plan.process.runs_code),
             "team": ", ".join(f"{name} ({', '.join(roles)})" for name, roles in plan.team.items()),
         }
     )
