@@ -52,6 +52,7 @@ def test_progress_is_told(desk: Desk) -> None:
     told: list[StepProgress] = []
     train(desk.workspace, SAM, "training", {}, progress=told.append)
     assert [(p.step, p.state) for p in told] == [
+        ("split", "starting"),  # its worker imports the project first
         ("split", "started"),
         ("split", "finished"),
         ("fit", "started"),
