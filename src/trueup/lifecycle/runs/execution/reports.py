@@ -31,7 +31,7 @@ from trueup.lifecycle.runs.records import (
     StepRun,
     StepState,
 )
-from trueup.ports.engine import Outcome
+from trueup.ports.engine import Engine, Outcome
 
 
 class UnderWay(msgspec.Struct):
@@ -107,23 +107,21 @@ class Reports:
         self._metrics = metrics
         self._took: dict[str, float] = {}  # seconds of the last call of each step
 
-    def started(
-        self, under: UnderWay, call: Call, log: Path, *, blocks: bool, is_ready: bool
-    ) -> None:
+    def started(self, under: UnderWay, call: Call, log: Path, engine: Engine) -> None:
         """An attempt begins; first what happened before, unless this will be quick as well.
 
         Args:
             under: The node.
             call: The call.
             log: What it prints.
-            blocks: Nothing can be recorded before it ends.
-            is_ready: It begins now; else once the engine is ready, which `begun` tells.
+            engine: What carries it out. If it is not ready, `begun` tells when it is; if it does
+                not isolate, nothing can be recorded before the attempt ends.
         """
         took = self._took.get(call.step.name)
-        may_take_long = took is None or (blocks and took >= WAIT)
+        may_take_long = took is None or (not engine.isolates and took >= WAIT)
         if may_take_long or self._recorder.due() <= 0:
             self._recorder.flush()
-        state = "started" if is_ready else "starting"
+        state = "started" if engine.is_ready else "starting"
         told = self._told(under, state, call.why, item=call.item, log=str(log))
         self._recorder.tell_now(told)
 

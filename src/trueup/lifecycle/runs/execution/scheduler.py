@@ -264,10 +264,7 @@ class Scheduler:
         call = call._replace(first_at=call.first_at or at)
         devices = self._occupied.take(call.need)
         self._running[call.id] = Running(call, under, attempt.log, at, devices)
-        blocks = not self._engine.isolates
-        self._reports.started(
-            under, call, attempt.log, blocks=blocks, is_ready=self._engine.is_ready
-        )
+        self._reports.started(under, call, attempt.log, self._engine)
         if not self._engine.is_ready:
             self._starting.append(call.id)
         if devices:
