@@ -117,11 +117,12 @@ def _holding(
         # Only a verdict under the plan in force counts; after a change of plan it is judged anew.
         verdicts = workspace.gates.of_model(actor, live[0].model_ref)
         verdict = next((v for v in verdicts if v.statement.plan == plan.digest), None)
-        for status in goals:
+        for goal in plan.plan.goals:
             found = verdict.statement.results if verdict else ()
-            results = [r for r in found if r.goal == status.goal.id]
+            results = [r for r in found if r.goal == goal.id]
             if results and all(r.outcome in ("passed", "not-applicable") for r in results):
-                holding.add(f"{status.goal.id}.gate")
+                holding.add(f"{goal.id}.gate")
+        for status in goals:
             finding = status.findings.get(deployment.name)
             if finding is not None and finding.verdict == "ok":
                 holding.add(f"{status.goal.id}.watch")

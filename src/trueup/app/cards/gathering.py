@@ -181,7 +181,8 @@ def _measured(
     predict = models.load_predictor(blobs, manifest.format, manifest.file)
     scores = predict(model_rules.conform(holdout, manifest.signature))
     labels = holdout[ground.label].cast(float, strict=False).to_numpy()
-    names = sorted({g.metric for g in goals if METRICS[g.metric].needs != "latency"})
+    wanted = {g.metric for g in goals} - {""}
+    names = sorted(name for name in wanted if METRICS[name].needs != "latency")
     everything = np.ones(holdout.height, dtype=np.bool_)
     figures: list[Figure] = []
     for where, chosen in [("", everything), *_slices(holdout, version)]:

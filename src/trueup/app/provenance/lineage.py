@@ -12,6 +12,7 @@ from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.monitoring.records import Alert
+from trueup.lifecycle.plan.demands import kind_of
 from trueup.lifecycle.plan.records import AdoptedPlan, Goal
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs.features.records import FeatureVersion
@@ -150,7 +151,9 @@ def of_feature(version: FeatureVersion) -> dict[str, str]:
 
 def of_goal(goal: Goal) -> dict[str, str]:
     """The facts of a goal."""
-    return {"claim": goal.claim, "metric": goal.metric}
+    kinds = ", ".join(map(kind_of, goal.checks))
+    facts = {"claim": goal.claim, "metric": goal.metric, "checks": kinds}
+    return {name: value for name, value in facts.items() if value}
 
 
 def of_plan(plan: AdoptedPlan) -> dict[str, str]:

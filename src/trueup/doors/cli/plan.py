@@ -15,7 +15,7 @@ from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.pipeline.code import source
-from trueup.lifecycle.plan.rules import limit
+from trueup.lifecycle.plan.rules import demanded, limit
 from trueup.rendering import words
 
 if TYPE_CHECKING:
@@ -167,8 +167,10 @@ def _print_goals(plan: Plan) -> None:
     output.blank()
     rows = []
     for goal in plan.goals:
-        gate = words.limit(*limit(goal, "gate"))
-        gate += ", beats champion" if goal.gate.beats else ""
-        watch = f"{words.limit(*limit(goal, 'watch'))} over {goal.watch.window}"
-        rows.append((goal.id, goal.metric, gate, watch, ", ".join(goal.on_breach)))
+        gate = ", ".join(demanded(goal))
+        watch = reaction = ""
+        if goal.watch is not None:
+            watch = f"{words.limit(*limit(goal, 'watch'))} over {goal.watch.window}"
+            reaction = ", ".join(goal.on_breach)
+        rows.append((goal.id, goal.metric or None, gate, watch or None, reaction or None))
     output.table(("goal", "metric", "gate", "watch", "on breach"), rows)

@@ -62,8 +62,8 @@ def _goals(seen: Overview) -> None:
 def _goal_rows(status: GoalStatus) -> list[tuple[object, ...]]:
     goal = status.goal
     if not status.findings:
-        unknown = Text("not live yet", style="dim")
-        return [(goal.id, goal.metric, None, None, None, None, unknown)]
+        unknown = Text("not live yet" if goal.watch else "before release only", style="dim")
+        return [(goal.id, goal.metric or None, None, None, None, None, unknown)]
     return [
         (goal.id, goal.metric, f.value, f.bound, f.limit, place, output.state(f.verdict))
         for place, f in status.findings.items()

@@ -1,8 +1,9 @@
-"""What the checks look at: the rows set aside, and the answers of candidate and champion."""
+"""What the checks of a model look at: the model, the rows set aside, and what it answers to them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,9 +14,10 @@ import polars as pl
 from trueup.foundation.errors import TrueupError, UserCodeError
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.records import Ground
+from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.leave import NEVER, Leave
-from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.models.records import ModelVersion, Signature
 from trueup.lifecycle.models.service import load_predictor, read_rows
 from trueup.ports.blobs import Blobs
 from trueup.ports.format import Predictor, Scores
@@ -24,39 +26,84 @@ _TIMED_CALLS = 50
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Everything a verdict rests on.
+class ModelFile:
+    """The file that a model is kept in.
 
     Attributes:
-        version: The candidate.
-        trained_on: Its training rows; None when they are not known.
-        holdout: The rows it is judged on, with the label.
-        labels: 0 or 1 per holdout row, shape [n].
-        scores: The candidate's answers, shape [n].
-        again: The same question asked a second time, shape [n].
-        champion: The live version, or None.
-        champion_scores: Its answers on the same rows, shape [n]; None without champion, or when
-            it cannot answer them.
-        champion_trouble: Why it cannot.
-        predict: The candidate itself.
+        format: Name of the file format.
+        read: Its bytes.
+        load: The model, loaded from them once more.
     """
 
-    version: ModelVersion
-    trained_on: pl.DataFrame | None
+    format: str
+    read: Callable[[], bytes]
+    load: Callable[[], Predictor]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The live version that a candidate is compared with.
+
+    Attributes:
+        ref: Such as `flights@2`.
+        scores: Its answers to the candidate's rows, shape [n]; None when it cannot answer them.
+        trouble: Why it cannot.
+    """
+
+    ref: str
+    scores: Scores | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that checks of a model rest on.
+
+    Attributes:
+        ref: The candidate, such as `flights@3`; any name for a model that is not registered.
+        predict: The candidate itself.
+        signature: What it takes and gives.
+        holdout: The rows it is judged on, with the label.
+        label: Column that is predicted.
+        labels: Its values, shape [n].
+        scores: The candidate's answers, shape [n].
+        again: The same question asked a second time, shape [n].
+        trained_on: Its training rows, with the label; None when they are not known.
+        rival: The live version; None without one.
+        file: What it is kept in; None for a model that was never kept.
+    """
+
+    ref: str
+    predict: Predictor
+    signature: Signature
     holdout: pl.DataFrame
+    label: str
     labels: npt.NDArray[np.float64]
     scores: Scores
     again: Scores
-    champion: ModelVersion | None
-    champion_scores: Scores | None
-    champion_trouble: str
-    predict: Predictor
+    trained_on: pl.DataFrame | None = None
+    rival: Rival | None = None
+    file: ModelFile | None = None
+
+    @cached_property
+    def inputs(self) -> pl.DataFrame:
+        """The holdout as the model takes it: its columns, in its order and types."""
+        return model_rules.conform(self.holdout, self.signature)
 
     @cached_property
     def milliseconds(self) -> npt.NDArray[np.float64]:
-        """Times of single-row answers, shape [k]; taken only when a goal asks for latency."""
-        return _timed(
-            self.predict, model_rules.conform(self.holdout, self.version.manifest.signature)
+        """Times of single-row answers, shape [k]; taken only when a check asks for latency."""
+        return _timed(self.predict, self.inputs)
+
+    def sample(self, on: str = "holdout") -> Sample:
+        """The rows set aside, beside those it learned from; or these alone, for `training`."""
+        if on == "training" and self.trained_on is not None:
+            return Sample(name=f"training rows of {self.ref}", rows=self.trained_on, label=self.label)
+        return Sample(
+            name=f"holdout of {self.ref}",
+            rows=self.holdout,
+            label=self.label,
+            reference=self.trained_on,
         )
 
     def trouble(self) -> str:
@@ -71,9 +118,9 @@ class Evidence:
 class _Asked:
     """A model that says which rows it could not answer."""
 
-    def __init__(self, predict: Predictor, version: ModelVersion, ground: Ground) -> None:
+    def __init__(self, predict: Predictor, ref: str, named: str) -> None:
         self._predict = predict
-        self._said = f"{version.ref} cannot answer the rows of {ground.rows}"
+        self._said = f"{ref} cannot answer the rows of {named}"
 
     def __call__(self, rows: pl.DataFrame) -> Scores:
         try:
@@ -98,40 +145,70 @@ def gather(
 ) -> Evidence:
     """Load candidate, champion and rows by their digests, and let both models answer."""
     manifest = version.manifest
-    trained_on = read_rows(blobs, ground.trained_on) if ground.trained_on else None
+
+    def load() -> Predictor:
+        return load_predictor(blobs, manifest.format, manifest.file, allowed)
+
     holdout = read_rows(blobs, ground.data)
-    loaded = load_predictor(blobs, manifest.format, manifest.file, allowed)
-    predict = _Asked(loaded, version, ground)
-    rows = model_rules.conform(holdout, manifest.signature)
-    champion_scores, champion_trouble = _answers_of(blobs, champion, holdout, allowed)
-    return Evidence(
-        version=version,
-        trained_on=trained_on,
-        holdout=holdout,
-        labels=holdout[ground.label].cast(pl.Float64, strict=False).to_numpy(),
-        scores=predict(rows),
-        again=predict(rows),
-        champion=champion,
-        champion_scores=champion_scores,
-        champion_trouble=champion_trouble,
-        predict=predict,
+    return collect(
+        load(),
+        holdout,
+        ground.label,
+        signature=manifest.signature,
+        ref=version.ref,
+        rows_named=ground.rows,
+        trained_on=read_rows(blobs, ground.trained_on) if ground.trained_on else None,
+        rival=None if champion is None else _rival(blobs, champion, holdout, allowed),
+        file=ModelFile(manifest.format, lambda: blobs.get(manifest.file), load),
     )
 
 
-def _answers_of(
-    blobs: Blobs, champion: ModelVersion | None, holdout: pl.DataFrame, allowed: Leave
-) -> tuple[Scores | None, str]:
-    if champion is None:
-        return None, ""
+def collect(
+    predict: Predictor,
+    holdout: pl.DataFrame,
+    label: str,
+    *,
+    signature: Signature,
+    ref: str = "model",
+    rows_named: str = "the rows given",
+    trained_on: pl.DataFrame | None = None,
+    rival: Rival | None = None,
+    file: ModelFile | None = None,
+) -> Evidence:
+    """Let a model answer the rows it is judged on, twice.
+
+    Raises:
+        UserCodeError: It cannot answer them.
+    """
+    ask = _Asked(predict, ref, rows_named)
+    inputs = model_rules.conform(holdout, signature)
+    return Evidence(
+        ref=ref,
+        predict=ask,
+        signature=signature,
+        holdout=holdout,
+        label=label,
+        labels=holdout[label].cast(pl.Float64, strict=False).to_numpy(),
+        scores=ask(inputs),
+        again=ask(inputs),
+        trained_on=trained_on,
+        rival=rival,
+        file=file,
+    )
+
+
+def _rival(
+    blobs: Blobs, champion: ModelVersion, holdout: pl.DataFrame, allowed: Leave
+) -> Rival:
     manifest = champion.manifest
     absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
     if absent:
-        return None, f"they lack {listing(absent[:5])}"
+        return Rival(champion.ref, None, f"they lack {listing(absent[:5])}")
     answer = load_predictor(blobs, manifest.format, manifest.file, allowed)
     try:
-        return answer(model_rules.conform(holdout, manifest.signature)), ""
+        return Rival(champion.ref, answer(model_rules.conform(holdout, manifest.signature)))
     except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
-        return None, str(error).splitlines()[0]
+        return Rival(champion.ref, None, str(error).splitlines()[0])
 
 
 def _timed(predict: Predictor, rows: pl.DataFrame) -> npt.NDArray[np.float64]:

@@ -13,11 +13,35 @@ HOLDOUT: Final = "holdout"
 """Where the rows of a version of a pipeline are from: the pipeline set them aside."""
 
 
+class Part(Record):
+    """One of the things that a check looked at: a slice, a column, a case, a level of noise.
+
+    Attributes:
+        name: Which one.
+        outcome: As of a check.
+        words: The finding in one sentence.
+        value: What was measured.
+        lower: Lower end of its interval.
+        upper: Upper end of its interval.
+        limit: What it was held against.
+        rows: Rows it rests on.
+    """
+
+    name: str
+    outcome: CheckOutcome
+    words: str = ""
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    limit: float | None = None
+    rows: int = 0
+
+
 class CheckResult(Record):
     """What one check found.
 
     Attributes:
-        check: Family of the check: `limit`, `champion`, `leakage`, `answers`.
+        check: Family of the check, such as `limit`, `champion`, `leakage` or `answers`.
         goal: Goal that demands it; empty for checks that every gate makes.
         outcome: Only `passed` passes; `not-applicable` is stated with its reason.
         words: The finding in one sentence.
@@ -27,6 +51,9 @@ class CheckResult(Record):
         confidence: One-sided confidence of the bound.
         rows: Rows it rests on.
         rows_needed: Rows that would do, when there were not enough.
+        detectable: Smallest true effect that this many rows would show in 80 of 100 cases.
+        advisory: Whether it is shown only and refuses nothing.
+        parts: What it looked at, one by one.
     """
 
     check: str
@@ -39,6 +66,19 @@ class CheckResult(Record):
     confidence: float | None = None
     rows: int = 0
     rows_needed: int = 0
+    detectable: float | None = None
+    advisory: bool = False
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How it is called, such as `accurate.limit`; a check of every gate has no goal."""
+        return f"{self.goal}.{self.check}" if self.goal else self.check
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it keeps a version from passing: only `passed` passes."""
+        return not self.advisory and self.outcome not in ("passed", "not-applicable")
 
 
 class Ground(Record):

@@ -15,8 +15,8 @@ _MOST_TIMES = 1e6  # "a trillion times as many rows" says it: no data will do
 
 def outcome_of(results: Sequence[CheckResult]) -> VerdictOutcome:
     """PASSED only when there is evidence and all of it is good: silence never passes."""
-    counted = [result.outcome for result in results if result.outcome != "not-applicable"]
-    return "PASSED" if counted and all(o == "passed" for o in counted) else "FAILED"
+    passed = any(result.outcome == "passed" and not result.advisory for result in results)
+    return "PASSED" if passed and not any(result.refuses for result in results) else "FAILED"
 
 
 def against_limit(

@@ -56,8 +56,8 @@ class Question:
 
     @property
     def goals(self) -> tuple[Goal, ...]:
-        """The plan's goals."""
-        return self.adopted.plan.goals
+        """The plan's goals that are watched."""
+        return self.adopted.plan.watched
 
     @property
     def alpha(self) -> float:
@@ -69,21 +69,21 @@ class Question:
     @property
     def newest(self) -> Window:
         """The window of newest traffic for drift, quality, latency and errors."""
-        lengths = [clock.parse_duration(goal.watch.window) for goal in self.goals]
+        lengths = [clock.parse_duration(goal.watching.window) for goal in self.goals]
         return Window.before(self.as_of, max(lengths, default=_NEWEST))
 
 
 def labelled_window(goal: Goal, as_of: datetime) -> Window:
     """The window of a goal's watch that ends where labels may still be missing."""
-    wait = clock.parse_duration(goal.watch.labels_within)
-    return Window.before(as_of - wait, clock.parse_duration(goal.watch.window))
+    wait = clock.parse_duration(goal.watching.labels_within)
+    return Window.before(as_of - wait, clock.parse_duration(goal.watching.window))
 
 
 def goal_window(goal: Goal, as_of: datetime) -> Window:
     """The window that a goal is measured on: metrics without labels need not wait for them."""
     if METRICS[goal.metric].needs == "labels":
         return labelled_window(goal, as_of)
-    return Window.before(as_of, clock.parse_duration(goal.watch.window))
+    return Window.before(as_of, clock.parse_duration(goal.watching.window))
 
 
 def reach(goals: Sequence[Goal], as_of: datetime) -> datetime:
@@ -163,13 +163,13 @@ def _estimate(
     model_ref: str,
     learned: dict[Window, Calibrator],
 ) -> Finding:
-    window = Window.before(question.as_of, clock.parse_duration(goal.watch.window))
+    window = Window.before(question.as_of, clock.parse_duration(goal.watching.window))
     last = labelled_window(goal, question.as_of)
     past = Window(last.end - (last.end - last.start) * _PAST_WINDOWS, last.end)
     labels, scores, weights = windows.labelled_rows(traffic.window(model_ref, past))
     known = int(weights.sum())
     record = _track_record(question, goal, traffic, model_ref)
-    if known < goal.watch.min_rows or len(np.unique(labels)) < 2:
+    if known < goal.watching.min_rows or len(np.unique(labels)) < 2:
         return Finding(
             monitor=f"{goal.id}.estimate",
             kind="estimate",
@@ -178,7 +178,7 @@ def _estimate(
             window_start=window.start,
             window_end=window.end,
             n=known,
-            needed=max(goal.watch.min_rows, known + 1),
+            needed=max(goal.watching.min_rows, known + 1),
             detail=f"{known} labelled rows are too few to learn what a score means",
             metric=goal.metric,
             numbers=record,

@@ -292,7 +292,7 @@ def share_rose(now: tuple[int, int], before: tuple[int, int]) -> bool:
 def _compare(
     goal: Goal, n: int, reach: float, distance: float, limit: float
 ) -> tuple[FindingVerdict, int]:
-    fewest = goal.watch.min_rows
+    fewest = goal.watching.min_rows
     if n < fewest or not math.isfinite(reach):
         return "not-enough-data", max(fewest, n + 1)
     if distance < -reach:

@@ -257,7 +257,7 @@ class Monitors:
     def _measured_again(
         self, connection: sa.Connection, plan: Plan, alert: Alert, as_of: datetime
     ) -> Judged:
-        goal = next((goal for goal in plan.goals if goal.id == alert.goal), None)
+        goal = next((goal for goal in plan.watched if goal.id == alert.goal), None)
         if goal is None:
             return "true" if alert.kind == "errors" else "unknown"
         window = Window(alert.window_start, alert.window_end)
@@ -266,7 +266,7 @@ class Monitors:
         traffic = Traffic(hours, layouts)
         finding = evaluation.realised(goal, traffic, alert.model_ref, window, 0.05)
         summary = traffic.window(alert.model_ref, window)
-        wait = clock.parse_duration(goal.watch.labels_within)
+        wait = clock.parse_duration(goal.watching.labels_within)
         return rules.judge_alert(
             finding,
             *limits(goal, "watch"),

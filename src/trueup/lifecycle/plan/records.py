@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.foundation.records import Record
+from trueup.lifecycle.plan.demands import AnyDemand, GateName
 from trueup.people.records import Role
 
 # `alert`, `retrain`, or a build on Jenkins: `build:Team/train`.
@@ -34,6 +35,8 @@ class Gate(Record):
         margin: How much better than the champion; negative allows a little worse.
         confidence: One-sided confidence of every statement.
         min_rows: With fewer labelled rows the answer is "not enough data".
+        on_missing: What rows without a label mean: `refuse` makes the check an error, `leave-out`
+            judges the others and says how many were left out. Nothing makes them pass.
     """
 
     on: Literal["holdout"] = "holdout"
@@ -43,6 +46,7 @@ class Gate(Record):
     margin: float = 0.0
     confidence: float = 0.95
     min_rows: int = 500
+    on_missing: Literal["refuse", "leave-out"] = "refuse"
 
 
 class Watch(Record):
@@ -69,18 +73,28 @@ class Goal(Record):
     Attributes:
         id: Short name, unique in the plan.
         claim: One sentence for people.
-        metric: Name of the metric that gate and watch both use.
+        metric: Name of the metric that gate and watch both use; empty for a goal of checks alone.
         gate: Before release.
-        watch: After release.
+        watch: After release; a goal of checks alone has none.
         on_breach: What follows when the watch finds harm: `alert`, `retrain`, `build:JOB`.
+        checks: What else must be proven before release.
+        gates: The gates that demand all this; every gate when left out.
     """
 
     id: str
     claim: str
-    metric: str
-    gate: Gate
-    watch: Watch
+    metric: str = ""
+    gate: Gate = Gate()
+    watch: Watch | None = None
     on_breach: tuple[Reaction, ...] = ("alert",)
+    checks: tuple[AnyDemand, ...] = ()
+    gates: tuple[GateName, ...] = ()
+
+    @property
+    def watching(self) -> Watch:
+        """The watch of a goal that has one."""
+        assert self.watch is not None, f"goal {self.id} has no watch"
+        return self.watch
 
 
 class Risk(Record):
@@ -183,6 +197,11 @@ class Plan(Record):
     process: Process = Process()
     datasets: dict[str, Dataset] = {}
     deployments: dict[str, Deployment] = {}
+
+    @property
+    def watched(self) -> tuple[Goal, ...]:
+        """The goals that live on as monitors."""
+        return tuple(goal for goal in self.goals if goal.watch is not None)
 
     def goal(self, goal_id: str) -> Goal:
         """The goal of that id (the plan was checked: ids in use exist)."""

@@ -11,7 +11,9 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.plan.demands import kind_of
 from trueup.lifecycle.plan.records import (
+    Gate,
     Goal,
     Milestone,
     MilestoneStatus,
@@ -19,6 +21,7 @@ from trueup.lifecycle.plan.records import (
     Process,
     Surroundings,
 )
+from trueup.rendering import words
 
 if TYPE_CHECKING:
     from trueup.statistics.metrics import Metric
@@ -44,7 +47,8 @@ def check(plan: Plan, metrics: Mapping[str, Metric]) -> None:
     _check_unique("milestone", [milestone.id for milestone in plan.milestones])
     for goal in plan.goals:
         _check_goal(goal, metrics)
-    parts = {f"{goal.id}.{part}" for goal in plan.goals for part in ("gate", "watch", "on_breach")}
+    parts = {f"{goal.id}.{part}" for goal in plan.watched for part in ("watch", "on_breach")}
+    parts |= {f"{goal.id}.gate" for goal in plan.goals}
     for risk in plan.risks:
         for key, value in (("detect", risk.detect), ("treat", risk.treat)):
             _check_points_at(f"risk '{risk.id}' {key}", value, parts)
@@ -98,14 +102,30 @@ def plan_digest(plan: Plan, fingerprints: Mapping[str, str]) -> str:
 
 def metrics_of(plan: Plan) -> list[str]:
     """The metrics that the goals name, sorted."""
-    return sorted({goal.metric for goal in plan.goals})
+    named = {goal.metric for goal in plan.goals}
+    named |= {getattr(demand, "metric", "") for goal in plan.goals for demand in goal.checks}
+    return sorted(named - {""})
 
 
 def limit(goal: Goal, part: str) -> tuple[float | None, float | None]:
     """The (at_least, at_most) of a goal's `gate` or `watch`; a watch inherits the gate's."""
-    if part == "watch" and (goal.watch.at_least, goal.watch.at_most) != (None, None):
-        return goal.watch.at_least, goal.watch.at_most
+    watch = goal.watch if part == "watch" else None
+    if watch is not None and (watch.at_least, watch.at_most) != (None, None):
+        return watch.at_least, watch.at_most
     return goal.gate.at_least, goal.gate.at_most
+
+
+def demanded(goal: Goal) -> tuple[str, ...]:
+    """What a goal demands before release, in words.
+
+    Example:
+        >>> gate = Gate(at_least=0.64, beats="champion")
+        >>> demanded(Goal(id="accurate", claim="", metric="roc_auc", gate=gate))
+        ('at least 0.64', 'beats champion')
+    """
+    said = [words.limit(*limit(goal, "gate"))] if goal.metric else []
+    said += ["beats champion"] if goal.gate.beats else []
+    return (*said, *map(kind_of, goal.checks))
 
 
 def drops_approval(before: Plan, after: Plan) -> bool:
@@ -134,15 +154,33 @@ def milestone_status(milestone: Milestone, holding: Collection[str]) -> Mileston
 
 def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
     check_name(goal.id, "goal")
-    if goal.metric not in metrics:
+    for demand in goal.checks:
+        _check_metric(goal, getattr(demand, "metric", ""), metrics)
+    if goal.metric:
+        _check_metric(goal, goal.metric, metrics)
+        _check_measured(goal, metrics[goal.metric])
+        return
+    if not goal.checks:
+        raise _wrong(f"goal '{goal.id}' names neither a metric nor checks, so nothing proves it")
+    if goal.watch is not None or goal.gate != Gate():
+        part = "gate" if goal.watch is None else "watch"
+        raise _wrong(f"goal '{goal.id}' has a {part}, but no metric for it")
+
+
+def _check_metric(goal: Goal, name: str, metrics: Mapping[str, Metric]) -> None:
+    if name and name not in metrics:
         raise UsageError(
             "metric-unknown",
-            f"Goal '{goal.id}' names the unknown metric '{goal.metric}'."
-            f"{did_you_mean(goal.metric, metrics)}",
+            f"Goal '{goal.id}' names the unknown metric '{name}'.{did_you_mean(name, metrics)}",
             hint=f"use one of: {', '.join(sorted(metrics))}",
         )
+
+
+def _check_measured(goal: Goal, metric: Metric) -> None:
+    if goal.watch is None:
+        raise _wrong(f"goal '{goal.id}' has no watch; give window, labels_within and min_rows")
     if goal.gate.beats:
-        _check_comparable(goal, metrics[goal.metric])
+        _check_comparable(goal, metric)
     for part, rule in (("gate", goal.gate), ("watch", goal.watch)):
         both = rule.at_least is not None and rule.at_most is not None
         neither = limit(goal, part) == (None, None)

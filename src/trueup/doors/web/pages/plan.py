@@ -35,6 +35,7 @@ class GoalStanding(Record):
 
     goal: Goal
     better: str
+    demands: tuple[str, ...]
     gate_limit: tuple[float | None, float | None]
     watch_limit: tuple[float | None, float | None]
     gates: tuple[GateStanding, ...]
@@ -104,7 +105,8 @@ def _goal(workspace: Workspace, actor: Actor, now: Overview, goal: Goal) -> Goal
             )
     return GoalStanding(
         goal=goal,
-        better=METRICS[goal.metric].better,
+        better=METRICS[goal.metric].better if goal.metric else "neither",
+        demands=rules.demanded(goal),
         gate_limit=rules.limit(goal, "gate"),
         watch_limit=rules.limit(goal, "watch"),
         gates=tuple(gates),
