@@ -92,6 +92,9 @@ def wrong(text: str) -> str:
     context = click.Context(cli, info_name="trueup")
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         path += f" {words[0]}"
+        verb = getattr(command, "otherwise", "")
+        if verb and words[0] not in command.list_commands(context):
+            words.insert(0, verb)
         inner = command.get_command(context, words.pop(0))
         if inner is None:
             return f"there is no '{path}'"

@@ -38,7 +38,7 @@ def error_of(answer: Any, code: str) -> str:
     [
         ("metric =", "metrik =", "config-unknown-key", ["line 11", "'metrik'", "'metric'"]),
         ("at_least = 0.6", 'at_least = "high"', "config-wrong-value", ["line 12", "'high'"]),
-        ('watch = { window = "7d" }', "", "config-missing-key", ["line 8", "'watch'"]),
+        ('watch = { window = "7d" }', "", "plan-unsound", ["'right'", "no watch"]),
         ('"roc_auc"', '"roc_auk"', "metric-unknown", ["'right'", "'roc_auk'", "'roc_auc'"]),
         ('"7d"', '"7 days"', "plan-unsound", ["'7 days'", "watch.window", "'right'"]),
         ('name = "small"', "name = small", "config-syntax", ["line 2"]),

@@ -73,7 +73,12 @@ def test_a_bad_model_fails_and_the_refusal_names_what_failed(shop: Shop) -> None
     assert "ranked.limit: roc_auc is" in caught.value.message
     assert caught.value.context["verdict"] == verdict.id
     (event,) = shop.events("gate.failed")
-    assert event.data == {"model": "small@3", "plan": 1, "failing": ["ranked.limit"]}
+    assert event.data == {
+        "model": "small@3",
+        "plan": 1,
+        "gate": "production",
+        "failing": ["ranked.limit"],
+    }
 
 
 def test_a_statement_names_all_that_it_rests_on(shop: Shop) -> None:
@@ -275,6 +280,7 @@ def test_a_model_that_answers_nonsense_fails_with_the_reason(shop: Shop) -> None
     assert [(r.check, r.outcome) for r in failing(verdict)] == [
         ("answers", "failed"),
         ("limit", "error"),
+        ("champion", "error"),
     ]
 
 

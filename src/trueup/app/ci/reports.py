@@ -117,7 +117,7 @@ def markdown(verdict: Verdict, compared: Compared) -> str:
     lines = [f"### {state.mark} {said.model_ref}: {summary(verdict)}", ""]
     lines += _table(_CHECKS, [_row(result) for result in said.results])
     bad = [result for result in said.results if result.outcome != "passed"]
-    lines += ["", *(f"- **{_name(result)}**: {result.words}" for result in bad)]
+    lines += ["", *(f"- **{result.name}**: {result.words}" for result in bad)]
     if compared.metrics:
         beside = compared.before.ref if compared.before else "before"
         rows = [_metric_row(change) for change in compared.metrics]
@@ -167,13 +167,9 @@ def _metrics(workspace: Workspace, actor: Actor, version: ModelVersion) -> Mappi
     return measured | {f"{metric.step}.{metric.name}": metric.value for metric in logged}
 
 
-def _name(result: CheckResult) -> str:
-    return f"{result.goal}.{result.check}" if result.goal else result.check
-
-
 def _row(result: CheckResult) -> tuple[str, ...]:
     return (
-        _name(result),
+        result.name,
         words.number(result.value),
         words.number(result.bound),
         words.number(result.limit),

@@ -28,7 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("why", "Trace anything to its causes and its effects."),
     "explain": ("explain", "Explain an error code."),
     "run": ("run.command", "Run a pipeline and register what it makes."),
-    "check": ("check", "Judge a model version by the plan's gates."),
+    "check": ("check.command", "Judge a model version by the plan's gates."),
     "release": ("release", "Ask to put a model version into a deployment."),
     "approve": ("approve", "Answer a question, as a second person."),
     "rollback": ("rollback", "Undo the newest change of what serves."),

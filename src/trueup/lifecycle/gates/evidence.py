@@ -1,17 +1,19 @@
-"""What the checks of a model look at: the model, the rows set aside, and what it answers to them."""
+"""What the checks of a model look at: the model, the rows set aside, what it answers to them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError, UserCodeError
+from trueup.foundation.records import builtins
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.records import Ground
 from trueup.lifecycle.gates.samples import Sample
@@ -19,6 +21,7 @@ from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.leave import NEVER, Leave
 from trueup.lifecycle.models.records import ModelVersion, Signature
 from trueup.lifecycle.models.service import load_predictor, read_rows
+from trueup.lifecycle.plan.demands import OnMissing
 from trueup.ports.blobs import Blobs
 from trueup.ports.format import Predictor, Scores
 
@@ -71,6 +74,7 @@ class Evidence:
         trained_on: Its training rows, with the label; None when they are not known.
         rival: The live version; None without one.
         file: What it is kept in; None for a model that was never kept.
+        address: Digest of all this; empty where not all of it has a digest.
     """
 
     ref: str
@@ -84,6 +88,7 @@ class Evidence:
     trained_on: pl.DataFrame | None = None
     rival: Rival | None = None
     file: ModelFile | None = None
+    address: str = ""
 
     @cached_property
     def inputs(self) -> pl.DataFrame:
@@ -98,12 +103,32 @@ class Evidence:
     def sample(self, on: str = "holdout") -> Sample:
         """The rows set aside, beside those it learned from; or these alone, for `training`."""
         if on == "training" and self.trained_on is not None:
-            return Sample(name=f"training rows of {self.ref}", rows=self.trained_on, label=self.label)
+            return Sample(
+                name=f"training rows of {self.ref}", rows=self.trained_on, label=self.label
+            )
         return Sample(
             name=f"holdout of {self.ref}",
             rows=self.holdout,
             label=self.label,
             reference=self.trained_on,
+        )
+
+    def labelled(self, on_missing: OnMissing) -> Evidence:
+        """The same evidence without the rows that have no label, where these may be left out."""
+        has_label = ~np.isnan(self.labels)
+        if on_missing == "refuse" or has_label.all():
+            return self
+        rival = self.rival
+        if rival is not None and rival.scores is not None:
+            rival = replace(rival, scores=rival.scores[has_label])
+        return replace(
+            self,
+            holdout=self.holdout.filter(has_label),
+            labels=self.labels[has_label],
+            scores=self.scores[has_label],
+            again=self.again[has_label],
+            rival=rival,
+            address="",
         )
 
     def trouble(self) -> str:
@@ -160,6 +185,13 @@ def gather(
         trained_on=read_rows(blobs, ground.trained_on) if ground.trained_on else None,
         rival=None if champion is None else _rival(blobs, champion, holdout, allowed),
         file=ModelFile(manifest.format, lambda: blobs.get(manifest.file), load),
+        address=digests.of_record(
+            {
+                "model": version.digest,
+                "ground": builtins(ground),
+                "champion": champion.digest if champion else "",
+            }
+        ),
     )
 
 
@@ -174,6 +206,7 @@ def collect(
     trained_on: pl.DataFrame | None = None,
     rival: Rival | None = None,
     file: ModelFile | None = None,
+    address: str = "",
 ) -> Evidence:
     """Let a model answer the rows it is judged on, twice.
 
@@ -194,12 +227,11 @@ def collect(
         trained_on=trained_on,
         rival=rival,
         file=file,
+        address=address,
     )
 
 
-def _rival(
-    blobs: Blobs, champion: ModelVersion, holdout: pl.DataFrame, allowed: Leave
-) -> Rival:
+def _rival(blobs: Blobs, champion: ModelVersion, holdout: pl.DataFrame, allowed: Leave) -> Rival:
     manifest = champion.manifest
     absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
     if absent:

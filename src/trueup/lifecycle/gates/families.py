@@ -1,11 +1,13 @@
 """The families of checks: a file in ``checks/`` answers the demands of its name.
 
-A family says what it takes: `evidence` about a model, or a `sample` of rows.
+A family says what it takes: `evidence` about a model, or a `sample` of rows. One that measures time
+has a function `is_timed(demand)` beside its `check`.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast
 
 from trueup.lifecycle.gates.records import CheckResult
@@ -17,15 +19,19 @@ class Family(Protocol):
 
     Attributes:
         TAKES: What `check` looks at.
-        ALONE: Whether nothing else may run meanwhile, because it measures time.
     """
 
     TAKES: Literal["evidence", "sample"]
-    ALONE: bool
 
     def check(self, demand: Any, subject: Any) -> CheckResult:
         """What the demand finds about the subject."""
         ...
+
+
+def is_timed(demand: Demand) -> bool:
+    """Whether answering a demand takes time: nothing else may run meanwhile."""
+    timed: Callable[[Demand], bool] | None = getattr(family_of(demand), "is_timed", None)
+    return timed is not None and timed(demand)
 
 
 def family_of(demand: Demand) -> Family:

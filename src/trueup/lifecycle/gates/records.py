@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from trueup.foundation.records import Record
+from trueup.lifecycle.plan.demands import GateName
 
 CheckOutcome = Literal["passed", "failed", "not-enough-data", "error", "not-applicable"]
 VerdictOutcome = Literal["PASSED", "FAILED"]
@@ -42,9 +43,9 @@ class CheckResult(Record):
 
     Attributes:
         check: Family of the check, such as `limit`, `champion`, `leakage` or `answers`.
-        goal: Goal that demands it; empty for checks that every gate makes.
         outcome: Only `passed` passes; `not-applicable` is stated with its reason.
         words: The finding in one sentence.
+        goal: Goal that demands it; empty for checks that every gate makes.
         value: What was measured.
         bound: Confidence bound of it, on the side that matters.
         limit: What it was held against.
@@ -57,9 +58,9 @@ class CheckResult(Record):
     """
 
     check: str
-    goal: str
     outcome: CheckOutcome
     words: str
+    goal: str = ""
     value: float | None = None
     bound: float | None = None
     limit: float | None = None
@@ -115,6 +116,7 @@ class Statement(Record):
         trained_on: Digest of the rows it learned from; empty when they are not known.
         reference: What a version without training rows is watched by: digest of a `Reference` of
             the rows it was judged on; empty for a version that has its own.
+        gate: The gate whose demands were checked.
     """
 
     model_ref: str
@@ -129,6 +131,7 @@ class Statement(Record):
     label: str = ""
     trained_on: str = ""
     reference: str = ""
+    gate: GateName = "production"
 
 
 class Verdict(Record):

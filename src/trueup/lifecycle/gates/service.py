@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -11,11 +12,12 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import GateFailedError, NotFoundError
 from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import builtins, decode, encode
-from trueup.lifecycle.gates import ground, rules, table
-from trueup.lifecycle.gates.checks import answers, champion, leakage, limit
+from trueup.lifecycle.gates import demanding, ground, rules, running, table
+from trueup.lifecycle.gates.demanding import PRODUCTION
 from trueup.lifecycle.gates.evidence import Evidence, gather
 from trueup.lifecycle.gates.ground import GivenRows
 from trueup.lifecycle.gates.records import CheckResult, Ground, Statement, Verdict
+from trueup.lifecycle.gates.running import Asked, Told
 from trueup.lifecycle.models import leave
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
@@ -23,7 +25,7 @@ from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.models.moving import CHAMPION
 from trueup.lifecycle.models.records import ModelVersion, Reference
 from trueup.lifecycle.models.usable import check_usable
-from trueup.lifecycle.plan.records import Plan
+from trueup.lifecycle.plan.demands import GateName
 from trueup.lifecycle.plan.service import in_force
 from trueup.ports.blobs import Blobs
 from trueup.ports.keys import Keys
@@ -37,7 +39,13 @@ class Gates:
         self._state = state
 
     def judge(
-        self, actor: Actor, model: str, selector: str = "", given: GivenRows | None = None
+        self,
+        actor: Actor,
+        model: str,
+        selector: str = "",
+        given: GivenRows | None = None,
+        gate: GateName = PRODUCTION,
+        told: Told | None = None,
     ) -> Verdict:
         """Run every check that the plan in force demands of a model version, and sign the result.
 
@@ -48,6 +56,8 @@ class Gates:
             model: Registered name.
             selector: Version or alias; the newest version without.
             given: Rows for a version that came without; those it was judged on last if left out.
+            gate: Which gate's demands are checked.
+            told: Called after each finding.
 
         Raises:
             NotFoundError: There is no such model version, or no plan.
@@ -62,12 +72,13 @@ class Gates:
             on = self._ground(connection, version, given)
             rival = _champion(connection, version)
             allowed = leave.of_version(connection, version)
-            known = self._same(connection, version, plan.digest, rival, on)
-        if known is not None:
-            return known
+            same = self._same(connection, version, plan.digest, gate, rival, on)
+        if same is not None:
+            return same
         started = time.perf_counter()
         evidence = gather(self._state.blobs, version, on, rival, allowed)
-        results = _results(plan.plan, evidence)
+        asked = demanding.demands(plan.plan, gate)
+        results = running.run(asked, evidence, self._known(actor, asked, evidence), told)
         outcome = rules.outcome_of(results)
         statement = Statement(
             model_ref=version.ref,
@@ -77,7 +88,8 @@ class Gates:
             metrics=plan.metrics,
             outcome=outcome,
             results=results,
-            reference=self._reference(evidence) if outcome == "PASSED" else "",
+            reference=self._reference(version, evidence) if outcome == "PASSED" else "",
+            gate=gate,
             **builtins(on),
         )
         seconds = time.perf_counter() - started
@@ -101,10 +113,14 @@ class Gates:
                         "model_ref": version.ref,
                         "model": version.digest,
                         "plan": plan.digest,
+                        "gate": gate,
                         "outcome": statement.outcome,
                     }
                 )
             )
+            made = {running.address(a, evidence): r for a, r in zip(asked, results, strict=True)}
+            made.pop("", None)
+            table.keep_findings(unit.connection, made)
             unit.emit(
                 "gate.passed" if verdict.passed else "gate.failed",
                 f"verdict:{verdict.id}",
@@ -112,7 +128,8 @@ class Gates:
                 data={
                     "model": version.ref,
                     "plan": plan.version,
-                    "failing": [_name(r) for r in failing(verdict)],
+                    "gate": gate,
+                    "failing": [r.name for r in failing(verdict)],
                 },
             )
             return verdict
@@ -151,16 +168,24 @@ class Gates:
             raise ground.no_rows(version)
         return ground.of_statement(last.statement)
 
+    def _known(
+        self, actor: Actor, asked: Sequence[Asked], evidence: Evidence
+    ) -> dict[str, CheckResult]:
+        addresses = [running.address(each, evidence) for each in asked]
+        with self._state.read(actor, "gates.run") as connection:
+            return table.known_findings(connection, addresses)
+
     def _same(
         self,
         connection: sa.Connection,
         version: ModelVersion,
         plan: str,
+        gate: GateName,
         rival: ModelVersion | None,
         on: Ground,
     ) -> Verdict | None:
         champion_digest = rival.digest if rival else ""
-        for verdict in table.under_plan(connection, version.digest, plan):
+        for verdict in table.under_plan(connection, version.digest, plan, gate):
             if ground.of_statement(verdict.statement) != on:
                 return None  # it was judged on other rows since: the newest judgement counts
             is_same = rules.same_evidence(verdict.statement, version.digest, plan, champion_digest)
@@ -168,13 +193,11 @@ class Gates:
                 return verdict
         return None
 
-    def _reference(self, evidence: Evidence) -> str:
+    def _reference(self, version: ModelVersion, evidence: Evidence) -> str:
         """What a version that brought no training rows is watched by; empty for one that did."""
-        manifest = evidence.version.manifest
-        if manifest.reference:
+        if version.manifest.reference:
             return ""
-        rows = model_rules.conform(evidence.holdout, manifest.signature)
-        found = model_rules.reference_of(rows, manifest.signature, evidence.scores)
+        found = model_rules.reference_of(evidence.inputs, evidence.signature, evidence.scores)
         return self._state.blobs.put(encode(found))
 
 
@@ -188,14 +211,16 @@ def is_genuine(keys: Keys, verdict: Verdict) -> bool:
     return digest == verdict.digest and keys.verify(digest.encode(), signature)
 
 
-def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion) -> Verdict:
-    """The genuine PASSED verdict about a version under the plan in force.
+def require_passed(
+    connection: sa.Connection, keys: Keys, version: ModelVersion, gate: GateName = PRODUCTION
+) -> Verdict:
+    """The genuine PASSED verdict of a gate about a version under the plan in force.
 
     Raises:
         GateFailedError: There is none; with the failing checks of the newest verdict.
     """
     plan = in_force(connection)
-    given = table.under_plan(connection, version.digest, plan.digest)
+    given = table.under_plan(connection, version.digest, plan.digest, gate)
     genuine = _on_last_rows([v for v in given if _stands(keys, v, version, plan.digest)])
     passed = [verdict for verdict in genuine if verdict.passed]
     if passed:
@@ -223,7 +248,7 @@ def require_passed(connection: sa.Connection, keys: Keys, version: ModelVersion)
     raise GateFailedError(
         "gate-failed",
         f"{version.ref} did not pass the gate: "
-        + "; ".join(f"{_name(r)}: {r.words}" for r in failed[:3])
+        + "; ".join(f"{r.name}: {r.words}" for r in failed[:3])
         + ".",
         hint=f"trueup check {version.ref}",
         context={"verdict": genuine[0].id, "failing": [builtins(r) for r in failed]},
@@ -261,24 +286,7 @@ def champion_of(connection: sa.Connection, model: str) -> ModelVersion | None:
 
 def failing(verdict: Verdict) -> list[CheckResult]:
     """The checks that kept a verdict from passing."""
-    return [r for r in verdict.statement.results if r.outcome not in ("passed", "not-applicable")]
-
-
-def _name(result: CheckResult) -> str:
-    return f"{result.goal}.{result.check}" if result.goal else result.check
-
-
-def _results(plan: Plan, evidence: Evidence) -> tuple[CheckResult, ...]:
-    results = [answers.check(evidence), leakage.check(evidence)]
-    trouble = evidence.trouble()
-    for goal in plan.goals:
-        if trouble:
-            results.append(CheckResult(check="limit", goal=goal.id, outcome="error", words=trouble))
-            continue
-        results.append(limit.check(goal, evidence))
-        if goal.gate.beats == "champion":
-            results.append(champion.check(goal, evidence))
-    return tuple(results)
+    return [result for result in verdict.statement.results if result.refuses]
 
 
 def _champion(connection: sa.Connection, version: ModelVersion) -> ModelVersion | None:

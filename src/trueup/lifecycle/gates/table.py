@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from trueup.lifecycle.gates.records import Statement, Verdict
+from trueup.foundation.records import builtins
+from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
 from trueup.state.schema import Column, Float, Json, Moment, String, Table
 
 verdicts = Table(
@@ -16,6 +17,7 @@ verdicts = Table(
     Column("model_ref", String(300), nullable=False, index=True),
     Column("model", String(80), nullable=False, index=True),
     Column("plan", String(80), nullable=False),
+    Column("gate", String(20), nullable=False),
     Column("outcome", String(10), nullable=False),
     Column("statement", Json, nullable=False),
     Column("digest", String(80), nullable=False),
@@ -25,7 +27,12 @@ verdicts = Table(
     Column("given_at", Moment, nullable=False),
     Column("seconds", Float, nullable=False),
 )
-_v = verdicts.c
+findings = Table(
+    "check_findings",
+    Column("address", String(80), primary_key=True),
+    Column("result", Json, nullable=False),
+)
+_v, _f = verdicts.c, findings.c
 
 
 def verdict(connection: sa.Connection, verdict_id: str) -> Verdict | None:
@@ -40,9 +47,9 @@ def of_model(connection: sa.Connection, model_ref: str) -> list[Verdict]:
     return [_record(row) for row in connection.execute(query)]
 
 
-def under_plan(connection: sa.Connection, model: str, plan: str) -> list[Verdict]:
-    """The verdicts about a model digest under a plan digest, newest first."""
-    query = sa.select(verdicts).where(_v.model == model, _v.plan == plan)
+def under_plan(connection: sa.Connection, model: str, plan: str, gate: str) -> list[Verdict]:
+    """The verdicts of a gate about a model digest under a plan digest, newest first."""
+    query = sa.select(verdicts).where(_v.model == model, _v.plan == plan, _v.gate == gate)
     return [_record(row) for row in connection.execute(query.order_by(_v.given_at.desc()))]
 
 
@@ -56,6 +63,26 @@ def latest(connection: sa.Connection, limit: int) -> list[Verdict]:
     """The newest verdicts, newest first."""
     query = sa.select(verdicts).order_by(_v.given_at.desc()).limit(limit)
     return [_record(row) for row in connection.execute(query)]
+
+
+def known_findings(connection: sa.Connection, addresses: list[str]) -> dict[str, CheckResult]:
+    """The findings that are kept at these addresses."""
+    query = sa.select(findings).where(_f.address.in_(addresses))
+    return {
+        row.address: msgspec.convert(row.result, CheckResult) for row in connection.execute(query)
+    }
+
+
+def keep_findings(connection: sa.Connection, found: dict[str, CheckResult]) -> None:
+    """Keep findings by their address; one that is there stays."""
+    there = known_findings(connection, list(found))
+    new = [
+        {"address": address, "result": builtins(result)}
+        for address, result in found.items()
+        if address not in there
+    ]
+    if new:
+        connection.execute(findings.insert(), new)
 
 
 def _record(row: sa.Row[Any]) -> Verdict:

@@ -9,6 +9,9 @@ from typing import Literal, TypeAlias
 
 from trueup.foundation.records import Record
 
+OnMissing = Literal["refuse", "leave-out"]
+GateName = Literal["candidate", "staging", "production"]
+
 
 class Demand(Record, tag_field="kind"):
     """One demand: its kind names the family of checks that answers it."""
@@ -23,6 +26,7 @@ class Limit(Demand, tag="limit"):
         at_most: Largest value that will do.
         confidence: One-sided confidence of the bound.
         min_rows: With fewer labelled rows the answer is "not enough data".
+        on_missing: What rows without a label mean: an error, or to be left out and counted.
     """
 
     metric: str
@@ -30,6 +34,7 @@ class Limit(Demand, tag="limit"):
     at_most: float | None = None
     confidence: float = 0.95
     min_rows: int = 500
+    on_missing: OnMissing = "refuse"
 
 
 class Champion(Demand, tag="champion"):
@@ -39,11 +44,13 @@ class Champion(Demand, tag="champion"):
         metric: What both are measured by.
         margin: How much better; negative allows a little worse.
         confidence: One-sided confidence of the difference.
+        on_missing: As of a limit.
     """
 
     metric: str
     margin: float = 0.0
     confidence: float = 0.95
+    on_missing: OnMissing = "refuse"
 
 
 class Answers(Demand, tag="answers"):
@@ -55,7 +62,6 @@ class Leakage(Demand, tag="leakage"):
 
 
 AnyDemand: TypeAlias = Limit | Champion | Answers | Leakage
-GateName = Literal["candidate", "staging", "production"]
 
 
 def kind_of(demand: Demand) -> str:

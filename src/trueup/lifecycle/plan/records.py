@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.plan.demands import AnyDemand, GateName
+from trueup.lifecycle.plan.demands import AnyDemand, GateName, OnMissing
 from trueup.people.records import Role
 
 # `alert`, `retrain`, or a build on Jenkins: `build:Team/train`.
@@ -46,7 +46,7 @@ class Gate(Record):
     margin: float = 0.0
     confidence: float = 0.95
     min_rows: int = 500
-    on_missing: Literal["refuse", "leave-out"] = "refuse"
+    on_missing: OnMissing = "refuse"
 
 
 class Watch(Record):

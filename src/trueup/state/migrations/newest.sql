@@ -60,6 +60,11 @@ CREATE TABLE assessments (
 	CONSTRAINT pk_assessments PRIMARY KEY (id)
 );
 CREATE INDEX ix_assessments_trace ON assessments (trace);
+CREATE TABLE check_findings (
+	address VARCHAR(80) NOT NULL, 
+	result TEXT NOT NULL, 
+	CONSTRAINT pk_check_findings PRIMARY KEY (address)
+);
 CREATE TABLE checkpoints (
 	size BIGINT NOT NULL, 
 	frontier BLOB NOT NULL, 
@@ -729,6 +734,7 @@ CREATE TABLE verdicts (
 	model_ref VARCHAR(300) NOT NULL, 
 	model VARCHAR(80) NOT NULL, 
 	"plan" VARCHAR(80) NOT NULL, 
+	gate VARCHAR(20) NOT NULL, 
 	outcome VARCHAR(10) NOT NULL, 
 	statement TEXT NOT NULL, 
 	digest VARCHAR(80) NOT NULL, 

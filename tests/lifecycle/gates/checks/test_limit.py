@@ -10,25 +10,24 @@ import pytest
 
 from trueup.lifecycle.gates.checks import limit
 from trueup.lifecycle.gates.evidence import Evidence
-from trueup.lifecycle.plan.records import Gate, Goal, Watch
+from trueup.lifecycle.models.records import Signature
+from trueup.lifecycle.plan.demands import Limit
 
-QUICK = Goal(id="quick", claim="", metric="latency_p95_ms", gate=Gate(at_most=20.0), watch=Watch())
+QUICK = Limit(metric="latency_p95_ms", at_most=20.0)
 
 
 def calls(milliseconds: np.ndarray) -> Evidence:
     """Evidence of timed calls; a latency looks at nothing else."""
     none = np.zeros(0)
     evidence = Evidence(
-        version=cast(Any, None),
-        trained_on=pl.DataFrame(),
+        ref="quick@1",
+        predict=cast(Any, None),
+        signature=Signature(inputs=()),
         holdout=pl.DataFrame(),
+        label="late",
         labels=none,
         scores=none,
         again=none,
-        champion=None,
-        champion_scores=None,
-        champion_trouble="",
-        predict=cast(Any, None),
     )
     vars(evidence)["milliseconds"] = milliseconds  # what the calls would have taken
     return evidence

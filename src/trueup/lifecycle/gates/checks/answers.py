@@ -6,9 +6,12 @@ import numpy as np
 
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
+from trueup.lifecycle.plan.demands import Answers
+
+TAKES = "evidence"
 
 
-def check(evidence: Evidence) -> CheckResult:
+def check(demand: Answers, evidence: Evidence) -> CheckResult:
     """Whether every answer lies in [0, 1] and repeats exactly."""
     scores = evidence.scores
     outside = int(np.count_nonzero(~((scores >= 0) & (scores <= 1))))
@@ -24,7 +27,6 @@ def check(evidence: Evidence) -> CheckResult:
         outcome, words = "passed", f"{len(scores):,} answers lie in 0 to 1 and repeat exactly"
     return CheckResult(
         check="answers",
-        goal="",
         outcome=outcome,  # type: ignore[arg-type]
         words=words,
         value=float(outside + moved),

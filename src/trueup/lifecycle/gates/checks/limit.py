@@ -7,41 +7,52 @@ import numpy as np
 from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
-from trueup.lifecycle.plan.records import Goal
+from trueup.lifecycle.plan.demands import Limit
 from trueup.statistics.metrics import FEWEST_CALLS, METRICS, Estimate
 
+TAKES = "evidence"
 
-def check(goal: Goal, evidence: Evidence) -> CheckResult:
-    """Whether the candidate keeps the goal's limit on the rows set aside."""
-    gate = goal.gate
-    estimate = measure(goal.metric, evidence)
+
+def is_timed(demand: Limit) -> bool:
+    """Whether it takes time: such a check runs alone, and is made anew on every machine."""
+    return METRICS[demand.metric].needs == "latency"
+
+
+def check(demand: Limit, evidence: Evidence) -> CheckResult:
+    """Whether the candidate keeps the limit on the rows set aside."""
+    every = len(evidence.labels)
+    evidence = evidence.labelled(demand.on_missing)
+    if trouble := evidence.trouble():
+        return CheckResult(check="limit", outcome="error", words=trouble)
+    estimate = measure(demand.metric, evidence)
     # Latency is measured on as many calls as the gate makes; min_rows counts labelled rows.
-    is_latency = METRICS[goal.metric].needs == "latency"
-    min_rows, rows = (FEWEST_CALLS, "calls") if is_latency else (gate.min_rows, "rows")
+    is_latency = METRICS[demand.metric].needs == "latency"
+    min_rows, rows = (FEWEST_CALLS, "calls") if is_latency else (demand.min_rows, "rows")
     outcome, bound, needed = rules.against_limit(
         estimate,
-        at_least=gate.at_least,
-        at_most=gate.at_most,
-        confidence=gate.confidence,
+        at_least=demand.at_least,
+        at_most=demand.at_most,
+        confidence=demand.confidence,
         min_rows=min_rows,
     )
-    floor = gate.at_least is not None
-    limit = gate.at_least if floor else gate.at_most
+    floor = demand.at_least is not None
+    limit = demand.at_least if floor else demand.at_most
     side = "at least" if floor else "at most"
-    words = f"{goal.metric} is {estimate.value:.4g} and must be {side} {limit:g}"
+    words = f"{demand.metric} is {estimate.value:.4g} and must be {side} {limit:g}"
     if bound is not None:
-        words += f"; with {gate.confidence:.0%} confidence it is {side} {bound:.4g}"
+        words += f"; with {demand.confidence:.0%} confidence it is {side} {bound:.4g}"
     if needed:
         words += f"; about {needed:,} {rows} would tell, there are {estimate.n:,}"
+    if left_out := every - len(evidence.labels):
+        words += f"; {left_out:,} rows without a label were left out"
     return CheckResult(
         check="limit",
-        goal=goal.id,
         outcome=outcome,
         words=words,
         value=_finite(estimate.value),
         bound=bound,
         limit=limit,
-        confidence=gate.confidence,
+        confidence=demand.confidence,
         rows=estimate.n,
         rows_needed=needed,
     )

@@ -74,6 +74,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_assessments_trace"), "assessments", ["trace"], unique=False)
     op.create_table(
+        "check_findings",
+        sa.Column("address", sa.String(length=80), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_check_findings")),
+    )
+    op.create_table(
         "checkpoints",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
@@ -909,6 +915,7 @@ def upgrade() -> None:
         sa.Column("model_ref", sa.String(length=300), nullable=False),
         sa.Column("model", sa.String(length=80), nullable=False),
         sa.Column("plan", sa.String(length=80), nullable=False),
+        sa.Column("gate", sa.String(length=20), nullable=False),
         sa.Column("outcome", sa.String(length=10), nullable=False),
         sa.Column("statement", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(length=80), nullable=False),
@@ -1099,6 +1106,7 @@ def downgrade() -> None:
     op.drop_table("cursors")
     op.drop_table("commits_seen")
     op.drop_table("checkpoints")
+    op.drop_table("check_findings")
     op.drop_index(op.f("ix_assessments_trace"), table_name="assessments")
     op.drop_table("assessments")
     op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")

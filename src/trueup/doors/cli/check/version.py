@@ -138,6 +138,5 @@ def show(verdict: Verdict) -> None:
 
 
 def _row(result: CheckResult) -> tuple[object, ...]:
-    name = f"{result.goal}.{result.check}" if result.goal else result.check
     outcome = output.state(result.outcome)
-    return name, result.value, result.bound, result.limit, result.rows or None, outcome
+    return result.name, result.value, result.bound, result.limit, result.rows or None, outcome

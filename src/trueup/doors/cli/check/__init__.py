@@ -1,0 +1,1 @@
+"""`trueup check …`. Read `command.py` first."""

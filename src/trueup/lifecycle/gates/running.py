@@ -1,0 +1,91 @@
+"""Running what a gate demands: in parallel, findings kept by their content, none left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from trueup.foundation import digests, threads
+from trueup.foundation.errors import TrueupError
+from trueup.foundation.records import builtins
+from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.families import family_of, is_timed
+from trueup.lifecycle.gates.records import CheckResult
+from trueup.lifecycle.plan.demands import AnyDemand, kind_of
+from trueup.statistics.fingerprints import fingerprint_of
+
+AT_ONCE: Final = 4  # NumPy, Polars and model libraries leave the interpreter while they compute
+
+Told = Callable[[int, int, CheckResult], None]
+"""Told of each finding: how many are done, of how many, and what was found."""
+
+
+class Asked(NamedTuple):
+    """A demand, and the goal that makes it; no goal for what every gate demands."""
+
+    goal: str
+    demand: AnyDemand
+
+
+def address(asked: Asked, evidence: Evidence) -> str:
+    """Where the finding of a demand about this evidence is kept; empty where none is to be kept.
+
+    What takes time differs from machine to machine and is measured anew.
+    """
+    if not evidence.address or is_timed(asked.demand):
+        return ""
+    return digests.of_record(
+        {
+            "demand": builtins(asked.demand),
+            "code": fingerprint_of(family_of(asked.demand).check),
+            "evidence": evidence.address,
+        }
+    )
+
+
+def run(
+    demands: Sequence[Asked],
+    evidence: Evidence,
+    known: Mapping[str, CheckResult] | None = None,
+    told: Told | None = None,
+) -> tuple[CheckResult, ...]:
+    """Find out what every demand asks, in the order of the demands.
+
+    Args:
+        demands: What to find out.
+        evidence: What to look at.
+        known: Findings that are there already, by their address.
+        told: Called after each finding, from the thread that made it.
+    """
+    found: dict[int, CheckResult] = {}
+
+    def one(number: int) -> None:
+        asked = demands[number]
+        kept = known.get(address(asked, evidence)) if known else None
+        made = kept if kept is not None else check(asked.demand, evidence)
+        found[number] = msgspec.structs.replace(made, goal=asked.goal)
+        if told is not None:
+            told(len(found), len(demands), found[number])
+
+    for number in (n for n, asked in enumerate(demands) if is_timed(asked.demand)):
+        one(number)
+    with threads.pool(AT_ONCE, "check") as pool:
+        list(pool.map(one, [n for n in range(len(demands)) if n not in found]))
+    return tuple(found[number] for number in range(len(demands)))
+
+
+def check(demand: AnyDemand, evidence: Evidence) -> CheckResult:
+    """One finding; a check that breaks is an error with its cause, never a pass."""
+    family = family_of(demand)
+    try:
+        return family.check(demand, evidence if family.TAKES == "evidence" else evidence.sample())
+    except Exception as error:  # whatever rows and models may do to a check
+        said = error.message if isinstance(error, TrueupError) else _words(error)
+        return CheckResult(check=kind_of(demand), outcome="error", words=said)
+
+
+def _words(error: Exception) -> str:
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
