@@ -52,10 +52,18 @@ class LazyGroup(Group):
     Attributes:
         folder: The package in which the modules lie.
         verbs: Module and name of each command, in order.
+        otherwise: The verb that is meant when the first word is none; empty for an error.
     """
 
     folder = ""
     verbs: Mapping[str, tuple[str, str]] = {}
+    otherwise = ""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with the verb in front that is meant when there is none."""
+        if self.otherwise and args and args[0] not in (*self.verbs, *ctx.help_option_names):
+            args = [self.otherwise, *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs: those that were written down, then those that were added."""
