@@ -12,7 +12,7 @@ from trueup.statistics.blocks import jackknife
 from trueup.statistics.intervals import bound
 from trueup.statistics.metrics import METRICS, metric
 
-OF_LABELS = [name for name, made in METRICS.items() if made.needs == "labels"]
+OF_LABELS = [name for name, made in METRICS.items() if made.needs == "labels" and made.is_counted]
 GRID = np.round(np.linspace(0.02, 0.98, 49), 2)
 
 

@@ -68,10 +68,11 @@ def jackknife(
 def _without_each(
     metric: Metric, labels: FloatArray, scores: FloatArray, parts: FloatArray
 ) -> FloatArray:
-    if metric.row_value is not None:
+    row_values = metric.values(labels, scores)
+    if row_values is not None:
         # A mean needs no second pass over the rows. A magnitude spreads as its signed mean does:
         # near zero its own values would fold together and seem more certain than they are.
-        sums = np.sum(parts * metric.row_value(labels, scores), axis=1)
+        sums = np.sum(parts * row_values, axis=1)
         sizes = parts.sum(axis=1)
         left = sizes.sum() - sizes
         means: FloatArray = (sums.sum() - sums) / np.where(left > 0, left, np.nan)
@@ -81,5 +82,5 @@ def _without_each(
     for place, part in enumerate(parts):
         rest = weights - part
         kept = rest > 0
-        values[place] = metric.function(labels[kept], scores[kept], rest[kept]).value
+        values[place] = metric.estimate(labels[kept], scores[kept], rest[kept]).value
     return values

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from trueup.statistics.metrics import Estimate, metric, rows, squared_error, tied
+from trueup.statistics.metrics import Estimate, metric, rows, tied
+from trueup.statistics.metrics.binary import squared_error
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 

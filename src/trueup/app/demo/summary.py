@@ -197,7 +197,7 @@ def _month(name: str, rows: pl.DataFrame, first: Floats) -> Month:
 def _metrics(labels: Floats, scores: Floats) -> dict[str, float]:
     values = {}
     for name in ("roc_auc", "brier", "calibration_gap"):
-        value = METRICS[name].function(labels, scores, np.ones_like(labels)).value
+        value = METRICS[name].estimate(labels, scores, np.ones_like(labels)).value
         if np.isfinite(value):
             values[name] = float(value)
     return values

@@ -8,7 +8,7 @@ from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.demands import Champion
-from trueup.statistics import intervals
+from trueup.statistics import pairs
 from trueup.statistics.metrics import METRICS
 
 TAKES = "evidence"
@@ -32,7 +32,7 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
             outcome="error",
             words=f"{rival.ref} cannot answer the candidate's holdout rows: {rival.trouble}",
         )
-    paired = intervals.paired_bootstrap(
+    paired = pairs.compare(
         METRICS[demand.metric],
         evidence.labels,
         evidence.scores,

@@ -62,9 +62,9 @@ def measure(metric: str, evidence: Evidence) -> Estimate:
     """The candidate's value of a metric on the rows set aside."""
     if METRICS[metric].needs == "latency":
         values = evidence.milliseconds
-        return METRICS[metric].function(np.zeros_like(values), values, np.ones_like(values))
+        return METRICS[metric].estimate(np.zeros_like(values), values, np.ones_like(values))
     weights = np.ones_like(evidence.labels)
-    return METRICS[metric].function(evidence.labels, evidence.scores, weights)
+    return METRICS[metric].estimate(evidence.labels, evidence.scores, weights)
 
 
 def _finite(value: float) -> float | None:

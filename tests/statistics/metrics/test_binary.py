@@ -10,13 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from trueup.statistics.metrics import (
-    METRICS,
-    metric,
-    precision_influence,
-    quantile_from_histogram,
-    rows,
-)
+from trueup.statistics.metrics import METRICS, metric, quantile_from_histogram, rows
+from trueup.statistics.metrics.binary import precision_influence
 
 few = settings(max_examples=15, deadline=None)
 weighted_rows = st.lists(
@@ -24,6 +19,8 @@ weighted_rows = st.lists(
     min_size=1,
     max_size=20,
 )
+# What a histogram of scores gives: the metrics of one probability, and the latency.
+COUNTED = [name for name, made in METRICS.items() if made.is_counted]
 ORACLES = {
     "roc_auc": sklearn.roc_auc_score,
     "average_precision": sklearn.average_precision_score,
@@ -56,7 +53,7 @@ def test_metrics_are_those_of_scikit_learn(name):
         )
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", COUNTED)
 @few
 @given(weighted_rows)
 def test_one_row_of_weight_k_is_k_rows(name, data):
@@ -69,7 +66,7 @@ def test_one_row_of_weight_k_is_k_rows(name, data):
     assert binned.standard_error == pytest.approx(single.standard_error, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", COUNTED)
 def test_the_order_of_rows_does_not_matter(name):
     rng = np.random.default_rng(2)
     labels, scores = drawn(rng, 200)
@@ -81,7 +78,7 @@ def test_the_order_of_rows_does_not_matter(name):
 
 # A gap and a latency have tests of their own: of a true gap, and of times that spread as times do.
 @pytest.mark.parametrize(
-    "name", [name for name in METRICS if name not in ("calibration_gap", "latency_p95_ms")]
+    "name", [name for name in COUNTED if name not in ("calibration_gap", "latency_p95_ms")]
 )
 @pytest.mark.parametrize("n", [300, 1_000])
 def test_the_standard_error_is_the_spread_of_repeated_samples(name, n):
@@ -205,7 +202,7 @@ def test_a_ranking_without_negatives_is_undefined():
     assert math.isnan(metric("roc_auc")([1, 1], [0.1, 0.2]).value)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", COUNTED)
 @pytest.mark.parametrize("weights", [[], [0, 0]])
 def test_without_rows_everything_is_undefined(name, weights):
     estimate = metric(name)(np.ones(len(weights)), np.ones(len(weights)), weights)
@@ -213,7 +210,7 @@ def test_without_rows_everything_is_undefined(name, weights):
     assert (estimate.standard_error, estimate.n) == (math.inf, 0)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", COUNTED)
 def test_one_row_tells_nothing_about_the_error(name):
     assert metric(name)([1], [0.7]).standard_error == math.inf
 
