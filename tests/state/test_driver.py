@@ -106,6 +106,17 @@ def test_nothing_to_add_is_no_statement(state: State) -> None:
         driver.insert(connection, runs, [])
 
 
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 120])
+def test_all_rows_are_added_however_many_statements_that_takes(state: State, count: int) -> None:
+    head = "INSERT INTO metric_names (number, name)"
+    rows = [(number, f"m{number}") for number in range(count)]
+    with state.database.writing() as connection:
+        driver.add_many(connection, head, rows)
+        driver.add_many(connection, head, rows[::-1], "ON CONFLICT DO NOTHING")
+        found = driver.execute(connection, "SELECT number, name FROM metric_names ORDER BY number")
+    assert found == rows
+
+
 def test_a_statement_of_sqlalchemys_joins_the_transaction(state: State) -> None:
     with pytest.raises(ValueError, match="undo"), state.database.writing() as connection:
         driver.insert(connection, runs, [RUN])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 _T = TypeVar("_T", bound=msgspec.Struct)
+
+_TOGETHER: Final = 50  # rows in one statement: more gain nothing, and have too many values
 
 
 def execute(
@@ -40,6 +43,26 @@ def execute_many(connection: sa.Connection, sql: str, rows: Iterable[Sequence[An
     """Run one statement for each row of values, in order."""
     with _cursor(connection, sql) as cursor:
         cursor.executemany(_spoken(sql, connection.dialect.name), rows)
+
+
+def add_many(
+    connection: sa.Connection, sql: str, rows: Sequence[Sequence[Any]], rest: str = ""
+) -> None:
+    """Add rows of equal width, many with one statement: half the time of one for each.
+
+    Args:
+        connection: An open transaction.
+        sql: The statement up to the values, `INSERT INTO points (run, step)`.
+        rows: The values, few enough in a row that fifty rows are no more than a statement takes.
+        rest: What comes after the values.
+    """
+    one = f"({marks(len(rows[0]))})" if rows else ""
+    whole = len(rows) - len(rows) % _TOGETHER
+    many = f"{sql} VALUES {', '.join([one] * _TOGETHER)} {rest}"
+    for start in range(0, whole, _TOGETHER):
+        execute(connection, many, [*chain.from_iterable(rows[start : start + _TOGETHER])])
+    if whole < len(rows):
+        execute_many(connection, f"{sql} VALUES {one} {rest}", rows[whole:])
 
 
 def records(

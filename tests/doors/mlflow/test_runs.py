@@ -58,6 +58,39 @@ def test_nan_is_a_word_and_infinities_are_held_at_the_largest_float(client: Clie
     assert values == {"nan": "NaN", "up": largest, "down": -largest}
 
 
+def test_a_batch_is_read_alike_whether_one_of_its_points_is_unusual_or_none(client: Client) -> None:
+    plain = [{"key": "a", "value": n / 7, "timestamp": 5, "step": -n} for n in range(120)]
+    unusual = {"key": "a", "value": "NaN", "timestamp": "6", "step": "7", "of": "no field of ours"}
+    found = []
+    for points in (plain, [*plain, unusual]):
+        run_id = started(client)
+        client.post("runs/log-batch", run_id=run_id, metrics=points)
+        found.append(client.get("metrics/get-history", run_id=run_id, metric_key="a")["metrics"])
+    assert found[0] == plain[::-1]
+    assert found[1] == [*plain[::-1], {"key": "a", "value": "NaN", "timestamp": 6, "step": 7}]
+
+
+def test_a_step_that_no_database_can_keep_is_refused_in_a_batch_too(client: Client) -> None:
+    run_id = started(client)
+    body = {"run_id": run_id, "metrics": [{"key": "a", "value": 1, "timestamp": 5, "step": 2**63}]}
+    status, name, message = client.refused("POST", "runs/log-batch", json=body)
+    assert (status, name) == (400, "INVALID_PARAMETER_VALUE")
+    assert "'step'" in message
+
+
+def test_a_history_ends_with_its_last_page_even_if_that_is_full(client: Client) -> None:
+    run_id = started(client)
+    points = [{"key": "a", "value": v, "timestamp": 5, "step": 1} for v in (1, 2, 3, "NaN")]
+    client.post("runs/log-batch", run_id=run_id, metrics=points)
+    found, asked = [], {"run_id": run_id, "metric_key": "a", "max_results": 2}
+    for _page in range(2):
+        page = client.get("metrics/get-history", **asked)
+        found += [point["value"] for point in page["metrics"]]
+        asked["page_token"] = page.get("next_page_token", "")
+    assert sorted(found, key=str) == [1, 2, 3, "NaN"]
+    assert not asked["page_token"]
+
+
 def test_a_parameter_never_changes(client: Client) -> None:
     run_id = started(client)
     client.post("runs/log-parameter", run_id=run_id, key="lr", value="1")

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
@@ -92,7 +93,7 @@ class Door:
         if endpoint.streams or scope["method"] == "GET":
             given = _query(scope.get("query_string", b""))
         else:
-            given = _object(headers, await _body(receive))
+            given = _object(headers, await _body(receive), endpoint.usual)
         call = Call(self._workspace, actor, path, given, headers, _client(headers))
         if endpoint.streams:
             answer = await endpoint.handler(call, _pieces(receive))
@@ -203,7 +204,9 @@ async def _body(receive: Any) -> bytes:
     return b"".join(parts)
 
 
-def _object(headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+def _object(
+    headers: Mapping[str, str], raw: bytes, usual: msgspec.json.Decoder[dict[str, Any]] | None
+) -> dict[str, Any]:
     if not raw:
         return {}
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -211,6 +214,9 @@ def _object(headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         raise Refusal(
             "BAD_REQUEST", "Bad Request. Content-Type must be one of ['application/json']."
         )
+    if usual is not None:
+        with suppress(msgspec.DecodeError, RecursionError, ValueError):
+            return usual.decode(raw)
     try:
         found = msgspec.json.decode(raw)
         if isinstance(found, str):  # old clients encode twice

@@ -10,8 +10,7 @@ import msgspec
 from trueup.doors.mlflow import wire
 from trueup.doors.mlflow.asking import Call, invalid
 from trueup.doors.mlflow.runs import run_id
-from trueup.lifecycle.runs.tracking import logged
-from trueup.lifecycle.runs.tracking.records import Point
+from trueup.lifecycle.runs.tracking.logged import Metric
 
 MOST: Final = 25_000
 
@@ -23,21 +22,22 @@ def history(call: Call) -> dict[str, Any]:
     token = call.text("page_token", default="")
     after = _after(token, key) if token else None
     named = run_id(call)
-    found = call.workspace.tracking.history(call.actor, named, key, limit, after)
-    following = _token(found[-1]) if len(found) == limit else ""
-    return wire.listed("metrics", map(logged.metric, found), following)
+    # One more than a page: clients ask for no page that is empty.
+    found = call.workspace.tracking.history(call.actor, named, key, limit + 1, after)
+    following = _token(found[limit - 1]) if len(found) > limit else ""
+    return wire.listed("metrics", found[:limit], following)
 
 
-def _token(last: Point) -> str:
-    raw = msgspec.json.encode([last.step, last.at, logged.metric(last).value])
+def _token(last: Metric) -> str:
+    raw = msgspec.json.encode([last.step, last.timestamp, last.value])
     return base64.urlsafe_b64encode(raw).decode()
 
 
-def _after(token: str, key: str) -> Point:
+def _after(token: str, key: str) -> Metric:
     try:
         step, at, value = msgspec.json.decode(
             base64.urlsafe_b64decode(token), type=tuple[int, int, float | str]
         )
-        return Point(key, float(value), step, at)
+        return Metric(key, float(value), at, step)
     except ValueError as error:
         raise invalid("page_token", token) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from trueup.doors.mlflow import (
     artifacts,
     curation,
@@ -40,6 +42,7 @@ class Endpoint(NamedTuple):
             called in a thread, unless it is a coroutine function.
         prefixes: Where it stands; the pages of MLflow ask under the second.
         streams: The handler is also given the body, and takes it piece by piece.
+        usual: Reads a body of the usual shape at once; any other is read as it comes.
     """
 
     method: str
@@ -48,6 +51,7 @@ class Endpoint(NamedTuple):
     handler: Handler
     prefixes: Sequence[str] = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
     streams: bool = False
+    usual: msgspec.json.Decoder[Any] | None = None
 
 
 _ROOT: Final = ("",)
@@ -226,7 +230,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", "/runs/update", "runs.write", runs.update),
     Endpoint("POST", "/runs/log-metric", "runs.write", runs.log_metric),
     Endpoint("POST", "/runs/log-parameter", "runs.write", runs.log_parameter),
-    Endpoint("POST", "/runs/log-batch", "runs.write", runs.log_batch),
+    Endpoint("POST", "/runs/log-batch", "runs.write", runs.log_batch, usual=runs.BATCH),
     Endpoint("POST", "/runs/set-tag", "runs.write", runs.set_tag),
     Endpoint("POST", "/runs/log-model", "runs.write", inputs.log_model),
     Endpoint("POST", "/logged-models", "runs.write", logged_models.create),

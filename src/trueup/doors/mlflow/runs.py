@@ -6,7 +6,7 @@ import math
 from asyncio import to_thread, wrap_future
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
@@ -16,6 +16,27 @@ from trueup.doors.mlflow.experiments import number
 from trueup.doors.mlflow.failures import Refusal
 from trueup.lifecycle.runs.tracking.records import DEFAULT_EXPERIMENT, Point
 
+_Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _Posted(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A point of a batch that says nothing else, such as which model it measures."""
+
+    key: str
+    value: float
+    timestamp: _Whole
+    step: _Whole = 0
+
+
+class _Batch(TypedDict, total=False):
+    run_id: Any
+    run_uuid: Any
+    metrics: list[_Posted]
+    params: Any
+    tags: Any
+
+
+BATCH: Final = msgspec.json.Decoder(_Batch)
 METRICS: Final = 1000
 WORDS: Final = 100
 ALL: Final = 1000
@@ -73,14 +94,22 @@ async def set_tag(call: Call) -> dict[str, Any]:
 
 async def log_batch(call: Call) -> dict[str, Any]:
     """Keep many points, parameters and tags at once, or none of them."""
-    metrics = _points(call)
+    given, metrics = _points(call)
     params = call.words("params", WORDS)
     _check_once(call, params)
     tags = call.words("tags", WORDS)
     if len(metrics) > METRICS or len(metrics) + len(params) + len(tags) > ALL:
         raise invalid("metrics", len(metrics), f"a batch may hold {ALL} entries in all")
-    given = call.objects("metrics") if _names_models(call) else ()
     return await _log(call, given, metrics=metrics, params=params, tags=tags)
+
+
+def _points(call: Call) -> tuple[list[Call], list[Point]]:
+    """The points of a batch; and the requests of them, if they may say more than points do."""
+    posted = call.given.get("metrics")
+    if isinstance(posted, list) and posted and isinstance(posted[0], _Posted):
+        return [], [Point(each.key, each.value, each.step, each.timestamp) for each in posted]
+    given = call.objects("metrics")
+    return given, [point(each) for each in given]
 
 
 def _check_once(call: Call, params: Mapping[str, str]) -> None:
@@ -108,32 +137,6 @@ async def _log(call: Call, given: Sequence[Call] = (), **what: Any) -> dict[str,
     if of_models:
         await to_thread(measuring.measure, call, of_models)
     return {}
-
-
-def _names_models(call: Call) -> bool:
-    metrics = call.given.get("metrics")
-    return isinstance(metrics, list) and any(
-        "model_id" in m for m in metrics if isinstance(m, dict)
-    )
-
-
-class _Point(msgspec.Struct):
-    key: str
-    value: float | str
-    timestamp: int
-    step: int = 0
-
-
-def _points(call: Call) -> list[Point]:
-    """The points of a batch; those that are as they should be are read all at once."""
-    try:
-        found = msgspec.convert(call.given.get("metrics") or [], list[_Point])
-    except msgspec.ValidationError:
-        return [point(each) for each in call.objects("metrics")]
-    try:
-        return [Point(each.key, float(each.value), each.step, each.timestamp) for each in found]
-    except ValueError:
-        return [point(each) for each in call.objects("metrics")]
 
 
 def run_id(call: Call) -> str:

@@ -16,9 +16,11 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.lifecycle.runs.tracking import table
+from trueup.lifecycle.runs.tracking.points import stored
 from trueup.lifecycle.runs.tracking.records import Point, State
 from trueup.state import driver
 
+_NAN: Final = "NaN"
 _KEY: Final = operator.attrgetter("key")
 _WORDS: Final = msgspec.json.Decoder(dict[str, str])
 
@@ -94,6 +96,24 @@ def latest(
     return found
 
 
+def history(
+    connection: sa.Connection, run: int, key: str, limit: int, after: Metric | None = None
+) -> list[Metric]:
+    """The points of one metric by step, time and value; `after` is the last of the page before."""
+    number = table.metric_numbers(connection, [key]).get(key, -1)
+    place: tuple[float, ...] = ()
+    beyond = ""
+    if after is not None:
+        place = (after.step, after.timestamp, *stored(float(after.value)))
+        beyond = f"AND (step, at, value, is_nan) > ({driver.marks(4)})"
+    query = (
+        f"SELECT value, at, step, is_nan FROM points WHERE run = ? AND metric = ? {beyond} "
+        "ORDER BY step, at, value, is_nan LIMIT ?"
+    )
+    rows = driver.execute(connection, query, (run, number, *place, limit))
+    return [Metric(key, _NAN if is_nan else value, at, step) for value, at, step, is_nan in rows]
+
+
 def of_runs(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, bytes]:
     """The text of each of these runs."""
     query = "SELECT run, text FROM run_texts WHERE run IN ({})"
@@ -130,7 +150,7 @@ def text(metrics: Iterable[Point], params: Mapping[str, str], tags: Mapping[str,
 def metric(point: Point) -> Metric:
     """A point as texts hold it."""
     key, value, step, at = point
-    return Metric(key, "NaN" if isnan(value) else value, at, step)
+    return Metric(key, _NAN if isnan(value) else value, at, step)
 
 
 def listed(found: Mapping[str, str]) -> list[Word]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import repeat
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ from trueup.state import driver
 LARGEST = 1.7976931348623157e308
 
 _COLUMNS = "(run, metric, step, at, value, is_nan)"
-_ADD = f"INSERT INTO points {_COLUMNS} VALUES ({driver.marks(6)}) ON CONFLICT DO NOTHING"
+_ADD = f"INSERT INTO points {_COLUMNS}"
 _LATEST = f"""
 INSERT INTO latest_points {_COLUMNS} VALUES ({driver.marks(6)})
 ON CONFLICT (run, metric) DO UPDATE
@@ -43,19 +44,22 @@ def add(connection: sa.Connection, run: int, points: Sequence[Point]) -> None:
         run: Number of the run.
         points: In any order.
     """
-    metrics = _numbers(connection, sorted({point.key for point in points}))
-    rows = [(run, metrics[key], step, at, *stored(value)) for key, value, step, at in points]
-    driver.execute_many(connection, _ADD, rows)
-    latest: dict[int, tuple[int, int, int, int, float, int]] = {}
-    for row in rows:
-        before = latest.get(row[1])
-        if before is None or row[2:5] >= before[2:5]:
-            latest[row[1]] = row
-    driver.execute_many(connection, _LATEST, latest.values())
+    if not points:
+        return
+    keys, given, steps, times = zip(*points, strict=True)
+    numbers = _numbers(connection, sorted(set(keys)))
+    metrics = map(numbers.__getitem__, keys)
+    values, are_nan = zip(*map(stored, given), strict=True)
+    # In the order of the table: so the last row of each metric is its latest point, too.
+    rows = sorted(zip(repeat(run), metrics, steps, times, values, are_nan))
+    driver.add_many(connection, _ADD, rows, "ON CONFLICT DO NOTHING")
+    driver.execute_many(connection, _LATEST, {row[1]: row for row in rows}.values())
 
 
 def stored(value: float) -> tuple[float, int]:
     """The columns of a value: SQLite has no NaN."""
+    if math.isfinite(value):
+        return value, 0
     return (0.0, 1) if math.isnan(value) else (held(value), 0)
 
 

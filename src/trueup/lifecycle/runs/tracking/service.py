@@ -14,6 +14,7 @@ from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError
 from trueup.lifecycle.runs.tracking import finding, logged, points, reading, rules, table
+from trueup.lifecycle.runs.tracking.logged import Metric
 from trueup.lifecycle.runs.tracking.records import (
     DEFAULT_EXPERIMENT,
     Experiment,
@@ -288,16 +289,23 @@ class Tracking:
             return len(silent)
 
     def history(
-        self, actor: Actor, run_id: str, key: str, limit: int, after: Point | None = None
-    ) -> list[Point]:
+        self, actor: Actor, run_id: str, key: str, limit: int, after: Metric | None = None
+    ) -> list[Metric]:
         """The points of one metric of a run, by step, time and value.
+
+        Args:
+            actor: Who asks.
+            run_id: The run.
+            key: Name of the metric.
+            limit: Most points that come out.
+            after: The last point of the page before.
 
         Raises:
             NotFoundError: There is no such run.
         """
         with self._state.read(actor) as connection:
             number = finding.number(connection, run_id)
-            return table.history(connection, number, key, limit, after)
+            return logged.history(connection, number, key, limit, after)
 
 
 def active_experiment(unit: Unit, number: int, root: str) -> Experiment:
@@ -381,8 +389,8 @@ def _revive(unit: Unit, run_id: str, number: int) -> None:
 def _check_all(
     metrics: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
-    for point in metrics:
-        rules.check_key(point.key, "metric")
+    for key in dict.fromkeys(point.key for point in metrics):  # few, each many times
+        rules.check_key(key, "metric")
     for key, value in params.items():
         rules.check_key(key, "parameter")
         rules.check_value(key, value, "parameter", rules.PARAM)

@@ -7,8 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trueup.lifecycle.runs.tracking.points import stored
-from trueup.lifecycle.runs.tracking.records import Experiment, Life, Point, State, TrackedRun
+from trueup.lifecycle.runs.tracking.records import Experiment, Life, State, TrackedRun
 from trueup.state import driver
 from trueup.state.schema import (
     BigInteger,
@@ -171,24 +170,6 @@ def runs_of(connection: sa.Connection, wanted: Sequence[int]) -> list[TrackedRun
     query = f"SELECT number, {_RUN_COLUMNS} FROM tracked_runs WHERE number IN ({{}})"
     rows = {row[0]: row[1:] for row in about(connection, query, wanted)}
     return [TrackedRun(**dict(zip(_RUN, rows[number], strict=True))) for number in wanted]
-
-
-def history(
-    connection: sa.Connection, run_number: int, key: str, limit: int, after: Point | None = None
-) -> list[Point]:
-    """The points of one metric by step, time and value; `after` is the last of the page before."""
-    metric = metric_numbers(connection, [key]).get(key, -1)
-    place: tuple[Any, ...] = ()
-    beyond = ""
-    if after is not None:
-        place = (after.step, after.at, *stored(after.value))
-        beyond = f"AND (step, at, value, is_nan) > ({driver.marks(4)})"
-    query = (
-        f"SELECT step, at, value, is_nan FROM points WHERE run = ? AND metric = ? {beyond} "
-        "ORDER BY step, at, value, is_nan LIMIT ?"
-    )
-    rows = driver.execute(connection, query, (run_number, metric, *place, limit))
-    return [Point(key, NAN if is_nan else value, step, at) for step, at, value, is_nan in rows]
 
 
 def head(connection: sa.Connection, run_id: str) -> tuple[int, Life, State] | None:

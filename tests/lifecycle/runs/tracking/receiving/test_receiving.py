@@ -9,6 +9,7 @@ import pytest
 
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, UsageError
+from trueup.lifecycle.runs.tracking.logged import metric
 from trueup.lifecycle.runs.tracking.receiving.records import Batch, packed, unpacked
 from trueup.lifecycle.runs.tracking.receiving.service import Receiving
 from trueup.lifecycle.runs.tracking.records import Point
@@ -56,7 +57,7 @@ def test_the_same_batch_twice_is_once(
     with state.read(SAM) as connection:
         before = eventlog.latest(connection, 100)
     assert receiving.receive(SAM, FIRST).refused == ()
-    assert tracking.history(SAM, RUN, "loss", 10) == list(FIRST.points)
+    assert tracking.history(SAM, RUN, "loss", 10) == list(map(metric, FIRST.points))
     with state.read(SAM) as connection:
         assert eventlog.latest(connection, 100) == before
 
