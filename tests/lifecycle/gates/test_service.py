@@ -15,7 +15,7 @@ from trueup.foundation.errors import BackendError, DeniedError, GateFailedError,
 from trueup.foundation.records import builtins
 from trueup.lifecycle.gates import table
 from trueup.lifecycle.gates.records import Verdict
-from trueup.lifecycle.gates.service import failing, is_genuine, require_passed
+from trueup.lifecycle.gates.standing import failing, is_genuine, require_passed
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.models.moving import move_alias
 

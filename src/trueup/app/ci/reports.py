@@ -10,7 +10,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import plural
 from trueup.lifecycle.gates.records import CheckResult, Verdict
-from trueup.lifecycle.gates.service import failing
+from trueup.lifecycle.gates.standing import failing
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.ports.hosting import Status
 from trueup.rendering import junit, report, words

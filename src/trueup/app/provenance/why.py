@@ -16,7 +16,7 @@ from trueup.foundation.references import Reference, parse
 from trueup.lifecycle.data import service as data
 from trueup.lifecycle.data import table as data_table
 from trueup.lifecycle.gates import table as gates
-from trueup.lifecycle.gates.service import failing
+from trueup.lifecycle.gates.standing import failing
 from trueup.lifecycle.improvement import table as improvement
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models import table as model_table

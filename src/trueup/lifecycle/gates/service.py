@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import GateFailedError, NotFoundError
+from trueup.foundation.errors import NotFoundError
 from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import builtins, decode, encode
 from trueup.lifecycle.gates import demanding, ground, rules, running, table
@@ -18,17 +18,15 @@ from trueup.lifecycle.gates.evidence import Evidence, gather
 from trueup.lifecycle.gates.ground import GivenRows
 from trueup.lifecycle.gates.records import CheckResult, Ground, Statement, Verdict
 from trueup.lifecycle.gates.running import Asked, Told
+from trueup.lifecycle.gates.standing import failing, is_genuine, rival_of
 from trueup.lifecycle.models import leave
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
-from trueup.lifecycle.models import table as model_table
-from trueup.lifecycle.models.moving import CHAMPION
 from trueup.lifecycle.models.records import ModelVersion, Reference
 from trueup.lifecycle.models.usable import check_usable
 from trueup.lifecycle.plan.demands import GateName
 from trueup.lifecycle.plan.service import in_force
 from trueup.ports.blobs import Blobs
-from trueup.ports.keys import Keys
 from trueup.state.unit import State
 
 
@@ -70,7 +68,7 @@ class Gates:
             version = models.find(connection, model, selector)
             check_usable(version)
             on = self._ground(connection, version, given)
-            rival = _champion(connection, version)
+            rival = rival_of(connection, version)
             allowed = leave.of_version(connection, version)
             same = self._same(connection, version, plan.digest, gate, rival, on)
         if same is not None:
@@ -201,60 +199,6 @@ class Gates:
         return self._state.blobs.put(encode(found))
 
 
-def is_genuine(keys: Keys, verdict: Verdict) -> bool:
-    """Whether a verdict's statement has its digest and carries our signature."""
-    digest = digests.of_record(verdict.statement)
-    try:
-        signature = bytes.fromhex(verdict.signature)
-    except ValueError:  # no hexadecimal digits
-        return False
-    return digest == verdict.digest and keys.verify(digest.encode(), signature)
-
-
-def require_passed(
-    connection: sa.Connection, keys: Keys, version: ModelVersion, gate: GateName = PRODUCTION
-) -> Verdict:
-    """The genuine PASSED verdict of a gate about a version under the plan in force.
-
-    Raises:
-        GateFailedError: There is none; with the failing checks of the newest verdict.
-    """
-    plan = in_force(connection)
-    given = table.under_plan(connection, version.digest, plan.digest, gate)
-    genuine = _on_last_rows([v for v in given if _stands(keys, v, version, plan.digest)])
-    passed = [verdict for verdict in genuine if verdict.passed]
-    if passed:
-        rival = _champion(connection, version)
-        now = rival.digest if rival else ""
-        # The champion may be an earlier one again, after a rollback: its verdict comes first.
-        return next((v for v in passed if v.statement.champion == now), passed[0])
-    if not given:
-        check_usable(version)
-        rows = " --data data:NAME@VERSION" if version.manifest.foreign is not None else ""
-        raise GateFailedError(
-            "verdict-missing",
-            f"{version.ref} has no verdict under plan {plan.version}, so it cannot be released.",
-            hint=f"trueup check {version.ref}{rows}",
-        )
-    if not genuine:
-        raise GateFailedError(
-            "verdict-not-genuine",
-            f"Verdict {given[0].id} about {version.ref} is not what was signed: it, or the model "
-            "version, was changed afterwards.",
-            hint=f"trueup check {version.ref}",
-            context={"verdict": given[0].id},
-        )
-    failed = failing(genuine[0])
-    raise GateFailedError(
-        "gate-failed",
-        f"{version.ref} did not pass the gate: "
-        + "; ".join(f"{r.name}: {r.words}" for r in failed[:3])
-        + ".",
-        hint=f"trueup check {version.ref}",
-        context={"verdict": genuine[0].id, "failing": [builtins(r) for r in failed]},
-    )
-
-
 def reference_of(connection: sa.Connection, blobs: Blobs, version: ModelVersion) -> Reference:
     """What the rows looked like that a version learned from, or else those it passed on.
 
@@ -276,35 +220,3 @@ def ground_of(connection: sa.Connection, version: ModelVersion) -> Ground | None
         return ground.of_pipeline(version)
     last = next(iter(table.of_digest(connection, version.digest)), None)
     return None if last is None else ground.of_statement(last.statement)
-
-
-def champion_of(connection: sa.Connection, model: str) -> ModelVersion | None:
-    """The version that the alias `champion` of a model points at."""
-    number = model_table.alias(connection, model, CHAMPION)
-    return None if number is None else model_table.version(connection, model, number)
-
-
-def failing(verdict: Verdict) -> list[CheckResult]:
-    """The checks that kept a verdict from passing."""
-    return [result for result in verdict.statement.results if result.refuses]
-
-
-def _champion(connection: sa.Connection, version: ModelVersion) -> ModelVersion | None:
-    """The live version to beat; a version is never compared with itself."""
-    champion = champion_of(connection, version.model)
-    return None if champion is None or champion.ref == version.ref else champion
-
-
-def _on_last_rows(verdicts: list[Verdict]) -> list[Verdict]:
-    """Those on the rows that were named last: nobody picks the rows that suit best."""
-    return [v for v in verdicts if v.statement.data == verdicts[0].statement.data]
-
-
-def _stands(keys: Keys, verdict: Verdict, version: ModelVersion, plan: str) -> bool:
-    """Whether it speaks of this version and plan, and neither it nor the version was changed."""
-    statement = verdict.statement
-    return (
-        (statement.model, statement.plan) == (version.digest, plan)
-        and model_rules.address(version.manifest) == version.digest
-        and is_genuine(keys, verdict)
-    )

@@ -97,7 +97,7 @@ def evidence(connection: sa.Connection, keys: Keys, version: ModelVersion) -> Ve
     Raises:
         GateFailedError: There is none, or it compares with another champion than today's.
     """
-    from trueup.lifecycle.gates import service as gates
+    from trueup.lifecycle.gates import standing as gates
 
     verdict = gates.require_passed(connection, keys, version)
     champion = gates.champion_of(connection, version.model)

@@ -10,7 +10,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.gates import service as gates
+from trueup.lifecycle.gates import standing as gates
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.moving import CHAMPION, move_alias
 from trueup.lifecycle.plan.records import Deployment, Process, Strategy

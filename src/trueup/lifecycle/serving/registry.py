@@ -6,7 +6,7 @@ It refuses a model version without a genuine PASSED verdict under the plan in fo
 from __future__ import annotations
 
 from trueup.foundation.actor import service
-from trueup.lifecycle.gates.service import require_passed
+from trueup.lifecycle.gates.standing import require_passed
 from trueup.lifecycle.models import leave
 from trueup.lifecycle.models.service import find, load_predictor
 from trueup.lifecycle.releases.records import Route

@@ -57,7 +57,7 @@ def command(
     MLflow registered is judged on the rows of --data, and again on these when none are named.
     """
     from trueup.lifecycle.gates.records import HOLDOUT
-    from trueup.lifecycle.gates.service import failing
+    from trueup.lifecycle.gates.standing import failing
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:

@@ -13,7 +13,7 @@ from trueup.doors.web import shell
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
 from trueup.lifecycle.gates.records import Verdict
-from trueup.lifecycle.gates.service import is_genuine
+from trueup.lifecycle.gates.standing import is_genuine
 from trueup.lifecycle.releases.records import Release
 
 
