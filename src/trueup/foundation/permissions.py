@@ -16,6 +16,7 @@ Permission = Literal[
     "webhooks.write",
     "webhooks.deliver",
     "gates.run",
+    "gates.waive",
     "approvals.decide",
     "releases.request",
     "releases.operate",

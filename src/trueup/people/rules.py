@@ -25,7 +25,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "improvement.run",
         }
     ),
-    "reviewer": frozenset({"read", "approvals.decide", "gates.run"}),
+    "reviewer": frozenset({"read", "approvals.decide", "gates.run", "gates.waive"}),
     "operator": frozenset(
         {
             "read",

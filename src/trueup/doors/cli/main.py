@@ -41,6 +41,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain-cache": ("run.explain_cache", "Why a step is reused or runs, part by part."),
     "schedule": ("schedule", "When pipelines run by themselves."),
     "model": ("model.command", "Registered models and their versions."),
+    "verdict": ("verdict", "What gates said: look at it, prove it, pass it on."),
+    "waiver": ("waiver", "Leave to pass in spite of one check, for a while."),
     "diff": ("diff", "Compare two model versions in all that they are made of."),
     "deployment": ("deployment", "Where models serve, and their releases."),
     "serve": ("serve", "Serve predictions only."),

@@ -98,6 +98,36 @@ class Ground(Record):
     trained_on: str
 
 
+class Waiver(Record):
+    """Somebody's leave for one version to pass in spite of one check, for a while.
+
+    Attributes:
+        id: Short identifier.
+        model_ref: The version.
+        model: Digest of its manifest: another content is not meant.
+        check: Name of the check, such as `accurate.limit`.
+        reason: Why.
+        given_by: Who answers for it.
+        given_at: When.
+        until: From then on it counts no longer, and neither does a verdict that needs it.
+        withdrawn_at: When it was taken back.
+    """
+
+    id: str
+    model_ref: str
+    model: str
+    check: str
+    reason: str
+    given_by: str
+    given_at: datetime
+    until: datetime
+    withdrawn_at: datetime | None = None
+
+    def counts_at(self, at: datetime) -> bool:
+        """Whether it is in force at a moment."""
+        return at < self.until and (self.withdrawn_at is None or at < self.withdrawn_at)
+
+
 class Statement(Record):
     """What a verdict says, and all that it rests on; the same evidence gives the same bytes.
 
@@ -117,6 +147,8 @@ class Statement(Record):
         reference: What a version without training rows is watched by: digest of a `Reference` of
             the rows it was judged on; empty for a version that has its own.
         gate: The gate whose demands were checked.
+        environment: Digest of the environment that the version was made in; empty when unknown.
+        waivers: Those without which it would not have passed.
     """
 
     model_ref: str
@@ -132,6 +164,28 @@ class Statement(Record):
     trained_on: str = ""
     reference: str = ""
     gate: GateName = "production"
+    environment: str = ""
+    waivers: tuple[Waiver, ...] = ()
+
+
+class Replay(Record):
+    """What came out when a verdict was reached again from the digests it names.
+
+    Attributes:
+        verdict: Identifier of the verdict.
+        digest: Digest of the statement as signed.
+        again: Digest of the statement as it comes out now.
+        same: Whether both have the same bytes.
+        differing: Checks that find something else now.
+        taken_over: Checks that measured time: their findings were taken over as recorded.
+    """
+
+    verdict: str
+    digest: str
+    again: str
+    same: bool
+    differing: tuple[str, ...]
+    taken_over: tuple[str, ...]
 
 
 class Verdict(Record):

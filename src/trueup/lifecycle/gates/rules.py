@@ -4,19 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from scipy import special
 
-from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Statement, VerdictOutcome
+from trueup.lifecycle.gates.records import (
+    CheckOutcome,
+    CheckResult,
+    Statement,
+    VerdictOutcome,
+    Waiver,
+)
+from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.plan.records import Process
 from trueup.statistics.metrics import Estimate
 
+LONGEST_WAIVER: Final = timedelta(days=180)
 _MOST_TIMES = 1e6  # "a trillion times as many rows" says it: no data will do
 
 
-def outcome_of(results: Sequence[CheckResult]) -> VerdictOutcome:
-    """PASSED only when there is evidence and all of it is good: silence never passes."""
+def outcome_of(results: Sequence[CheckResult], waivers: Sequence[Waiver] = ()) -> VerdictOutcome:
+    """PASSED only when there is evidence and all of it is good, or waived: silence never passes."""
+    waived = {waiver.check for waiver in waivers}
     passed = any(result.outcome == "passed" and not result.advisory for result in results)
-    return "PASSED" if passed and not any(result.refuses for result in results) else "FAILED"
+    refused = any(result.refuses and result.name not in waived for result in results)
+    return "PASSED" if passed and not refused else "FAILED"
+
+
+def needed(results: Sequence[CheckResult], waivers: Sequence[Waiver]) -> tuple[Waiver, ...]:
+    """Those waivers that a check needs: the newest of each, in the order of the checks."""
+    newest = {waiver.check: waiver for waiver in sorted(waivers, key=lambda w: w.given_at)}
+    return tuple(newest[r.name] for r in results if r.refuses and r.name in newest)
+
+
+def why_no_waiver(waiver: Waiver, version: ModelVersion, process: Process) -> str:
+    """Why a waiver cannot be given; empty when it can."""
+    if process.template == "team" and version.registered_by == waiver.given_by:
+        return f"{waiver.given_by} made {version.ref}, and nobody waives a check of their own work"
+    if waiver.until <= waiver.given_at:
+        return f"it would have ended on {waiver.until:%Y-%m-%d}"
+    if waiver.until - waiver.given_at > LONGEST_WAIVER:
+        return f"it would last until {waiver.until:%Y-%m-%d}; {LONGEST_WAIVER.days} days are most"
+    return "" if waiver.reason.strip() else "nobody said why"
 
 
 def against_limit(

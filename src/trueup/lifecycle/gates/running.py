@@ -50,6 +50,7 @@ def run(
     evidence: Evidence,
     known: Mapping[str, CheckResult] | None = None,
     told: Told | None = None,
+    taken: Mapping[int, CheckResult] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Find out what every demand asks, in the order of the demands.
 
@@ -58,8 +59,9 @@ def run(
         evidence: What to look at.
         known: Findings that are there already, by their address.
         told: Called after each finding, from the thread that made it.
+        taken: Findings that are taken over as they are, by the number of the demand.
     """
-    found: dict[int, CheckResult] = {}
+    found: dict[int, CheckResult] = dict(taken or {})
 
     def one(number: int) -> None:
         asked = demands[number]
@@ -69,8 +71,9 @@ def run(
         if told is not None:
             told(len(found), len(demands), found[number])
 
-    for number in (n for n, asked in enumerate(demands) if is_timed(asked.demand)):
-        one(number)
+    for number, asked in enumerate(demands):
+        if number not in found and is_timed(asked.demand):
+            one(number)
     with threads.pool(AT_ONCE, "check") as pool:
         list(pool.map(one, [n for n in range(len(demands)) if n not in found]))
     return tuple(found[number] for number in range(len(demands)))

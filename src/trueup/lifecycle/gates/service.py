@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
-from trueup.foundation import digests
+from trueup import __version__
+from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.identifiers import short_id
 from trueup.foundation.records import builtins, decode, encode
-from trueup.lifecycle.gates import demanding, ground, rules, running, table
+from trueup.lifecycle.gates import (
+    attestation,
+    demanding,
+    ground,
+    replaying,
+    rules,
+    running,
+    table,
+    waiving,
+)
 from trueup.lifecycle.gates.demanding import PRODUCTION
 from trueup.lifecycle.gates.evidence import Evidence, gather
 from trueup.lifecycle.gates.ground import GivenRows
-from trueup.lifecycle.gates.records import CheckResult, Ground, Statement, Verdict
+from trueup.lifecycle.gates.records import CheckResult, Ground, Replay, Statement, Verdict, Waiver
 from trueup.lifecycle.gates.running import Asked, Told
 from trueup.lifecycle.gates.standing import failing, is_genuine, rival_of
 from trueup.lifecycle.models import leave
@@ -28,6 +41,8 @@ from trueup.lifecycle.plan.demands import GateName
 from trueup.lifecycle.plan.service import in_force
 from trueup.ports.blobs import Blobs
 from trueup.state.unit import State
+
+_WAIVER: Final = Waiver.__struct_fields__
 
 
 class Gates:
@@ -77,7 +92,8 @@ class Gates:
         evidence = gather(self._state.blobs, version, on, rival, allowed)
         asked = demanding.demands(plan.plan, gate)
         results = running.run(asked, evidence, self._known(actor, asked, evidence), told)
-        outcome = rules.outcome_of(results)
+        waivers = rules.needed(results, self._waivers(actor, version))
+        outcome = rules.outcome_of(results, waivers)
         statement = Statement(
             model_ref=version.ref,
             model=version.digest,
@@ -88,6 +104,8 @@ class Gates:
             results=results,
             reference=self._reference(version, evidence) if outcome == "PASSED" else "",
             gate=gate,
+            environment=version.manifest.environment,
+            waivers=waivers,
             **builtins(on),
         )
         seconds = time.perf_counter() - started
@@ -146,10 +164,123 @@ class Gates:
             )
         return verdict
 
+    def replay(self, actor: Actor, verdict_id: str) -> Replay:
+        """Reach a verdict again from the digests it names, and compare bytes.
+
+        Raises:
+            NotFoundError: There is no such verdict.
+            ConflictError: Something that it names is not here any more.
+        """
+        verdict = self.show(actor, verdict_id)
+        with self._state.read(actor, "gates.run") as connection:
+            known = replaying.find(connection, verdict)
+        return replaying.replay(self._state.blobs, known)
+
+    def attest(self, actor: Actor, verdict_id: str) -> dict[str, Any]:
+        """A verdict for others: a SLSA verification summary in a signed DSSE envelope.
+
+        Raises:
+            NotFoundError: There is no such verdict.
+            ConflictError: The version that it is about is not here any more.
+        """
+        verdict = self.show(actor, verdict_id)
+        with self._state.read(actor) as connection:
+            version = replaying.find(connection, verdict).version
+        raw = self._state.blobs.get(version.manifest.file)
+        said = attestation.summary(verdict, raw, __version__)
+        return attestation.envelope(said, self._state.keys)
+
     def of_model(self, actor: Actor, model_ref: str) -> list[Verdict]:
         """All verdicts about a model version, newest first."""
         with self._state.read(actor) as connection:
             return table.of_model(connection, model_ref)
+
+    def waive(
+        self,
+        actor: Actor,
+        model: str,
+        selector: str,
+        check: str,
+        *,
+        reason: str,
+        until: datetime,
+    ) -> Waiver:
+        """Let one version pass in spite of one check, for a while; the next verdict says so.
+
+        Args:
+            actor: Who answers for it.
+            model: Registered name.
+            selector: Version or alias.
+            check: Name of the check, such as `accurate.limit`.
+            reason: Why.
+            until: When it ends, 180 days ahead at most.
+
+        Raises:
+            NotFoundError: There is no such version, or it was never judged.
+            UsageError: The newest verdict has no such check, or the check passed.
+            DeniedError: They made the version themselves.
+        """
+        with self._state.write(actor, "gates.waive") as unit:
+            version = models.find(unit.connection, model, selector)
+            last = next(iter(table.of_digest(unit.connection, version.digest)), None)
+            waiving.check_refused(version, last, check)
+            given = Waiver(
+                id=short_id(),
+                model_ref=version.ref,
+                model=version.digest,
+                check=check,
+                reason=reason.strip(),
+                given_by=actor.name,
+                given_at=unit.at,
+                until=until,
+            )
+            waiving.check_allowed(given, version, in_force(unit.connection).plan.process)
+            unit.execute(table.waivers.insert().values(**{n: getattr(given, n) for n in _WAIVER}))
+            unit.emit(
+                "check.waived",
+                f"model:{version.ref}",
+                after=version.digest,
+                why=given.reason,
+                data={"waiver": given.id, "check": check, "until": f"{until:%Y-%m-%d}"},
+            )
+            return given
+
+    def withdraw_waiver(self, actor: Actor, waiver_id: str) -> Waiver:
+        """Take a waiver back; verdicts that needed it count no longer.
+
+        Raises:
+            NotFoundError: There is no such waiver.
+        """
+        with self._state.write(actor, "gates.waive") as unit:
+            given = table.waiver(unit.connection, waiver_id)
+            if given is None:
+                raise NotFoundError(
+                    "waiver-not-found",
+                    f"There is no waiver '{waiver_id}'.",
+                    hint="trueup waiver list",
+                )
+            if given.withdrawn_at is not None:
+                return given
+            unit.execute(
+                table.waivers.update()
+                .where(table.waivers.c.id == waiver_id)
+                .values(withdrawn_at=unit.at)
+            )
+            unit.emit(
+                "check.waiver-withdrawn",
+                f"model:{given.model_ref}",
+                data={"waiver": given.id, "check": given.check},
+            )
+            return msgspec.structs.replace(given, withdrawn_at=unit.at)
+
+    def waivers(self, actor: Actor, model_ref: str = "") -> list[Waiver]:
+        """The waivers of a version, or all there are; newest first."""
+        with self._state.read(actor) as connection:
+            return table.waivers_of(connection, model_ref)
+
+    def _waivers(self, actor: Actor, version: ModelVersion) -> list[Waiver]:
+        with self._state.read(actor, "gates.run") as connection:
+            return _in_force(connection, version)
 
     def _ground(
         self, connection: sa.Connection, version: ModelVersion, given: GivenRows | None
@@ -183,10 +314,13 @@ class Gates:
         on: Ground,
     ) -> Verdict | None:
         champion_digest = rival.digest if rival else ""
+        waivers = _in_force(connection, version)
         for verdict in table.under_plan(connection, version.digest, plan, gate):
             if ground.of_statement(verdict.statement) != on:
                 return None  # it was judged on other rows since: the newest judgement counts
-            is_same = rules.same_evidence(verdict.statement, version.digest, plan, champion_digest)
+            said = verdict.statement
+            is_same = rules.same_evidence(said, version.digest, plan, champion_digest)
+            is_same &= said.waivers == rules.needed(said.results, waivers)
             if is_same and is_genuine(self._state.keys, verdict):
                 return verdict
         return None
@@ -197,6 +331,13 @@ class Gates:
             return ""
         found = model_rules.reference_of(evidence.inputs, evidence.signature, evidence.scores)
         return self._state.blobs.put(encode(found))
+
+
+def _in_force(connection: sa.Connection, version: ModelVersion) -> list[Waiver]:
+    """The waivers that count for a version now."""
+    now = clock.now()
+    given = table.waivers_of(connection, version.ref)
+    return [each for each in given if each.model == version.digest and each.counts_at(now)]
 
 
 def reference_of(connection: sa.Connection, blobs: Blobs, version: ModelVersion) -> Reference:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from trueup.foundation import digests
+from trueup.foundation import clock, digests
 from trueup.foundation.errors import GateFailedError
 from trueup.foundation.records import builtins
 from trueup.lifecycle.gates import table
 from trueup.lifecycle.gates.demanding import PRODUCTION
-from trueup.lifecycle.gates.records import CheckResult, Verdict
+from trueup.lifecycle.gates.records import CheckResult, Verdict, Waiver
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import table as model_table
 from trueup.lifecycle.models.moving import CHAMPION
@@ -42,7 +42,8 @@ def require_passed(
     given = table.under_plan(connection, version.digest, plan.digest, gate)
     genuine = _on_last_rows([v for v in given if _stands(keys, v, version, plan.digest)])
     passed = [verdict for verdict in genuine if verdict.passed]
-    if passed:
+    ended = _ended_waivers(connection, passed[0]) if passed else ()
+    if passed and not ended:
         rival = rival_of(connection, version)
         now = rival.digest if rival else ""
         # The champion may be an earlier one again, after a rollback: its verdict comes first.
@@ -62,6 +63,14 @@ def require_passed(
             "version, was changed afterwards.",
             hint=f"trueup check {version.ref}",
             context={"verdict": given[0].id},
+        )
+    if ended:
+        raise GateFailedError(
+            "waiver-ended",
+            f"{version.ref} passed only by leave of {ended[0].given_by} for {ended[0].check}, and "
+            f"that ended on {ended[0].withdrawn_at or ended[0].until:%Y-%m-%d}.",
+            hint=f"trueup check {version.ref}",
+            context={"verdict": passed[0].id, "waiver": ended[0].id},
         )
     failed = failing(genuine[0])
     raise GateFailedError(
@@ -88,12 +97,25 @@ def rival_of(connection: sa.Connection, version: ModelVersion) -> ModelVersion |
 
 def failing(verdict: Verdict) -> list[CheckResult]:
     """The checks that kept a verdict from passing."""
-    return [result for result in verdict.statement.results if result.refuses]
+    waived = {waiver.check for waiver in verdict.statement.waivers}
+    found = verdict.statement.results
+    return [result for result in found if result.refuses and result.name not in waived]
 
 
 def _on_last_rows(verdicts: list[Verdict]) -> list[Verdict]:
     """Those on the rows that were named last: nobody picks the rows that suit best."""
     return [v for v in verdicts if v.statement.data == verdicts[0].statement.data]
+
+
+def _ended_waivers(connection: sa.Connection, verdict: Verdict) -> list[Waiver]:
+    """Those that a verdict needs and that count no longer. When they end was signed with it."""
+    now = clock.now()
+    given = {waiver.id: waiver for waiver in table.waivers_of(connection)}
+    return [
+        given.get(said.id, said)
+        for said in verdict.statement.waivers
+        if not said.counts_at(now) or not given.get(said.id, said).counts_at(now)
+    ]
 
 
 def _stands(keys: Keys, verdict: Verdict, version: ModelVersion, plan: str) -> bool:

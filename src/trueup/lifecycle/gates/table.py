@@ -8,8 +8,8 @@ import msgspec
 import sqlalchemy as sa
 
 from trueup.foundation.records import builtins
-from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
-from trueup.state.schema import Column, Float, Json, Moment, String, Table
+from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict, Waiver
+from trueup.state.schema import Column, Float, Json, Moment, String, Table, Text
 
 verdicts = Table(
     "verdicts",
@@ -32,7 +32,19 @@ findings = Table(
     Column("address", String(80), primary_key=True),
     Column("result", Json, nullable=False),
 )
-_v, _f = verdicts.c, findings.c
+waivers = Table(
+    "waivers",
+    Column("id", String(20), primary_key=True),
+    Column("model_ref", String(300), nullable=False, index=True),
+    Column("model", String(80), nullable=False),
+    Column("check", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("given_by", String(100), nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("withdrawn_at", Moment),
+)
+_v, _f, _w = verdicts.c, findings.c, waivers.c
 
 
 def verdict(connection: sa.Connection, verdict_id: str) -> Verdict | None:
@@ -83,6 +95,20 @@ def keep_findings(connection: sa.Connection, found: dict[str, CheckResult]) -> N
     ]
     if new:
         connection.execute(findings.insert(), new)
+
+
+def waiver(connection: sa.Connection, waiver_id: str) -> Waiver | None:
+    """One waiver by identifier."""
+    row = connection.execute(sa.select(waivers).where(_w.id == waiver_id)).first()
+    return None if row is None else Waiver(**row._mapping)
+
+
+def waivers_of(connection: sa.Connection, model_ref: str = "") -> list[Waiver]:
+    """The waivers of a version, or all there are; newest first."""
+    query = sa.select(waivers).order_by(_w.given_at.desc(), _w.id)
+    if model_ref:
+        query = query.where(_w.model_ref == model_ref)
+    return [Waiver(**row._mapping) for row in connection.execute(query)]
 
 
 def _record(row: sa.Row[Any]) -> Verdict:

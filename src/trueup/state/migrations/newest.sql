@@ -765,6 +765,19 @@ CREATE TABLE waiting_labels (
 );
 CREATE INDEX ix_waiting_labels_deployment ON waiting_labels (deployment);
 CREATE INDEX ix_waiting_labels_request ON waiting_labels (request);
+CREATE TABLE waivers (
+	id VARCHAR(20) NOT NULL, 
+	model_ref VARCHAR(300) NOT NULL, 
+	model VARCHAR(80) NOT NULL, 
+	"check" VARCHAR(200) NOT NULL, 
+	reason TEXT NOT NULL, 
+	given_by VARCHAR(100) NOT NULL, 
+	given_at BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	withdrawn_at BIGINT, 
+	CONSTRAINT pk_waivers PRIMARY KEY (id)
+);
+CREATE INDEX ix_waivers_model_ref ON waivers (model_ref);
 CREATE TABLE webhook_deliveries (
 	number INTEGER NOT NULL, 
 	id VARCHAR(36) NOT NULL, 

@@ -951,6 +951,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_waiting_labels_request"), "waiting_labels", ["request"], unique=False)
     op.create_table(
+        "waivers",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("model_ref", sa.String(length=300), nullable=False),
+        sa.Column("model", sa.String(length=80), nullable=False),
+        sa.Column("check", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("given_by", sa.String(length=100), nullable=False),
+        sa.Column("given_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waivers")),
+    )
+    op.create_index(op.f("ix_waivers_model_ref"), "waivers", ["model_ref"], unique=False)
+    op.create_table(
         "webhook_deliveries",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -989,6 +1003,8 @@ def downgrade() -> None:
     op.drop_table("webhooks")
     op.drop_index("ix_webhook_deliveries_webhook", table_name="webhook_deliveries")
     op.drop_table("webhook_deliveries")
+    op.drop_index(op.f("ix_waivers_model_ref"), table_name="waivers")
+    op.drop_table("waivers")
     op.drop_index(op.f("ix_waiting_labels_request"), table_name="waiting_labels")
     op.drop_index(op.f("ix_waiting_labels_deployment"), table_name="waiting_labels")
     op.drop_table("waiting_labels")
