@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.records import CheckResult, Verdict
+from trueup.lifecycle.gates.records import CheckResult, Statement, Verdict
 from trueup.lifecycle.gates.standing import failing
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.ports.hosting import Status
-from trueup.rendering import junit, report, words
+from trueup.rendering import findings, junit, report, words
 
 _OUTCOMES: Final[dict[str, junit.Outcome]] = {
     "passed": "passed",
@@ -66,16 +66,25 @@ def compare(
 
 
 def cases(verdict: Verdict) -> list[junit.Case]:
-    """Each check as a test case: only `passed` passes."""
+    """Each check as a test case: only `passed` passes; advice and what is waived is skipped."""
+    waived = {waiver.check for waiver in verdict.statement.waivers}
     return [
         junit.Case(
             suite=f"gate.{result.goal}" if result.goal else "gate",
             name=result.check,
-            outcome=_OUTCOMES[result.outcome],
+            outcome=_case(result, waived),
             words=result.words,
         )
         for result in verdict.statement.results
     ]
+
+
+def _case(result: CheckResult, waived: Collection[str]) -> junit.Outcome:
+    if result.refuses and result.name in waived:
+        return "skipped"
+    return (
+        "skipped" if result.advisory and result.outcome != "passed" else _OUTCOMES[result.outcome]
+    )
 
 
 def page(verdict: Verdict, compared: Compared) -> str:
@@ -84,11 +93,13 @@ def page(verdict: Verdict, compared: Compared) -> str:
     sections = [
         report.Section(
             title="Checks",
-            words="Every check must pass; not enough data does not pass.",
+            words="Every check must pass; not enough data does not pass. Advice refuses nothing.",
             columns=(*_CHECKS, "finding"),
             rows=tuple((*_row(result), result.words) for result in said.results),
             states=5,
         ),
+        *_waived(said),
+        *(section for result in said.results for section in parts(result)),
         report.Section(
             title=f"Metrics beside {compared.before.ref}" if compared.before else "Metrics",
             columns=("metric", said.model_ref, "before", "difference"),
@@ -99,7 +110,10 @@ def page(verdict: Verdict, compared: Compared) -> str:
             facts={
                 "model": said.model,
                 "plan": said.plan,
+                "gate": said.gate,
                 "rows": f"{said.rows} {said.data}",
+                "trained on": said.trained_on,
+                "environment": said.environment,
                 "champion": said.champion or "there was none",
                 "digest": verdict.digest,
                 "signed by key": verdict.key,
@@ -110,6 +124,54 @@ def page(verdict: Verdict, compared: Compared) -> str:
     return report.html(f"Verdict on {said.model_ref}", sections, state=said.outcome, note=note)
 
 
+def parts(result: CheckResult) -> list[report.Section]:
+    """What a check looked at, one by one; nothing for a check that looked at one thing."""
+    if len(result.parts) < 2:
+        return []
+    measured = [
+        findings.Measured(
+            name=part.name,
+            state=part.outcome,
+            value=part.value,
+            low=part.lower,
+            high=part.upper,
+            limit=part.limit,
+            rows=part.rows,
+            words=part.words,
+        )
+        for part in result.parts
+    ]
+    rows = findings.table(measured)
+    more = len(measured) - len(rows)
+    return [
+        report.Section(
+            title=result.name,
+            words=result.words + (f" The other {more:,} are left out here." if more else ""),
+            chart=findings.intervals(result.name.replace(".", "-"), result.name, measured),
+            columns=findings.COLUMNS,
+            rows=rows,
+            states=1,
+        )
+    ]
+
+
+def _waived(said: Statement) -> list[report.Section]:
+    """Whose leave a verdict needs."""
+    if not said.waivers:
+        return []
+    return [
+        report.Section(
+            title="Waived",
+            words="These checks did not pass, and somebody answers for it until the day named.",
+            columns=("check", "by", "until", "reason"),
+            rows=tuple(
+                (each.check, each.given_by, f"{each.until:%Y-%m-%d}", each.reason)
+                for each in said.waivers
+            ),
+        )
+    ]
+
+
 def markdown(verdict: Verdict, compared: Compared) -> str:
     """The verdict as a comment under a review."""
     said = verdict.statement
@@ -117,6 +179,11 @@ def markdown(verdict: Verdict, compared: Compared) -> str:
     lines = [f"### {state.mark} {said.model_ref}: {summary(verdict)}", ""]
     lines += _table(_CHECKS, [_row(result) for result in said.results])
     bad = [result for result in said.results if result.outcome != "passed"]
+    waived = [
+        f"- **{each.check}** waived until {each.until:%Y-%m-%d} by {each.given_by}: {each.reason}"
+        for each in said.waivers
+    ]
+    lines += ["", *waived] if waived else []
     lines += ["", *(f"- **{result.name}**: {result.words}" for result in bad)]
     if compared.metrics:
         beside = compared.before.ref if compared.before else "before"
@@ -143,6 +210,9 @@ def summary(verdict: Verdict) -> str:
     """
     count = len(verdict.statement.results)
     bad = len(failing(verdict))
+    waived = len(verdict.statement.waivers)
+    if not bad and waived:
+        return f"{plural(waived, 'check')} of {count} waived, the others passed or did not apply"
     if not bad:
         return f"all {plural(count, 'check')} passed or did not apply"
     return f"{bad} of {plural(count, 'check')} kept it from passing"
@@ -169,7 +239,7 @@ def _metrics(workspace: Workspace, actor: Actor, version: ModelVersion) -> Mappi
 
 def _row(result: CheckResult) -> tuple[str, ...]:
     return (
-        result.name,
+        f"{result.name} (advice)" if result.advisory else result.name,
         words.number(result.value),
         words.number(result.bound),
         words.number(result.limit),

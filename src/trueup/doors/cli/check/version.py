@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.gates.ground import GivenRows
     from trueup.lifecycle.gates.records import CheckResult, Verdict
+    from trueup.lifecycle.plan.demands import GateName
 
 
 @click.command(cls=Command, example="trueup check lumps@1")
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     metavar="FILE|data:NAME@VERSION",
     help="The rows that it learned from, if they are known: none may be among the others.",
 )
+@click.option(
+    "--gate",
+    type=click.Choice(["candidate", "staging", "production"]),
+    default="production",
+    show_default=True,
+    help="Whose demands are checked: goals may name the gates that they hold for.",
+)
+@click.option("--vsa", default="", metavar="FILE", help="Write a signed SLSA verification summary.")
 @click.option("--junit", default="", metavar="FILE", help="Write the checks as JUnit XML.")
 @click.option("--html", default="", metavar="FILE", help="Write a self-contained report.")
 @output.as_option
@@ -43,6 +52,8 @@ def command(
     data: str,
     label: str,
     trained_on: str,
+    gate: GateName,
+    vsa: str,
     junit: str,
     html: str,
     speaker: str,
@@ -56,6 +67,8 @@ def command(
     A version of a pipeline is judged on the rows that the pipeline set aside. One that a client of
     MLflow registered is judged on the rows of --data, and again on these when none are named.
     """
+    from trueup.doors.cli.check.progress import Checking
+    from trueup.foundation.records import encode
     from trueup.lifecycle.gates.records import HOLDOUT
     from trueup.lifecycle.gates.standing import failing
 
@@ -63,7 +76,13 @@ def command(
     with output.here() as workspace:
         actor = workspace.speaking_as(speaker)
         given = _given(workspace, actor, data, label, trained_on)
-        verdict = workspace.gates.judge(actor, wanted.name, wanted.selector, given)
+        with Checking() as checking:
+            verdict = workspace.gates.judge(
+                actor, wanted.name, wanted.selector, given, gate, checking.tell
+            )
+        if vsa:
+            signed = encode(workspace.gates.attest(actor, verdict.id)).decode()
+            output.write_file(vsa, signed + "\n")
         _write_reports(workspace, actor, verdict, junit, html)
         plan = workspace.plans.current(actor)
         places = [
@@ -135,8 +154,18 @@ def show(verdict: Verdict) -> None:
     output.table(("check", "value", "bound", "limit", "rows", "outcome"), map(_row, said.results))
     output.blank()
     output.findings((result.outcome, result.words) for result in said.results)
+    for waiver in said.waivers:
+        output.say(
+            "\n{} is waived until {} by {}: {}",
+            waiver.check,
+            f"{waiver.until:%Y-%m-%d}",
+            waiver.given_by,
+            waiver.reason,
+        )
 
 
 def _row(result: CheckResult) -> tuple[object, ...]:
     outcome = output.state(result.outcome)
+    if result.advisory:
+        outcome.append(" (advice)", style="dim")
     return result.name, result.value, result.bound, result.limit, result.rows or None, outcome
