@@ -125,7 +125,7 @@ def _ordered(order: Order, threads: Mapping[str, str]) -> Costs:
     kept = {n: v for n, v in os.environ.items() if not n.startswith("TRUEUP_")}
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, no shell
+        done = subprocess.run(
             [sys.executable, "-P", "-m", "trueup.lifecycle.gates.fresh"],
             input=encode(order),
             capture_output=True,

@@ -93,7 +93,9 @@ def _latencies(demand: Speed, costs: fresh.Costs) -> Iterator[Part]:
             outcome: CheckOutcome = "failed"
         elif found.upper is None:
             outcome = "not-enough-data"
-            words += f"; {fewest(q, demand.confidence):,} calls bound it, there are {demand.calls:,}"
+            words += (
+                f"; {fewest(q, demand.confidence):,} calls bound it, there are {demand.calls:,}"
+            )
         elif found.upper > limit:
             outcome = "not-enough-data"
             words += f", but it may be as much as {found.upper:.3g}: more calls would tell"

@@ -69,7 +69,7 @@ def _read(blobs: Blobs, files: Sequence[ForeignFile]) -> Contents:
     for file in files:
         with _opened(blobs, file) as content:
             danger = danger_in(content)
-            form = "" if danger else _format_of(file.path, content)
+            form = "" if danger else format_of(file.path, content)
             if form in FORMATS:
                 danger = "is code, which only a run of this project brings"
             if danger and not quarantined:
@@ -92,7 +92,7 @@ def _opened(blobs: Blobs, file: ForeignFile) -> Iterator[IO[bytes]]:
         yield content
 
 
-def _format_of(path: str, content: IO[bytes]) -> str:
+def format_of(path: str, content: IO[bytes]) -> str:
     """The format of a file by its first bytes; ONNX has none of its own, there its name decides."""
     content.seek(0)
     head = content.read(1 << 16)
