@@ -98,7 +98,7 @@ def _unseen(column: Column, values: pl.Series, seen: pl.Series) -> tuple[float, 
         if not len(seen):
             return 1.0, "numbers, where training saw none"
         low, high = seen.min(), seen.max()
-        outside = ~values.is_between(low, high)  # type: ignore[arg-type]
+        outside = ~values.is_between(low, high)
         return float(outside.mean() or 0.0), "outside of the range of training"  # type: ignore[arg-type]
     new = ~values.cast(pl.String).is_in(seen.cast(pl.String).unique().implode())
     return float(new.mean() or 0.0), "no category of training"  # type: ignore[arg-type]
