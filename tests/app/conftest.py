@@ -184,7 +184,7 @@ class Desk:
         """Let a release answer some rows a day, through the journal, labels a day later."""
         served = self.release(release)
         manifest = self.workspace.models.show(ACTOR, "small", str(served.version)).manifest
-        predict = load_predictor(self.workspace.state.blobs, manifest.format, manifest.file)
+        predict = load_predictor(self.workspace.state.blobs, manifest)
         journal = Journal(self.workspace.settings.journal)
         for day in days:
             asked = world(rows, 1000 * release + day, turned)

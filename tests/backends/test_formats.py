@@ -187,9 +187,55 @@ def test_the_usual_models_of_scikit_learn_are_kept(form: Format, name: str) -> N
 
 
 def test_a_regressor_gives_its_prediction(form: Format) -> None:
-    model = fitted(HistGradientBoostingRegressor(max_iter=3))
-    formats.gives_the_same_scores_after_a_round_trip(form, model, ROWS)
-    assert np.array_equal(form.predictor(model)(ROWS), model.predict(ROWS))
+    for model in (
+        fitted(HistGradientBoostingRegressor(max_iter=3)),
+        fitted(HistGradientBoostingRegressor(loss="quantile", quantile=0.9, max_iter=3)),
+    ):
+        formats.gives_the_same_scores_after_a_round_trip(form, model, ROWS)
+        formats.gives_numbers_for_each_row(form, model, ROWS)
+        assert np.array_equal(form.predictor(model)(ROWS), model.predict(ROWS))
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), RandomForestClassifier(3)], ids=repr)
+def test_a_classifier_gives_the_probabilities_of_its_classes_in_their_order(
+    form: Format, estimator: Any
+) -> None:
+    rows = ROWS.select(pl.col("delay").fill_nan(0), "distance")
+    words = np.array(["dog", "ant", "cat"])[np.digitize(rows["distance"].to_numpy(), [-0.4, 0.4])]
+    model = estimator.fit(rows, words)
+    for prove in formats.PROOFS:
+        prove(form, model, rows)
+    assert np.array_equal(form.predictor(model)(rows), model.predict_proba(rows))
+    assert model.classes_.tolist() == ["ant", "cat", "dog"]
+
+
+def test_a_model_of_onnx_gives_all_its_numbers() -> None:
+    """Probabilities of three classes as a matrix; a list of levels is the same to it."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    make, number = onnx.helper, onnx.TensorProto.FLOAT
+    graph = make.make_graph(
+        [
+            make.make_node("MatMul", ["rows", "weights"], ["sum"]),
+            make.make_node("Softmax", ["sum"], ["probabilities"]),
+            make.make_node("ArgMax", ["sum"], ["label"], axis=1, keepdims=0),
+        ],
+        "softmax",
+        [make.make_tensor_value_info("rows", number, [None, 2])],
+        [
+            make.make_tensor_value_info("label", onnx.TensorProto.INT64, [None]),
+            make.make_tensor_value_info("probabilities", number, [None, 3]),
+        ],
+        [make.make_tensor("weights", number, [2, 3], [0.5, -1.5, 1.0, 0.0, 0.3, -0.2])],
+    )
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+    rows = NUMBERS.select(pl.all().fill_nan(0))
+    form = loading.load("formats", "onnx")()
+    for prove in formats.PROOFS:
+        prove(form, model, rows)
+    sums = rows.to_numpy() @ np.array([[0.5, -1.5, 1.0], [0.0, 0.3, -0.2]])
+    expected = np.exp(sums) / np.exp(sums).sum(axis=1, keepdims=True)
+    assert np.allclose(form.predictor(model)(rows), expected, atol=1e-6)
 
 
 class Surprise:

@@ -15,7 +15,7 @@ from trueup.app import starting
 from trueup.app.running.training import train
 from trueup.app.wiring import Workspace, open_workspace
 from trueup.foundation.actor import Actor, service
-from trueup.lifecycle.models.service import load_predictor
+from trueup.lifecycle.models.service import load_file
 from trueup.lifecycle.plan.service import read as read_plan
 from trueup.lifecycle.runs.records import RunOptions
 from trueup.lifecycle.serving.records import Labels, Predictions
@@ -86,9 +86,9 @@ def _answer(workspace: Workspace, file: str) -> None:
         workspace.owner, workspace.datasets.show(workspace.owner, "lumps")
     )
     inputs = rows.drop("malignant")
-    scores = load_predictor(workspace.state.blobs, "skops", file)(
+    scores = load_file(workspace.state.blobs, "skops", file)(
         inputs.select(pl.all().cast(pl.Float64))
-    )
+    )[:, 1]
     records: list[Predictions | Labels] = []
     for day in range(DAYS):
         chosen = [(day * 37 + i) % rows.height for i in range(60)]

@@ -16,10 +16,15 @@ Scores = npt.NDArray[np.float64]
 
 
 class Predictor(Protocol):
-    """A loaded model: rows in, one score in [0, 1] per row out."""
+    """A loaded model: rows in, numbers for each row out.
+
+    One number a row has the shape [n]: a prediction, or the probability of label 1. Several have
+    the shape [n, k]: probabilities of the classes in the model's order, quantiles in the order of
+    their levels.
+    """
 
     def __call__(self, rows: pl.DataFrame) -> Scores:
-        """The scores, in the order of the rows."""
+        """The numbers, in the order of the rows."""
         ...
 
 
@@ -75,7 +80,10 @@ class Format(Protocol):
         ...
 
     def predictor(self, model: Any) -> Predictor:
-        """The function that scores rows with a loaded model."""
+        """The function that asks a loaded model: whatever the model itself gives, unchanged.
+
+        A classifier gives the probabilities of all its classes, also of two.
+        """
         ...
 
 

@@ -32,21 +32,28 @@ def gives_the_same_scores_after_a_round_trip(form: Format, model: Any, rows: pl.
     expect(np.array_equal(before, after), "scores differ after a round trip")
 
 
-def gives_one_number_a_row(form: Format, model: Any, rows: pl.DataFrame) -> None:
-    """One finite float64 for each row, for one row as for many, none for none of them."""
+def gives_numbers_for_each_row(form: Format, model: Any, rows: pl.DataFrame) -> None:
+    """Finite float64, [n] or [n, k] with k above 1, for one row as for many, none for no rows."""
     score = form.predictor(form.load(form.dump(model)))
     scores = score(rows)
-    expect(scores.shape == (rows.height,), f"{rows.height} rows gave the shape {scores.shape}")
+    shape = scores.shape
+    expect(
+        shape == (rows.height,) or (shape[0] == rows.height and len(shape) == 2 and shape[1] > 1),
+        f"{rows.height} rows gave the shape {shape}",
+    )
     expect(scores.dtype == np.float64, f"scores are {scores.dtype}")
     expect(bool(np.isfinite(scores).all()), "a score is not finite")
     singly = np.concatenate([score(rows[place]) for place in range(min(3, rows.height))])
-    expect(np.allclose(singly, scores[: singly.size]), "a row scores otherwise alone")
+    expect(np.allclose(singly, scores[: len(singly)]), "a row scores otherwise alone")
+    expect(score(rows.clear()).shape[:1] == (0,), "no rows gave a score")
 
 
 def scores_are_probabilities(form: Format, model: Any, rows: pl.DataFrame) -> None:
-    """A classifier's score is the probability of the label being 1."""
+    """A classifier gives the probability of label 1, or those of all classes, which sum to 1."""
     scores = form.predictor(model)(rows)
     expect(bool(((scores >= 0) & (scores <= 1)).all()), "a score lies outside 0 to 1")
+    if scores.ndim == 2:
+        expect(np.allclose(scores.sum(axis=1), 1, atol=1e-5), "probabilities do not sum to 1")
 
 
 def refuses_damaged_bytes(form: Format, model: Any, rows: pl.DataFrame) -> None:
@@ -64,7 +71,7 @@ def refuses_damaged_bytes(form: Format, model: Any, rows: pl.DataFrame) -> None:
 PROOFS: tuple[Callable[[Format, Any, pl.DataFrame], None], ...] = (
     knows_its_models,
     gives_the_same_scores_after_a_round_trip,
-    gives_one_number_a_row,
+    gives_numbers_for_each_row,
     scores_are_probabilities,
     refuses_damaged_bytes,
 )

@@ -126,12 +126,17 @@ def test_what_prepare_makes_of_the_data_is_made_once() -> None:
     assert (score(ROWS).tolist(), score(ROWS).tolist()) == ([0, 2, 4], [0, 2, 4])
 
 
-@pytest.mark.parametrize("answer", ["[1, 2]", "'abc'", "[[1, 2, 3]] * 3", "[1] * 6", "[['a']] * 3"])
-def test_an_answer_that_is_not_one_number_a_row_is_refused(answer: str) -> None:
+@pytest.mark.parametrize("answer", ["[1, 2]", "'abc'", "[[[1]]] * 3", "[1] * 6", "[['a']] * 3"])
+def test_an_answer_that_is_no_numbers_for_each_row_is_refused(answer: str) -> None:
     code = f"def predict(rows):\n    return {answer}\n".encode()
     with pytest.raises(UsageError) as caught:
         answers(packed(scoring=code))
     assert caught.value.code == "model-output"
+
+
+def test_several_numbers_a_row_are_given_in_their_order() -> None:
+    code = b"def predict(rows):\n    return [[a, a + 1, a + 2] for a in rows['a']]\n"
+    assert answers(packed(scoring=code)) == [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
 
 
 # --- the package

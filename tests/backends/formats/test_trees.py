@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trueup.foundation.errors import DeniedError, TrueupError, UsageError
+from trueup.foundation.errors import DeniedError, UsageError
 from trueup.ports import loading
 
 RANDOM = np.random.default_rng(3)
@@ -152,10 +152,47 @@ def test_columns_are_found_by_their_names_and_words_are_refused() -> None:
     assert caught.value.code == "model-needs-numbers"
 
 
-def test_three_classes_are_no_score() -> None:
+CLASSES = np.digitize(ROWS["a"].to_numpy(), [-0.5, 0.5])
+AMOUNTS = 3 * ROWS["a"].to_numpy() + 10
+
+
+def answers_of(name: str, model: Any) -> Any:
+    form = loading.load("formats", name)()
+    return form.predictor(form.load(form.dump(model)))(ROWS)
+
+
+def test_xgboost_answers_every_question_as_its_estimators_do() -> None:
     xgboost = pytest.importorskip("xgboost")
-    form = loading.load("formats", "xgboost")()
-    model = xgboost.XGBClassifier(n_estimators=2).fit(ROWS.to_numpy(), np.arange(120) % 3)
-    with pytest.raises(TrueupError) as caught:
-        form.predictor(form.load(form.dump(model)))(ROWS)
-    assert caught.value.code == "model-output"
+    rows, few = ROWS.to_numpy(), {"n_estimators": 3, "max_depth": 2, "n_jobs": 1}
+    several = xgboost.XGBClassifier(**few).fit(rows, CLASSES)
+    assert np.allclose(answers_of("xgboost", several), several.predict_proba(rows), atol=1e-6)
+    number = xgboost.XGBRegressor(**few).fit(rows, AMOUNTS)
+    assert np.allclose(answers_of("xgboost", number), number.predict(rows), atol=1e-5)
+    levels = xgboost.XGBRegressor(
+        objective="reg:quantileerror", quantile_alpha=[0.1, 0.5, 0.9], **few
+    ).fit(rows, AMOUNTS)
+    assert answers_of("xgboost", levels).shape == (120, 3)
+    assert np.allclose(answers_of("xgboost", levels), levels.predict(rows), atol=1e-5)
+    ranker = xgboost.XGBRanker(**few).fit(rows, CLASSES, qid=np.arange(120) // 6)
+    assert np.allclose(answers_of("xgboost", ranker), ranker.predict(rows), atol=1e-5)
+
+
+def test_classes_that_xgboost_decided_are_given_as_their_probabilities() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    data = xgboost.DMatrix(ROWS.to_numpy(), CLASSES)
+    settings = {"num_class": 3, "max_depth": 2, "nthread": 1, "seed": 1}
+    decided = xgboost.train({"objective": "multi:softmax", **settings}, data, 3)
+    shares = xgboost.train({"objective": "multi:softprob", **settings}, data, 3)
+    assert np.allclose(answers_of("xgboost", decided), shares.predict(data), atol=1e-6)
+
+
+def test_lightgbm_answers_every_question_as_its_estimators_do() -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    rows, few = ROWS.to_numpy(), {"n_estimators": 3, "num_leaves": 4, "n_jobs": 1, "verbose": -1}
+    several = lightgbm.LGBMClassifier(**few).fit(rows, CLASSES)
+    assert np.allclose(answers_of("lightgbm", several), several.predict_proba(rows))
+    for objective in ("regression", "quantile", "poisson"):
+        number = lightgbm.LGBMRegressor(objective=objective, **few).fit(rows, AMOUNTS)
+        assert np.allclose(answers_of("lightgbm", number), number.predict(rows))
+    ranker = lightgbm.LGBMRanker(**few).fit(rows, CLASSES, group=[6] * 20)
+    assert np.allclose(answers_of("lightgbm", ranker), ranker.predict(rows))

@@ -15,7 +15,7 @@ from trueup.app.wiring import Workspace
 from trueup.foundation import toml
 from trueup.foundation.errors import DeniedError, TrueupError
 from trueup.lifecycle.models.records import Column, Manifest
-from trueup.lifecycle.models.service import load_predictor
+from trueup.lifecycle.models.service import load_file
 from trueup.lifecycle.plan.records import Plan
 from trueup.state import eventlog
 
@@ -92,7 +92,7 @@ def test_a_pickle_under_the_name_of_a_format_is_not_loaded(
     canary = tmp_path / "canary"
     digest = workspace.state.blobs.put(pickle.dumps(Bomb(canary), 2))
     with pytest.raises(DeniedError) as caught:
-        load_predictor(workspace.state.blobs, form, digest)
+        load_file(workspace.state.blobs, form, digest)
     assert caught.value.code == "model-quarantined"
     assert not canary.exists()
 

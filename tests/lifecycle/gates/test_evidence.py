@@ -48,8 +48,8 @@ def test_an_answer_that_is_no_probability_fails(evidence: Evidence, score: float
     broken = replace(evidence, scores=scores, again=scores.copy())
     found = answers.check(Answers(), broken)
     assert (found.outcome, found.value) == ("failed", 1.0)
-    assert found.words == "1 answers lie outside 0 to 1, 0 changed when asked twice"
-    assert broken.trouble() == "1 answers are no probabilities"
+    assert found.words == "1 of 600 answers is no probability"
+    assert broken.trouble() == "1 of 600 answers is no probability"
 
 
 def test_an_answer_that_changes_when_asked_again_fails(evidence: Evidence) -> None:
@@ -57,7 +57,7 @@ def test_an_answer_that_changes_when_asked_again_fails(evidence: Evidence) -> No
     again[3] = np.nextafter(again[3], 1)
     found = answers.check(Answers(), replace(evidence, again=again))
     assert (found.outcome, found.value) == ("failed", 1.0)
-    assert "1 changed when asked twice" in found.words
+    assert found.words == "1 of 600 changed when asked twice"
 
 
 def test_no_rows_are_no_evidence(evidence: Evidence) -> None:
@@ -81,9 +81,8 @@ def test_no_rows_are_no_evidence(evidence: Evidence) -> None:
 def test_labels_must_be_0_or_1(evidence: Evidence, label: float | None) -> None:
     labels = evidence.labels.copy()
     labels[5] = np.nan if label is None else label
-    assert replace(evidence, labels=labels).trouble() == (
-        "1 of 600 holdout labels are neither 0 nor 1"
-    )
+    what = "missing, or no number" if label is None else "neither 0 nor 1"
+    assert replace(evidence, labels=labels).trouble() == f"1 of 600 labels is {what}"
 
 
 # --- leakage

@@ -284,9 +284,16 @@ def test_a_model_that_answers_nonsense_fails_with_the_reason(shop: Shop) -> None
     ]
 
 
-@pytest.mark.parametrize("label", [pl.lit(None, pl.Int64), pl.lit(2), pl.lit("yes")])
-def test_labels_that_are_none_fail_with_the_reason(shop: Shop, label: pl.Expr) -> None:
+@pytest.mark.parametrize(
+    ("label", "what"),
+    [
+        (pl.lit(None, pl.Int64), "missing, or no number"),
+        (pl.lit(2), "neither 0 nor 1"),
+        (pl.lit("yes"), "missing, or no number"),
+    ],
+)
+def test_labels_that_are_none_fail_with_the_reason(shop: Shop, label: pl.Expr, what: str) -> None:
     holdout = sample(600, 2).with_columns(late=label)
     version = shop.register(model_of([2.0, 0.0]), sample(300, 1), holdout)
     (wrong,) = failing(shop.judge(version.version))
-    assert wrong.words == "600 of 600 holdout labels are neither 0 nor 1"
+    assert wrong.words == f"600 of 600 labels are {what}"

@@ -93,7 +93,7 @@ def test_whoever_does_not_ask_for_leave_has_none(shop: Shop) -> None:
     shop.adopt(YES)
     manifest = made(shop).manifest
     with pytest.raises(DeniedError):
-        load_predictor(shop.state.blobs, manifest.format, manifest.file)
+        load_predictor(shop.state.blobs, manifest)
     assert leave.facts(shop.state.blobs, manifest)["calls"] == "scoring:predict"
 
 

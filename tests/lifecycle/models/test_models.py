@@ -29,6 +29,7 @@ from trueup.lifecycle.models import rules, table
 from trueup.lifecycle.models.moving import move_alias
 from trueup.lifecycle.models.records import Manifest, Reference, Signature
 from trueup.lifecycle.models.service import (
+    load_file,
     load_predictor,
     read_rows,
     reference_of,
@@ -147,7 +148,7 @@ def test_whatever_changes_changes_the_address(shop: Shop, field: str) -> None:
 def test_a_version_answers_as_the_fitted_model_did(shop: Shop) -> None:
     model, holdout = model_of([3.0, -1.0]), sample(60, 2)
     manifest = shop.register(model, sample(50, 1), holdout).manifest
-    predict = load_predictor(shop.state.blobs, manifest.format, manifest.file)
+    predict = load_predictor(shop.state.blobs, manifest)
     expected = model.predict_proba(holdout.select("a", "b"))[:, 1]
     assert predict(rules.conform(holdout, manifest.signature)).tolist() == expected.tolist()
     assert read_rows(shop.state.blobs, manifest.holdout).equals(holdout)
@@ -162,7 +163,7 @@ def test_one_flipped_bit_is_found_and_nothing_is_loaded(shop: Shop, part: str) -
     manifest = version.manifest
     damage(shop, getattr(manifest, part))
     load = {
-        "file": lambda: load_predictor(shop.state.blobs, manifest.format, manifest.file),
+        "file": lambda: load_predictor(shop.state.blobs, manifest),
         "holdout": lambda: read_rows(shop.state.blobs, manifest.holdout),
         "reference": lambda: reference_of(shop.state.blobs, version),
     }
@@ -172,7 +173,7 @@ def test_one_flipped_bit_is_found_and_nothing_is_loaded(shop: Shop, part: str) -
 @pytest.mark.parametrize("raw", [b"", b"no model", b"PK\x05\x06" + bytes(18)])
 def test_bytes_that_are_no_model_are_refused(shop: Shop, raw: bytes) -> None:
     digest = shop.state.blobs.put(raw)
-    refused = refusal(BackendError, load_predictor, shop.state.blobs, "skops", digest)
+    refused = refusal(BackendError, load_file, shop.state.blobs, "skops", digest)
     assert refused.code == "model-unreadable"
 
 
@@ -185,7 +186,7 @@ def test_a_file_that_names_an_unknown_type_is_refused(shop: Shop) -> None:
 
     raw = skops.io.dumps(Evil())
     digest = shop.state.blobs.put(raw)
-    refused = refusal(DeniedError, load_predictor, shop.state.blobs, "skops", digest)
+    refused = refusal(DeniedError, load_file, shop.state.blobs, "skops", digest)
     assert refused.code == "model-unsafe"
     assert "Evil" in refused.message
     run = shop.finish(raw, sample(50, 1), sample(60, 2))
@@ -208,7 +209,7 @@ def test_a_file_that_asks_for_a_function_of_the_system_is_refused(shop: Shop) ->
     with zipfile.ZipFile(hostile, "w") as archive:
         archive.writestr("schema.json", msgspec.json.encode(schema))
     digest = shop.state.blobs.put(hostile.getvalue())
-    refused = refusal(DeniedError, load_predictor, shop.state.blobs, "skops", digest)
+    refused = refusal(DeniedError, load_file, shop.state.blobs, "skops", digest)
     assert "os.system" in refused.message
 
 

@@ -178,7 +178,7 @@ def _measured(
     holdout = models.read_rows(blobs, ground.data)
     if runs_code(manifest.format):
         return (), rows  # a card runs nothing
-    predict = models.load_predictor(blobs, manifest.format, manifest.file)
+    predict = models.load_predictor(blobs, manifest)
     scores = predict(model_rules.conform(holdout, manifest.signature))
     labels = holdout[ground.label].cast(float, strict=False).to_numpy()
     wanted = {g.metric for g in goals} - {""}

@@ -174,7 +174,7 @@ def _read_journal(workspace: Workspace) -> tuple[pl.DataFrame, Books, str]:
 def _first_alone(workspace: Workspace, actor: Actor, rows: pl.DataFrame) -> Floats:
     """What the first model would have answered: its own file, asked about the journaled inputs."""
     manifest = workspace.models.show(actor, MODEL, "1").manifest
-    predict = load_predictor(workspace.state.blobs, manifest.format, manifest.file)
+    predict = load_predictor(workspace.state.blobs, manifest)
     return predict(model_rules.conform(rows, manifest.signature))
 
 

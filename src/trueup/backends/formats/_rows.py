@@ -40,36 +40,26 @@ def matrix(rows: pl.DataFrame, names: Sequence[str] = ()) -> npt.NDArray[np.floa
 
 
 def scores(answers: Any, height: int) -> Scores:
-    """One number a row: the only output, or the probability of the second of two classes.
-
-    Raises:
-        UsageError: The model gives another number of outputs.
-    """
-    found = np.asarray(answers, dtype=np.float64)
-    found = found.reshape(height, -1) if height else np.zeros((0, 1))
-    if found.shape[1] not in (1, 2):
-        raise UsageError(
-            "model-output",
-            f"The model gives {found.shape[1]} numbers a row; a version gives one, or the "
-            "probabilities of two classes.",
-            hint="train a model of two classes, or of one number",
-        )
-    return np.ascontiguousarray(found[:, -1])
+    """The numbers of each row: shape [n] for one, else [n, k]."""
+    if not height:
+        return np.zeros(0)
+    found = np.asarray(answers, dtype=np.float64).reshape(height, -1)
+    return np.ascontiguousarray(found[:, 0] if found.shape[1] == 1 else found)
 
 
 def answered(answers: Any, height: int) -> Scores:
     """The same of what code of a project gave, which may be anything.
 
     Raises:
-        UsageError: It is not one number for each row, or two.
+        UsageError: It is not numbers for each row.
     """
     found = np.asarray(answers)
     if found.ndim not in (1, 2) or found.shape[0] != height or found.dtype.kind not in "biuf":
         raise UsageError(
             "model-output",
             f"The model gives {found.dtype} of the shape {found.shape} for {height} rows; a "
-            "version gives one number a row, or the probabilities of two classes.",
-            hint="return one number for each row, in the order of the rows",
+            "version gives one number a row, or one for each class or level.",
+            hint="return the numbers of each row, in the order of the rows",
         )
     return scores(found, height)
 

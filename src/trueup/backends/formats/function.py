@@ -42,7 +42,7 @@ class Backend:
         return FunctionModel(package.sources, answer, said.prepare, package.data)
 
     def predictor(self, model: FunctionModel) -> Predictor:
-        """What the function answers, one number a row."""
+        """What the function answers."""
 
         def score(rows: pl.DataFrame) -> Scores:
             if not rows.height:

@@ -48,7 +48,7 @@ class Backend:
         return _library().Booster(model_str=text)
 
     def predictor(self, model: Any) -> Predictor:
-        """The probability of the second class, or the prediction where there is none."""
+        """The probability of the second class, those of several, or the prediction."""
         booster = _booster(model)
         names = booster.feature_name()
 

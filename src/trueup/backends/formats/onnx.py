@@ -61,7 +61,7 @@ class Backend:
         return onnxruntime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
 
     def predictor(self, model: Any) -> Predictor:
-        """The probability of the second class, or the only output."""
+        """The probabilities of the classes, or the only output."""
         session = self.load(self.dump(model)) if self.accepts(model) else model
         inputs = session.get_inputs()
         output = _output(session.get_outputs())
@@ -70,7 +70,7 @@ class Backend:
             if not rows.height:
                 return _rows.scores([], 0)
             (answers,) = session.run([output], _feed(inputs, rows))
-            if isinstance(answers, list) and answers:  # one map of label to probability a row
+            if isinstance(answers, list) and answers:  # one map of class to probability a row
                 answers = [[row[label] for label in sorted(row)] for row in answers]
             return _rows.scores(answers, rows.height)
 

@@ -11,7 +11,6 @@ import json
 import zipfile
 from typing import Any
 
-import numpy as np
 import polars as pl
 import skops.io
 
@@ -88,24 +87,18 @@ class Backend:
         return skops.io.loads(raw, trusted=sorted(_TRUSTED))
 
     def predictor(self, model: Any) -> Predictor:
-        """The probability of the positive class, or the prediction where there is none."""
+        """The probabilities of all classes in its order, or the prediction where there are none."""
         # A model that was fitted on a matrix knows columns by their place alone.
         is_named = hasattr(model, "feature_names_in_")
 
-        if hasattr(model, "predict_proba"):
+        ask = model.predict_proba if hasattr(model, "predict_proba") else model.predict
 
-            def probabilities(rows: pl.DataFrame) -> Scores:
-                given = rows if is_named else _rows.matrix(rows)
-                return np.asarray(model.predict_proba(given)[:, 1], dtype=np.float64)
+        def score(rows: pl.DataFrame) -> Scores:
+            if not rows.height:
+                return _rows.scores([], 0)
+            return _rows.scores(ask(rows if is_named else _rows.matrix(rows)), rows.height)
 
-            return probabilities
-
-        def predictions(rows: pl.DataFrame) -> Scores:
-            return np.asarray(
-                model.predict(rows if is_named else _rows.matrix(rows)), dtype=np.float64
-            )
-
-        return predictions
+        return score
 
 
 def _stable(raw: bytes) -> bytes:

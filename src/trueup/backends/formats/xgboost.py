@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from trueup.backends.formats import _rows, _ubjson
@@ -52,13 +53,15 @@ class Backend:
         return booster
 
     def predictor(self, model: Any) -> Predictor:
-        """The probability of the second class, or the prediction where there is none."""
+        """The probability of the second class, those of several, or the prediction."""
         library = _library()
         booster = _booster(model)
         names: Sequence[str] = booster.feature_names or ()
         # An estimator that stopped early answers with its best rounds; so must the file.
         best = getattr(booster, "best_iteration", None) if booster.attr("best_iteration") else None
         rounds = (0, 0) if best is None else (0, int(best) + 1)
+        # This objective answers with the number of a class; its margins hold the probabilities.
+        is_decided = _objective(booster) == "multi:softmax"
 
         def score(rows: pl.DataFrame) -> Scores:
             if not rows.height:
@@ -66,9 +69,10 @@ class Backend:
             given = library.DMatrix(
                 _rows.matrix(rows, names), feature_names=list(names) or None, nthread=1
             )
-            return _rows.scores(
-                booster.predict(given, iteration_range=rounds, validate_features=False), rows.height
+            found = booster.predict(
+                given, iteration_range=rounds, validate_features=False, output_margin=is_decided
             )
+            return _rows.scores(_softmax(found) if is_decided else found, rows.height)
 
         return score
 
@@ -156,6 +160,16 @@ def _check_categories(number: int, tree: Any) -> None:
     wrong = len(sizes) != len(starts) or len(sizes) != len(nodes)
     if wrong or any(a < 0 or b < 0 or a + b > kept for a, b in zip(starts, sizes, strict=True)):
         raise _rows.refused("xgboost", f"has categories that do not add up (tree {number})")
+
+
+def _objective(booster: Any) -> str:
+    learner = msgspec.json.decode(booster.save_config())["learner"]
+    return str(learner["objective"]["name"])
+
+
+def _softmax(margins: Any) -> Any:
+    powers = np.exp(margins - margins.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _booster(model: Any) -> Any:

@@ -39,6 +39,7 @@ def of_goal(goal: Goal) -> tuple[AnyDemand, ...]:
     champion = Champion(
         metric=goal.metric,
         margin=gate.margin,
+        rule=gate.rule,
         confidence=gate.confidence,
         on_missing=gate.on_missing,
     )

@@ -17,6 +17,7 @@ from trueup.foundation.records import builtins
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.records import Ground
 from trueup.lifecycle.gates.samples import Sample
+from trueup.lifecycle.models import answers
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.leave import NEVER, Leave
 from trueup.lifecycle.models.records import ModelVersion, Signature
@@ -24,6 +25,7 @@ from trueup.lifecycle.models.service import load_predictor, read_rows
 from trueup.lifecycle.plan.demands import OnMissing
 from trueup.ports.blobs import Blobs
 from trueup.ports.format import Predictor, Scores
+from trueup.statistics.metrics import METRICS, Estimate, Metric
 
 _TIMED_CALLS = 50
 
@@ -49,7 +51,8 @@ class Rival:
 
     Attributes:
         ref: Such as `flights@2`.
-        scores: Its answers to the candidate's rows, shape [n]; None when it cannot answer them.
+        scores: Its answers to the candidate's rows, of the shape of the candidate's; None when it
+            cannot answer them.
         trouble: Why it cannot.
     """
 
@@ -68,9 +71,9 @@ class Evidence:
         signature: What it takes and gives.
         holdout: The rows it is judged on, with the label.
         label: Column that is predicted.
-        labels: Its values, shape [n].
-        scores: The candidate's answers, shape [n].
-        again: The same question asked a second time, shape [n].
+        labels: Its values as metrics take them (see `models.answers.labels_of`), shape [n].
+        scores: The candidate's answers, shape [n] or [n, k].
+        again: The same question asked a second time.
         trained_on: Its training rows, with the label; None when they are not known.
         rival: The live version; None without one.
         file: What it is kept in; None for a model that was never kept.
@@ -94,6 +97,11 @@ class Evidence:
     def inputs(self) -> pl.DataFrame:
         """The holdout as the model takes it: its columns, in its order and types."""
         return model_rules.conform(self.holdout, self.signature)
+
+    @cached_property
+    def beside(self) -> npt.NDArray[np.float64] | None:
+        """What metrics need besides labels and scores: groups of rows, levels of columns."""
+        return answers.beside_of(self.holdout, self.signature)
 
     @cached_property
     def milliseconds(self) -> npt.NDArray[np.float64]:
@@ -133,11 +141,44 @@ class Evidence:
 
     def trouble(self) -> str:
         """Why nothing can be measured on these rows; empty when it can."""
-        wrong = int(np.count_nonzero(~np.isin(self.labels, (0.0, 1.0))))
-        if wrong:
-            return f"{wrong:,} of {len(self.labels):,} holdout labels are neither 0 nor 1"
-        outside = int(np.count_nonzero(~((self.scores >= 0) & (self.scores <= 1))))
-        return f"{outside:,} answers are no probabilities" if outside else ""
+        values = self.holdout[self.label] if self.label in self.holdout.columns else ()
+        told = answers.unfit_labels(self.labels, self.signature, values)
+        if told:
+            return told
+        if self.signature.group and self.beside is not None and np.isnan(self.beside).any():
+            return f"rows without a value in '{self.signature.group}' are ranked with none"
+        return answers.unfit(self.scores, self.signature)[1]
+
+    def why_not(self, metric: Metric) -> str:
+        """Why a metric says nothing about a model of this task; empty when it does."""
+        task = self.signature.task
+        if metric.needs == "latency" or task in metric.tasks:
+            return ""
+        fit = [name for name, made in METRICS.items() if task in made.tasks]
+        return (
+            f"{metric.name} measures {' and '.join(metric.tasks)} models, and {self.ref} is a "
+            f"{task} model: use one of {', '.join(fit)}"
+        )
+
+    def why_undefined(self) -> str:
+        """What these rows lack where a metric is not defined on them, in words."""
+        rows = len(self.labels)
+        if not rows:
+            return "there are no rows with a label"
+        values = np.unique(self.labels)
+        if len(values) > 1:
+            return f"it is not defined on the answers to these {rows:,} rows"
+        said: object = f"{values[0]:g}"
+        if self.signature.classes:
+            said = repr(self.signature.classes[int(values[0])])
+        return f"the label is {said} in all {rows:,} rows, and that does not define it"
+
+    def measured(self, metric: Metric) -> Estimate:
+        """A metric on the rows set aside."""
+        if metric.needs == "latency":
+            times = self.milliseconds
+            return metric.estimate(np.zeros_like(times), times, np.ones_like(times))
+        return metric.estimate(self.labels, self.scores, np.ones_like(self.labels), self.beside)
 
 
 class _Asked:
@@ -172,18 +213,19 @@ def gather(
     manifest = version.manifest
 
     def load() -> Predictor:
-        return load_predictor(blobs, manifest.format, manifest.file, allowed)
+        return load_predictor(blobs, manifest, allowed)
 
+    signature = manifest.signature
     holdout = read_rows(blobs, ground.data)
     return collect(
         load(),
         holdout,
         ground.label,
-        signature=manifest.signature,
+        signature=signature,
         ref=version.ref,
         rows_named=ground.rows,
         trained_on=read_rows(blobs, ground.trained_on) if ground.trained_on else None,
-        rival=None if champion is None else _rival(blobs, champion, holdout, allowed),
+        rival=None if champion is None else _rival(blobs, champion, holdout, signature, allowed),
         file=ModelFile(manifest.format, lambda: blobs.get(manifest.file), load),
         address=digests.of_record(
             {
@@ -221,7 +263,7 @@ def collect(
         signature=signature,
         holdout=holdout,
         label=label,
-        labels=holdout[label].cast(pl.Float64, strict=False).to_numpy(),
+        labels=answers.labels_of(holdout, label, signature),
         scores=ask(inputs),
         again=ask(inputs),
         trained_on=trained_on,
@@ -231,14 +273,32 @@ def collect(
     )
 
 
-def _rival(blobs: Blobs, champion: ModelVersion, holdout: pl.DataFrame, allowed: Leave) -> Rival:
+def _rival(
+    blobs: Blobs,
+    champion: ModelVersion,
+    holdout: pl.DataFrame,
+    signature: Signature,
+    allowed: Leave,
+) -> Rival:
     manifest = champion.manifest
+    known = manifest.signature
+    if (known.task, set(known.classes), known.levels) != (
+        signature.task,
+        set(signature.classes),
+        signature.levels,
+    ):
+        others = listing(map(str, (known.classes or known.levels)[:8]))
+        words = f"it is a {known.task} model" + (f" of {others}" if others else "")
+        return Rival(champion.ref, None, words)
     absent = [c.name for c in manifest.signature.inputs if c.name not in holdout.columns]
     if absent:
         return Rival(champion.ref, None, f"they lack {listing(absent[:5])}")
-    answer = load_predictor(blobs, manifest.format, manifest.file, allowed)
+    answer = load_predictor(blobs, manifest, allowed)
     try:
-        return Rival(champion.ref, answer(model_rules.conform(holdout, manifest.signature)))
+        scores = answer(model_rules.conform(holdout, known))
+        if known.classes != signature.classes:  # the same classes, in another order
+            scores = scores[:, [known.classes.index(each) for each in signature.classes]]
+        return Rival(champion.ref, scores)
     except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
         return Rival(champion.ref, None, str(error).splitlines()[0])
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
+
+from trueup.foundation.questions import Task
 from trueup.foundation.records import Record
 from trueup.statistics.summaries import Bins
 
@@ -25,16 +28,31 @@ class Column(Record):
     nullable: bool = True
 
 
-class Signature(Record):
-    """What a model takes and gives: one row of `inputs` in, one number out.
+class Signature(Record, omit_defaults=True):
+    """What a model takes and gives: one row of `inputs` in, one number out, or several.
 
     Attributes:
         inputs: The columns, in the model's order.
-        output: Name of the number: `score` is the probability of the label being 1.
+        output: Name of the answer: `score` is the probability of label 1, a number that is
+            predicted, how high a row ranks; several classes or levels have one each.
+        task: The kind of question that the model answers.
+        classes: For several classes: what the label says, in the order of the answers.
+        levels: For quantiles: their levels, rising.
+        group: For a ranking: the column that says which rows are ranked together.
     """
 
     inputs: tuple[Column, ...]
-    output: str = "score"
+    # Made anew, so that it is always written: only what a task adds may be left out.
+    output: str = msgspec.field(default_factory=lambda: "score")
+    task: Task = "binary"
+    classes: tuple[int | str, ...] = ()
+    levels: tuple[float, ...] = ()
+    group: str = ""
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row gets; 0 for one number that is no list."""
+        return len(self.classes) or len(self.levels)
 
 
 class ColumnReference(Record):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import polars as pl
 
 from trueup.foundation import digests
 from trueup.foundation.errors import UsageError
+from trueup.foundation.questions import Question
+from trueup.lifecycle.models.answers import watched
 from trueup.lifecycle.models.records import (
     Column,
     ColumnKind,
@@ -19,6 +22,7 @@ from trueup.ports.format import Scores
 from trueup.statistics import summaries
 
 SCORE = "score"
+UNSAID = Question()
 # What a version takes from its run as it is, but for the run itself and where its code came from.
 _OF_RUN = ("model", "pipeline", "parameters", "data", "code", "environment")
 
@@ -36,13 +40,16 @@ def is_made_of(manifest: Manifest, run: Run, features: dict[str, str]) -> bool:
         and manifest.trained_on == candidate.trained_on.digest
         and manifest.holdout == candidate.holdout.digest
         and manifest.label == candidate.label
+        and _answers(manifest.signature, candidate.question)
         and all(getattr(manifest, name) == getattr(run, name) for name in _OF_RUN)
         and manifest.features == features
     )
 
 
-def signature_of(rows: pl.DataFrame, label: str) -> Signature:
+def signature_of(rows: pl.DataFrame, label: str, question: Question = UNSAID) -> Signature:
     """The signature that training rows imply: every column but the label, in order.
+
+    What is ranked together says nothing about a row, so that column is no input either.
 
     Raises:
         UsageError: A column has a type that no request could carry, or the label is absent.
@@ -54,7 +61,14 @@ def signature_of(rows: pl.DataFrame, label: str) -> Signature:
             f"{', '.join(rows.columns[:8])}.",
             hint="name the label column in candidate(..., label=…)",
         )
-    return signature_like(rows.drop(label))
+    taken = signature_like(rows.drop(label, *filter(None, [question.group])))
+    return msgspec.structs.replace(
+        taken,
+        task=question.task or "binary",
+        classes=question.classes,
+        levels=question.levels,
+        group=question.group,
+    )
 
 
 def signature_like(rows: pl.DataFrame) -> Signature:
@@ -88,8 +102,16 @@ def why_unfit(rows: pl.DataFrame, signature: Signature) -> str:
 def reference_of(rows: pl.DataFrame, signature: Signature, scores: Scores) -> Reference:
     """The frozen bins and counts of the training rows, and of scores on rows set aside."""
     columns = {column.name: _column_reference(rows[column.name]) for column in signature.inputs}
-    columns[signature.output] = _column_reference(pl.Series(scores))
+    columns[signature.output] = _column_reference(pl.Series(watched(scores, signature)))
     return Reference(rows=rows.height, columns=columns)
+
+
+def _answers(signature: Signature, said: Question) -> bool:
+    """Whether a signature keeps to all that was said about its question."""
+    return all(
+        not getattr(said, name) or getattr(said, name) == getattr(signature, name)
+        for name in ("task", "classes", "levels", "group")
+    )
 
 
 def _column_reference(series: pl.Series) -> ColumnReference:

@@ -19,7 +19,7 @@ from trueup.foundation.errors import (
 )
 from trueup.foundation.records import builtins, decode, encode
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.models import leave, rules, table
+from trueup.lifecycle.models import answers, leave, rules, table
 from trueup.lifecycle.models.contents.containers import danger_in
 from trueup.lifecycle.models.leave import Leave
 from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference, Signature
@@ -131,9 +131,14 @@ class Models:
         blobs = self._state.blobs
         trained_on = read_rows(blobs, candidate.trained_on.digest)
         holdout = read_rows(blobs, candidate.holdout.digest)
-        signature = rules.signature_of(trained_on, candidate.label)
-        predict = load_predictor(blobs, candidate.model.format, candidate.model.digest, allowed)
-        scores = _answers(run, predict, holdout, signature)
+        signature = rules.signature_of(trained_on, candidate.label, candidate.question)
+        predict = load_file(blobs, candidate.model.format, candidate.model.digest, allowed)
+        given = _answers(run, predict, holdout, signature)
+        question = answers.question_of(
+            candidate.question, trained_on[candidate.label], given.shape[1] if given.ndim > 1 else 1
+        )
+        signature = rules.signature_of(trained_on, candidate.label, question)
+        scores = answers.as_said(given, signature)
         reference = rules.reference_of(trained_on, signature, scores)
         return Manifest(
             model=run.model,
@@ -156,9 +161,13 @@ class Models:
         )
 
 
-def load_predictor(
-    blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVER
-) -> Predictor:
+def load_predictor(blobs: Blobs, manifest: Manifest, allowed: Leave = leave.NEVER) -> Predictor:
+    """Load the model of a version, to answer as its signature says; see `load_file`."""
+    found = load_file(blobs, manifest.format, manifest.file, allowed)
+    return answers.shaped(found, manifest.signature)
+
+
+def load_file(blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVER) -> Predictor:
     """Load a model file; code in it runs by leave of the plan only. `blobs.get` checks its digest.
 
     Raises:
@@ -207,9 +216,9 @@ def check_answers(
         UserCodeError: It cannot answer these rows.
     """
     manifest = version.manifest
-    predict = load_predictor(blobs, manifest.format, manifest.file)
+    predict = load_file(blobs, manifest.format, manifest.file)
     try:
-        predict(rules.conform(rows, signature))
+        answers.as_said(predict(rules.conform(rows, signature)), signature)
     except TrueupError:
         raise
     except Exception as error:  # a library of models may fail in any way

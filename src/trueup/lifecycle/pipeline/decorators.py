@@ -22,6 +22,8 @@ from trueup.lifecycle.pipeline.records import Parameter, Partitions, StepOptions
 if TYPE_CHECKING:
     import polars as pl
 
+    from trueup.foundation.questions import Task
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -307,19 +309,37 @@ def data(name: str) -> pl.DataFrame:
     return cast("pl.DataFrame", _trace("data").read(check_name(name, "dataset")))
 
 
-def candidate(model: Any, *, trained_on: Any, holdout: Any, label: str) -> graph.Candidate:
+def candidate(
+    model: Any,
+    *,
+    trained_on: Any,
+    holdout: Any,
+    label: str,
+    task: Task | Literal[""] = "",
+    classes: Sequence[int | str] = (),
+    levels: Sequence[float] = (),
+    group: str = "",
+) -> graph.Candidate:
     """What a pipeline returns to offer a new model version.
+
+    Label and model say which question it answers: 0 and 1 make it binary, fractions a regression,
+    words or several whole numbers classes, if the model gives a probability for each.
 
     Args:
         model: The fitted model.
         trained_on: The rows it was fitted on, with the label.
         holdout: Rows it has not seen, with the label; the gates judge on them.
         label: The column that it predicts.
+        task: The question, where label and model do not say it.
+        classes: What the label says, in the order of the model's answers; rising if left out.
+        levels: Of a model that gives quantiles, one for each of its answers, rising.
+        group: For a ranking: the column that says which rows are ranked together.
 
     Raises:
         UsageError: It was called outside a pipeline, or with something that is no step's result.
     """
-    return _trace("candidate").propose(model, trained_on, holdout, label)
+    asked = {"task": task, "classes": classes, "levels": levels, "group": group}
+    return _trace("candidate").propose(model, trained_on, holdout, label, asked)
 
 
 def _trace(word: str) -> tracing.Trace:

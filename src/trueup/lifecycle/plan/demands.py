@@ -12,6 +12,7 @@ from msgspec import Meta
 from trueup.foundation.records import Record
 
 OnMissing = Literal["refuse", "leave-out"]
+PairRule = Literal["", "paired-bootstrap", "delong", "mcnemar", "t"]
 GateName = Literal["candidate", "staging", "production"]
 Positive = Annotated[float, Meta(gt=0)]
 Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
@@ -48,12 +49,14 @@ class Champion(Demand, tag="champion"):
         metric: What both are measured by.
         margin: How much better; negative allows a little worse.
         confidence: One-sided confidence of the difference.
+        rule: How the difference is judged; the metric's own way when left out (see `Gate`).
         on_missing: As of a limit.
     """
 
     metric: str
     margin: float = 0.0
     confidence: float = 0.95
+    rule: PairRule = ""
     on_missing: OnMissing = "refuse"
 
 

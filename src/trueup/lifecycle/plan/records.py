@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.plan.demands import AnyDemand, GateName, OnMissing
+from trueup.lifecycle.plan.demands import AnyDemand, GateName, OnMissing, PairRule
 from trueup.people.records import Role
 
 # `alert`, `retrain`, or a build on Jenkins: `build:Team/train`.
@@ -33,6 +33,9 @@ class Gate(Record):
         at_most: Largest value that will do.
         beats: `champion` demands a paired win over the live model on the same rows.
         margin: How much better than the champion; negative allows a little worse.
+        rule: How the two are compared: `paired-bootstrap`; `delong` for roc_auc; `mcnemar` for
+            accuracy; `t` for means over rows. Left out: DeLong's for roc_auc, the jackknife for
+            smooth metrics, the paired bootstrap for all others.
         confidence: One-sided confidence of every statement.
         min_rows: With fewer labelled rows the answer is "not enough data".
         on_missing: What rows without a label mean: `refuse` makes the check an error, `leave-out`
@@ -44,6 +47,7 @@ class Gate(Record):
     at_most: float | None = None
     beats: Literal["", "champion"] = ""
     margin: float = 0.0
+    rule: PairRule = ""
     confidence: float = 0.95
     min_rows: int = 500
     on_missing: OnMissing = "refuse"
@@ -75,7 +79,7 @@ class Goal(Record):
         claim: One sentence for people.
         metric: Name of the metric that gate and watch both use; empty for a goal of checks alone.
         gate: Before release.
-        watch: After release; a goal of checks alone has none.
+        watch: After release; none for a goal of checks alone, or a metric that counts do not give.
         on_breach: What follows when the watch finds harm: `alert`, `retrain`, `build:JOB`.
         checks: What else must be proven before release.
         gates: The gates that demand all this; every gate when left out.

@@ -168,20 +168,36 @@ def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
 
 
 def _check_metric(goal: Goal, name: str, metrics: Mapping[str, Metric]) -> None:
-    if name and name not in metrics:
-        raise UsageError(
-            "metric-unknown",
-            f"Goal '{goal.id}' names the unknown metric '{name}'.{did_you_mean(name, metrics)}",
-            hint=f"use one of: {', '.join(sorted(metrics))}",
-        )
+    if not name or name in metrics:
+        return
+    bare = name.partition("@")[0]
+    if bare in metrics:
+        from trueup.statistics.metrics import argument_of
+
+        near, hint = "", argument_of(metrics[bare])
+    else:
+        near, hint = did_you_mean(bare, metrics), f"use one of: {', '.join(sorted(metrics))}"
+    raise UsageError(
+        "metric-unknown", f"Goal '{goal.id}' names the unknown metric '{name}'.{near}", hint=hint
+    )
 
 
 def _check_measured(goal: Goal, metric: Metric) -> None:
     if goal.watch is None:
-        raise _wrong(f"goal '{goal.id}' has no watch; give window, labels_within and min_rows")
-    if goal.gate.beats:
-        _check_comparable(goal, metric)
+        if metric.needs == "latency" or metric.tasks == ("binary",):
+            raise _wrong(f"goal '{goal.id}' has no watch; give window, labels_within and min_rows")
+    elif not metric.is_counted:
+        from trueup.statistics.metrics import METRICS
+
+        counted = [name for name, made in METRICS.items() if made.is_counted]
+        raise _wrong(
+            f"goal '{goal.id}' has a watch, but monitors keep counts and {metric.name} cannot be "
+            f"had from counts; leave its watch out, or watch one of {', '.join(counted)}"
+        )
+    _check_comparable(goal, metric)
     for part, rule in (("gate", goal.gate), ("watch", goal.watch)):
+        if rule is None:
+            continue
         both = rule.at_least is not None and rule.at_most is not None
         neither = limit(goal, part) == (None, None)
         if both or neither:
@@ -196,11 +212,18 @@ def _check_measured(goal: Goal, metric: Metric) -> None:
             f"the gate of goal '{goal.id}' has confidence {goal.gate.confidence}; "
             "it must lie between 0.5 and 1"
         )
-    for key in ("window", "labels_within"):
+    for key in ("window", "labels_within") if goal.watch is not None else ():
         _check_duration(f"watch.{key} of goal '{goal.id}'", getattr(goal.watch, key))
 
 
 def _check_comparable(goal: Goal, metric: Metric) -> None:
+    if not goal.gate.beats:
+        if goal.gate.rule:
+            raise _wrong(
+                f"the gate of goal '{goal.id}' has the rule '{goal.gate.rule}', but compares with "
+                'nothing; add beats = "champion"'
+            )
+        return
     why = ""
     if metric.better == "neither":
         why = "is neither good nor bad when it is high, so no model wins by it"
@@ -211,6 +234,11 @@ def _check_comparable(goal: Goal, metric: Metric) -> None:
             f"the gate of goal '{goal.id}' says beats = \"{goal.gate.beats}\", but {metric.name} "
             f"{why}; give at_least or at_most alone"
         )
+    if goal.gate.rule:
+        from trueup.statistics.pairs import why_not
+
+        if trouble := why_not(metric, goal.gate.rule):
+            raise _wrong(f"the gate of goal '{goal.id}' cannot be decided by its rule: {trouble}")
 
 
 def _check_deployments(plan: Plan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from trueup.foundation.questions import Question
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.records import CacheEntry, StoredValue
 from trueup.lifecycle.runs.reproductions.records import Reproduction, StepDifference
@@ -70,12 +71,14 @@ class Candidate(Record):
         trained_on: The rows it was fitted on.
         holdout: Rows it has not seen.
         label: The column that it predicts; both row sets have it.
+        question: What was said about the question that it answers.
     """
 
     model: StoredValue
     trained_on: StoredValue
     holdout: StoredValue
     label: str
+    question: Question = Question()
 
 
 class Run(Record):

@@ -46,5 +46,5 @@ class Registry:
             model_ref=model_ref,
             release=release,
             signature=manifest.signature,
-            predictor=load_predictor(self._state.blobs, manifest.format, manifest.file, allowed),
+            predictor=load_predictor(self._state.blobs, manifest, allowed),
         )

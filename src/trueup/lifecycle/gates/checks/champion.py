@@ -24,7 +24,8 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
             outcome="not-applicable",
             words="there is no champion yet to compare with",
         )
-    if trouble := evidence.trouble():
+    metric = METRICS[demand.metric]
+    if trouble := evidence.why_not(metric) or evidence.trouble():
         return CheckResult(check="champion", outcome="error", words=trouble)
     if rival.scores is None:
         return CheckResult(
@@ -33,17 +34,27 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
             words=f"{rival.ref} cannot answer the candidate's holdout rows: {rival.trouble}",
         )
     paired = pairs.compare(
-        METRICS[demand.metric],
+        metric,
         evidence.labels,
         evidence.scores,
         rival.scores,
+        demand.rule,
+        beside=evidence.beside,
         confidence=demand.confidence,
     )
     rows = len(evidence.labels)
+    if not math.isfinite(paired.difference):
+        return CheckResult(
+            check="champion",
+            outcome="not-enough-data",
+            words=f"{metric.name} compares nothing: {evidence.why_undefined()}",
+            rows=rows,
+        )
     outcome, needed = rules.against_champion(paired.difference, paired.lower, rows, demand.margin)
     words = (
         f"better than {rival.ref} by {paired.difference:+.4f} {demand.metric}, "
-        f"at least {paired.lower:+.4f} with {demand.confidence:.0%} confidence; "
+        f"at least {paired.lower:+.4f} with {demand.confidence:.0%} confidence"
+        f"{f' by {demand.rule}' if demand.rule else ''}; "
         f"more than {demand.margin:+g} is needed"
     )
     if needed:

@@ -8,7 +8,7 @@ from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.demands import Limit
-from trueup.statistics.metrics import FEWEST_CALLS, METRICS, Estimate
+from trueup.statistics.metrics import FEWEST_CALLS, METRICS
 
 TAKES = "evidence"
 
@@ -22,12 +22,14 @@ def check(demand: Limit, evidence: Evidence) -> CheckResult:
     """Whether the candidate keeps the limit on the rows set aside."""
     every = len(evidence.labels)
     evidence = evidence.labelled(demand.on_missing)
-    if trouble := evidence.trouble():
+    metric = METRICS[demand.metric]
+    if trouble := evidence.why_not(metric) or evidence.trouble():
         return CheckResult(check="limit", outcome="error", words=trouble)
-    estimate = measure(demand.metric, evidence)
+    estimate = evidence.measured(metric)
     # Latency is measured on as many calls as the gate makes; min_rows counts labelled rows.
-    is_latency = METRICS[demand.metric].needs == "latency"
-    min_rows, rows = (FEWEST_CALLS, "calls") if is_latency else (demand.min_rows, "rows")
+    min_rows, rows = demand.min_rows, "groups" if evidence.signature.group else "rows"
+    if metric.needs == "latency":
+        min_rows, rows = FEWEST_CALLS, "calls"
     outcome, bound, needed = rules.against_limit(
         estimate,
         at_least=demand.at_least,
@@ -39,6 +41,8 @@ def check(demand: Limit, evidence: Evidence) -> CheckResult:
     limit = demand.at_least if floor else demand.at_most
     side = "at least" if floor else "at most"
     words = f"{demand.metric} is {estimate.value:.4g} and must be {side} {limit:g}"
+    if not np.isfinite(estimate.value):
+        words = f"{demand.metric} must be {side} {limit:g}, but {evidence.why_undefined()}"
     if bound is not None:
         words += f"; with {demand.confidence:.0%} confidence it is {side} {bound:.4g}"
     if needed:
@@ -56,15 +60,6 @@ def check(demand: Limit, evidence: Evidence) -> CheckResult:
         rows=estimate.n,
         rows_needed=needed,
     )
-
-
-def measure(metric: str, evidence: Evidence) -> Estimate:
-    """The candidate's value of a metric on the rows set aside."""
-    if METRICS[metric].needs == "latency":
-        values = evidence.milliseconds
-        return METRICS[metric].estimate(np.zeros_like(values), values, np.ones_like(values))
-    weights = np.ones_like(evidence.labels)
-    return METRICS[metric].estimate(evidence.labels, evidence.scores, weights)
 
 
 def _finite(value: float) -> float | None:

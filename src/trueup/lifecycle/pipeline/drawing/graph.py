@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn, Protocol
 import msgspec
 
 from trueup.foundation.errors import UsageError
+from trueup.foundation.questions import Question
 from trueup.lifecycle.pipeline import matching, origin
 from trueup.lifecycle.pipeline.records import Place, StepOptions
 
@@ -168,6 +169,7 @@ class Candidate(msgspec.Struct, frozen=True):
     holdout: Output
     label: str
     at: Place
+    question: Question = Question()
 
 
 class Condition(msgspec.Struct, frozen=True):

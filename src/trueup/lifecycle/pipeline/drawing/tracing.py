@@ -13,7 +13,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from trueup.foundation.errors import UsageError
+from trueup.foundation.questions import TASKS, Question, why_wrong
 from trueup.lifecycle.pipeline import matching, origin, rules
 from trueup.lifecycle.pipeline.drawing import mapping
 from trueup.lifecycle.pipeline.drawing.graph import (
@@ -187,8 +190,10 @@ class Trace:
                     problem = rules.type_wrong(step.name, where, part, _type(part), type_, at)
                 self.graph.problems.append(problem)
 
-    def propose(self, model: Any, trained_on: Any, holdout: Any, label: Any) -> Candidate:
-        """Record what makes a model version."""
+    def propose(
+        self, model: Any, trained_on: Any, holdout: Any, label: Any, asked: dict[str, Any]
+    ) -> Candidate:
+        """Record what makes a model version; `asked` is what is said about its question."""
         at = self.here()
         parts = {"model": model, "trained_on": trained_on, "holdout": holdout}
         for name, value in parts.items():
@@ -207,7 +212,7 @@ class Trace:
                 )
         if not isinstance(label, str) or not label:
             raise candidate_wrong(at, f"label is {label!r}, which is no column name")
-        return Candidate(model, trained_on, holdout, label, at)
+        return Candidate(model, trained_on, holdout, label, at, _question(asked, at))
 
     @contextmanager
     def inside(self, name: str, function: Any) -> Iterator[None]:
@@ -339,6 +344,17 @@ def _check_candidate(graph: Graph, model: str, at: Place) -> None:
             f"{at}: pipeline '{graph.pipeline}' returns a candidate, but names no model.",
             hint='write @pipeline(model="NAME")',
         )
+
+
+def _question(asked: dict[str, Any], at: Place) -> Question:
+    try:
+        question = msgspec.convert(asked, Question)
+    except msgspec.ValidationError as error:
+        known = f"; task is one of {', '.join(TASKS)}" if "task" in str(error) else ""
+        raise candidate_wrong(at, f"{error}{known}") from error
+    if trouble := why_wrong(question):
+        raise candidate_wrong(at, trouble)
+    return question
 
 
 def candidate_wrong(at: Place, what: str) -> UsageError:

@@ -160,6 +160,8 @@ class Resolution:
                 wrong = wrong or f"{name} has no column '{offered.label}'"
             elif not found[name].rows:
                 wrong = wrong or f"{name} has no rows"
+            elif (group := offered.question.group) and group not in found[name].columns:
+                wrong = wrong or f"{name} has no column '{group}' to rank by"
         if wrong:
             raise UserCodeError(
                 "candidate-invalid",
@@ -167,7 +169,7 @@ class Resolution:
                 hint=f"correct the candidate(…) call at {offered.at}",
                 context={"file": offered.at.file, "line": offered.at.line},
             )
-        return Candidate(label=offered.label, **found)
+        return Candidate(label=offered.label, question=offered.question, **found)
 
 
 def item_of(output: Output, index: int) -> Output:
