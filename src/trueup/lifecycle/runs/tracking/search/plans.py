@@ -175,14 +175,11 @@ class Plan:
 
 def is_rare(connection: sa.Connection, found: sa.Select[Any]) -> bool:
     """Whether a select finds so few runs that it had better be asked first."""
-    return not _more(connection, found, RARE)
+    counted = sa.select(sa.func.count()).select_from(found.limit(RARE + 1).subquery())
+    return (connection.execute(counted).scalar() or 0) <= RARE
 
 
 def is_many(connection: sa.Connection, experiments: Sequence[int]) -> bool:
     """Whether so many runs belong to these experiments that an index had better be walked."""
-    return _more(connection, sa.select(sa.literal(1)).where(_RUN.experiment.in_(experiments)), MANY)
-
-
-def _more(connection: sa.Connection, query: sa.Select[Any], number: int) -> bool:
-    counted = sa.select(sa.func.count()).select_from(query.limit(number + 1).subquery())
-    return (connection.execute(counted).scalar() or 0) > number
+    query = "SELECT count(*) FROM (SELECT 1 FROM tracked_runs WHERE experiment IN ({}) LIMIT ?) c"
+    return sum(row[0] for row in table.about(connection, query, experiments, (MANY + 1,))) > MANY
