@@ -236,8 +236,9 @@ def _client(headers: Mapping[str, str]) -> tuple[int, int]:
 
 def _refused(refusal: Refusal) -> Reply:
     body = {"error_code": refusal.name, "message": refusal.message}
-    more = tuple((b"www-authenticate", each) for each in CHALLENGES)
-    headers = (JSON, *more) if refusal.status == 401 else (JSON,)
+    headers = (JSON, *refusal.headers)
+    if refusal.status == 401:
+        headers += tuple((b"www-authenticate", each) for each in CHALLENGES)
     return Reply(refusal.status, msgspec.json.encode(body), headers)
 
 

@@ -18,7 +18,7 @@ from trueup.doors.mlflow.runs import run_id
 from trueup.lifecycle.runs.tracking.files.table import Listed
 
 PROXIED: Final = "mlflow-artifacts:"
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Shown as they are; whatever a browser could run is only ever saved.
 _PLAIN: Final = frozenset({".txt", ".log", ".json", ".yaml", ".yml", ".csv", ".md", ".py", ".toml"})
 
@@ -139,8 +139,12 @@ def _ranged(call: Call, path: str, size: int, digest: str, pieces: Any) -> Strea
         end = min(int(match[2]), size - 1) if match[2] else size - 1
     else:
         start, end = max(size - int(match[2]), 0), size - 1
-    if start > end:
-        raise Refusal("BAD_REQUEST", f"The file has {size} bytes; the range begins after it.", 416)
+    if start >= size:
+        message = f"The file has {size} bytes; the range begins after it."
+        has = (b"content-range", f"bytes */{size}".encode())
+        raise Refusal("BAD_REQUEST", message, 416, (has,))
+    if start > end:  # no range at all
+        return Stream(200, size, pieces(0, size), headers)
     said = (b"content-range", f"bytes {start}-{end}/{size}".encode())
     length = end - start + 1
     return Stream(206, length, pieces(start, length), (*headers, said))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from trueup.doors.mlflow.answers import Header
 from trueup.foundation.errors import (
     BackendError,
     ConflictError,
@@ -42,13 +43,17 @@ class Refusal(Exception):
         name: One of `STATUS`.
         message: What clients show, and sometimes look into.
         status: When it is not the usual one of the name.
+        headers: What is said before the words, besides what always is.
     """
 
-    def __init__(self, name: str, message: str, status: int = 0) -> None:
+    def __init__(
+        self, name: str, message: str, status: int = 0, headers: tuple[Header, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.name = name
         self.message = message
         self.status = status or STATUS[name]
+        self.headers = headers
 
 
 def refusal_of(error: TrueupError) -> Refusal:
