@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.permissions import Permission
-from trueup.lifecycle.serving.application import Application
+from trueup.lifecycle.serving.application import Application, Authorize
 from trueup.lifecycle.serving.follower import EVERY_S, Follower
 from trueup.lifecycle.serving.journal import Journal
 from trueup.lifecycle.serving.registry import Registry
@@ -52,14 +52,15 @@ def open_answering(
     def of_owner(_scope: Any, permission: Permission) -> None:
         allow(owner, permission)
 
-    def of_sender(scope: Any, permission: Permission) -> None:
+    async def of_sender(scope: Any, permission: Permission) -> None:
         assert entrance is not None  # only then this is used
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         peer = (scope.get("client") or ("",))[0]
-        allow(entrance.who(given[0].decode("latin-1") if given else "", peer), permission)
+        header = given[0].decode("latin-1") if given else ""
+        allow(await entrance.enter(header, peer), permission)
 
     # Rights are read once per permission: the owner's cannot change while this process serves.
-    authorize = _once(of_owner) if entrance is None else of_sender
+    authorize: Authorize = _once(of_owner) if entrance is None else of_sender
     application = Application(Journal(workspace.settings.journal), authorize=authorize)
     follower = Follower(
         Registry(workspace.state), application, on_failure=on_failure, every_s=every_s

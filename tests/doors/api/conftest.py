@@ -30,6 +30,10 @@ def speaker(clinic: Workspace) -> Speaker:
 @pytest.fixture
 def api(clinic: Workspace, speaker: Speaker) -> Iterator[TestClient[Any]]:
     """The API of the project that lived through everything."""
-    app: Any = create(clinic, who=lambda _: Actor(name=speaker.name), hosts=[HOST])
+
+    async def who(_connection: object) -> Actor:
+        return Actor(name=speaker.name)
+
+    app: Any = create(clinic, who=who, hosts=[HOST])
     with TestClient(app, base_url=f"http://{HOST}/api/v1") as client:
         yield client

@@ -34,7 +34,11 @@ def hook(empty: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
     """The server, as somebody sees it who cannot log in."""
     monkeypatch.setenv("TRUEUP_SECRET_GIT_HOOK", SECRET)
     empty.owner  # noqa: B018 - the first account to ask founds the project
-    app: Any = create(empty, who=lambda _: Actor(name="mallory"), hosts=[HOST])
+
+    async def who(_connection: object) -> Actor:
+        return Actor(name="mallory")
+
+    app: Any = create(empty, who=who, hosts=[HOST])
     with TestClient(app, base_url=f"http://{HOST}") as client:
         yield client
 

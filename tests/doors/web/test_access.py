@@ -68,7 +68,10 @@ def test_a_route_that_declares_nothing_is_denied_even_to_the_owner(empty: Worksp
 def test_each_request_speaks_for_the_actor_that_the_server_found(
     name: str, clinic: Workspace
 ) -> None:
-    app: Any = application.create(clinic, who=lambda _: Actor(name=name), hosts=[HOST])
+    async def who(_connection: object) -> Actor:
+        return Actor(name=name)
+
+    app: Any = application.create(clinic, who=who, hosts=[HOST])
     with TestClient(app, base_url=f"http://{HOST}") as client:
         answer = client.get("/plan.json")
         assert answer.status_code == (200 if name == "rita" else 403)

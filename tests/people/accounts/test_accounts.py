@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable
 
@@ -60,6 +61,29 @@ def test_who_is_let_in_may_read_and_signs_in_with_a_password(
             entrance.who(wrong)
     with pytest.raises(DeniedError), state.write(ANNA, "runs.write"):
         pytest.fail("a viewer writes")
+
+
+def test_nobody_waits_for_the_password_of_another(
+    accounts: Accounts, entrance: Entrance, state: State, owner: Actor
+) -> None:
+    accounts.add(owner, "anna", SECRET)
+    token = Tokens(state).add(owner, "olga").secret
+
+    async def three_at_once() -> None:
+        anna = asyncio.create_task(entrance.enter(basic("anna", SECRET)))
+        wrong = asyncio.create_task(entrance.enter(basic("anna", OTHER)))
+        await asyncio.sleep(0)
+        assert await entrance.enter(f"Bearer {token}") == owner
+        assert not anna.done()
+        assert not wrong.done()
+        assert await anna == ANNA
+        with pytest.raises(DeniedError):
+            await wrong
+        again = asyncio.create_task(entrance.enter(basic("anna", SECRET)))
+        await asyncio.sleep(0)
+        assert again.done()  # what was proved is not looked at again
+
+    asyncio.run(three_at_once())
 
 
 def test_another_password_counts_at_once_and_the_old_one_no_more(

@@ -6,7 +6,7 @@ forgetting is safe. The verb behind the route asks again; this is the outer of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
@@ -20,7 +20,7 @@ from trueup.foundation.permissions import PERMISSIONS, Permission
 from trueup.people.tokens.entrance import Entrance
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-Who = Callable[[Connection], Actor]
+Who = Callable[[Connection], Awaitable[Actor]]
 Asked = Request[Any, Any, Any]
 
 # What handlers ask for: the project that is shown, and who makes the request.
@@ -55,7 +55,7 @@ def is_declared(handler: BaseRouteHandler) -> bool:
     return handler.opt.get(_KEY) in PERMISSIONS
 
 
-def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
+async def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
     """Allow or refuse one request: the guard of the whole application.
 
     Raises:
@@ -72,7 +72,7 @@ def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
         return
     workspace: Workspace = connection.app.state.workspace
     who: Who = connection.app.state.who
-    actor = _AUTOMATION if handler.opt.get(_SIGNED) else who(connection)
+    actor = _AUTOMATION if handler.opt.get(_SIGNED) else await who(connection)
     with workspace.state.read(actor, permission):
         connection.state.actor = actor  # entering asked the guard of people
 
@@ -80,9 +80,9 @@ def permitted(connection: Connection, handler: BaseRouteHandler) -> None:
 def signed_in(entrance: Entrance) -> Who:
     """Who sends a request, by its `Authorization` header."""
 
-    def who(connection: Connection) -> Actor:
+    async def who(connection: Connection) -> Actor:
         peer = connection.client.host if connection.client else ""
-        return entrance.who(connection.headers.get("authorization", ""), peer)
+        return await entrance.enter(connection.headers.get("authorization", ""), peer)
 
     return who
 

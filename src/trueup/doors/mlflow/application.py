@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
-from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -29,7 +28,7 @@ from trueup.foundation.permissions import Permission
 from trueup.people.tokens.entrance import CHALLENGES, Entrance
 
 Scope = MutableMapping[str, Any]
-Authorise = Callable[[Mapping[str, str], Permission, str], Actor]
+Authorise = Callable[[Mapping[str, str], Permission, str], Awaitable[Actor]]
 
 _ALLOWED_S: Final = 1.0
 BODY_BYTES: Final = 64 << 20
@@ -86,10 +85,7 @@ class Door:
         actor = _NOBODY
         if endpoint.permission != "public":
             peer = (scope.get("client") or ("",))[0]
-            # A password costs a while, on purpose: others are not to wait for it.
-            ask = partial(self._authorise, headers, endpoint.permission, peer)
-            is_quick = not headers.get("authorization", "").lower().startswith("basic ")
-            actor = ask() if is_quick else await asyncio.to_thread(ask)
+            actor = await self._authorise(headers, endpoint.permission, peer)
         if endpoint.streams or scope["method"] == "GET":
             given = _query(scope.get("query_string", b""))
         else:
@@ -130,9 +126,9 @@ def guarded(
     known = entrance or workspace.entrance()
     allowed: dict[tuple[str, Permission], float] = {}
 
-    def authorise(headers: Mapping[str, str], permission: Permission, peer: str) -> Actor:
+    async def authorise(headers: Mapping[str, str], permission: Permission, peer: str) -> Actor:
         check_host(headers.get("host", ""), names)
-        actor = known.who(headers.get("authorization", ""), peer)
+        actor = await known.enter(headers.get("authorization", ""), peer)
         # This is the outer of two locks: the verb asks again, in its own transaction. So here an
         # answer may be a second old, which halves what a logged point costs.
         now = time.monotonic()

@@ -29,7 +29,7 @@ _KEY_LENGTH = 255
 _SEGMENTS_BEFORE_MODEL = 3  # '', 'v2', 'models', then the name
 _SERVER: Final = b'{"name":"trueup","version":"2","extensions":[]}'
 
-Authorize = Callable[[Scope, Permission], None]
+Authorize = Callable[[Scope, Permission], Awaitable[None] | None]
 
 
 class Call(NamedTuple):
@@ -64,7 +64,8 @@ class Application:
 
     Args:
         journal: Where every answer is recorded before it goes out.
-        authorize: Raises `DeniedError` unless the caller may do what the permission names.
+        authorize: Raises `DeniedError` unless the caller may do what the permission names; what
+            it gives back, if anything, is awaited first.
         hosts: Names by which the server may be called, besides those of the loopback interface.
         body_bytes: Largest body accepted.
         queue_rows: Rows that may be under way at once for each deployment.
@@ -145,7 +146,9 @@ class Application:
             self._hosts.check(headers.host)
             route, model = self._find(scope["method"], scope["path"])
             if route.permission != "public":
-                self._authorize(scope, route.permission)
+                waiting = self._authorize(scope, route.permission)
+                if waiting is not None:
+                    await waiting
             deployment = model if model in self._endpoints else ""
             reply = await route.handler(Call(model, headers, receive))
         except TrueupError as error:

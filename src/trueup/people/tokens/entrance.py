@@ -10,15 +10,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from trueup.foundation import clock
+from trueup.foundation import clock, threads
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
 from trueup.people.passwords import table as passwords
 from trueup.people.passwords.rules import matches
 from trueup.people.tokens import rules, table
 from trueup.state.database import Database
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _REMEMBERED_S: Final = 1.0
 _REMEMBERED: Final = 1000
@@ -27,6 +31,13 @@ _FAILURES: Final = 20
 
 CHALLENGES: Final = (b'Basic realm="Trueup", charset="UTF-8"', b'Bearer realm="Trueup"')
 STATUS: Final = {"sign-in-needed": 401, "sign-in-limited": 429}
+
+
+class _Unproved(NamedTuple):
+    """A password that somebody gave, and what is kept of theirs."""
+
+    given: rules.Given
+    kept: str | None
 
 
 class Entrance:
@@ -60,6 +71,25 @@ class Entrance:
         Raises:
             DeniedError: Nobody signed in, or the token is wrong, or there were too many of those.
         """
+        found = self._quickly(authorization, peer)
+        return found if isinstance(found, Actor) else self._proved(authorization, found, peer)
+
+    async def enter(self, authorization: str, peer: str = "") -> Actor:
+        """As `who`, for an event loop: only who has a password to be looked at waits for that.
+
+        Raises:
+            DeniedError: As `who`.
+        """
+        found = self._quickly(authorization, peer)
+        if isinstance(found, Actor):
+            return found
+        import asyncio  # servers have it; commands do without
+
+        look = partial(self._proved, authorization, found, peer)
+        return await asyncio.get_running_loop().run_in_executor(_looking(), look)
+
+    def _quickly(self, authorization: str, peer: str) -> Actor | _Unproved:
+        """Who it is, or the password that has to be looked at first."""
         if not authorization and not self.is_required:
             return self._owner()
         # A second old at most: a token that is revoked, or a role, counts that much longer.
@@ -74,22 +104,28 @@ class Entrance:
             return self._remember(authorization, self._owner())
         if not authorization:
             raise _needed("This server wants to know who you are.")
-        actor = None
-        if given is not None:
-            actor = self._found(given) if is_token else self._proved_before(authorization, kept)
+        if given is not None and not is_token:
+            actor = self._proved_before(authorization, kept)
+            return _Unproved(given, kept) if actor is None else self._remember(authorization, actor)
+        actor = None if given is None else self._found(given)
         if actor is None:
-            # Only now: who is known to be right does not wait because of others behind the same
-            # address, and a token cannot be guessed.
+            # Only now: a token that is right does not wait because of others behind the same
+            # address.
             self._check_rate(peer)
-            if given is not None and not is_token:
-                actor = self._proved(authorization, given, kept)
-        if actor is None:
-            self._note_failure(peer)
-            raise _needed(
-                "The token is wrong, expired or revoked, or is somebody else's; or it is a wrong "
-                "password."
-            )
+            raise self._refused(peer)
         return self._remember(authorization, actor)
+
+    def _proved(self, authorization: str, unproved: _Unproved, peer: str) -> Actor:
+        """Who gives the password of which this is kept: that takes a while, so it is remembered."""
+        self._check_rate(peer)
+        given, kept = unproved
+        if not matches(given.secret, kept):
+            raise self._refused(peer)
+        with self._lock:
+            if len(self._proofs) >= _REMEMBERED:
+                self._proofs.clear()
+            self._proofs[authorization] = kept or "", given.name
+        return self._remember(authorization, Actor(name=given.name))
 
     def _remember(self, authorization: str, actor: Actor) -> Actor:
         with self._lock:
@@ -104,16 +140,6 @@ class Entrance:
             return None
         with self._database.reading() as connection:
             return passwords.kept(connection, name)
-
-    def _proved(self, authorization: str, given: rules.Given, kept: str | None) -> Actor | None:
-        """Who gives the password of which this is kept: that takes a while, so it is remembered."""
-        if not matches(given.secret, kept):
-            return None
-        with self._lock:
-            if len(self._proofs) >= _REMEMBERED:
-                self._proofs.clear()
-            self._proofs[authorization] = kept or "", given.name
-        return Actor(name=given.name)
 
     def _proved_before(self, authorization: str, kept: str | None) -> Actor | None:
         known, name = self._proofs.get(authorization, ("", ""))
@@ -140,11 +166,22 @@ class Entrance:
                     hint="wait a minute, then send the right one",
                 )
 
-    def _note_failure(self, peer: str) -> None:
+    def _refused(self, peer: str) -> DeniedError:
+        """What is said to a wrong token or password, which counts as a guess."""
         with self._lock:
             if len(self._failures) >= _REMEMBERED:
                 self._failures.clear()
             self._failures.setdefault(peer, deque()).append(time.monotonic())
+        return _needed(
+            "The token is wrong, expired or revoked, or is somebody else's; or it is a wrong "
+            "password."
+        )
+
+
+@cache
+def _looking() -> ThreadPoolExecutor:
+    """Threads of their own: however many log in, those of all other requests stay free."""
+    return threads.pool(2, "trueup-entrance")
 
 
 def _needed(because: str) -> DeniedError:
