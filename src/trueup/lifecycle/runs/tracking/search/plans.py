@@ -182,4 +182,5 @@ def is_rare(connection: sa.Connection, found: sa.Select[Any]) -> bool:
 def is_many(connection: sa.Connection, experiments: Sequence[int]) -> bool:
     """Whether so many runs belong to these experiments that an index had better be walked."""
     query = "SELECT count(*) FROM (SELECT 1 FROM tracked_runs WHERE experiment IN ({}) LIMIT ?) c"
-    return sum(row[0] for row in table.about(connection, query, experiments, (MANY + 1,))) > MANY
+    counts = table.about(connection, query, experiments, (MANY + 1,))
+    return sum(int(row[0]) for row in counts) > MANY
