@@ -173,12 +173,17 @@ class Evidence:
             said = repr(self.signature.classes[int(values[0])])
         return f"the label is {said} in all {rows:,} rows, and that does not define it"
 
-    def measured(self, metric: Metric) -> Estimate:
-        """A metric on the rows set aside."""
+    def measured(self, metric: Metric, rows: npt.NDArray[np.int64] | None = None) -> Estimate:
+        """A metric on the rows set aside, or on some of them."""
         if metric.needs == "latency":
             times = self.milliseconds
             return metric.estimate(np.zeros_like(times), times, np.ones_like(times))
-        return metric.estimate(self.labels, self.scores, np.ones_like(self.labels), self.beside)
+        if rows is None:
+            return metric.estimate(self.labels, self.scores, np.ones_like(self.labels), self.beside)
+        labels, beside = self.labels[rows], self.beside
+        if beside is not None and self.signature.group:
+            beside = beside[rows]
+        return metric.estimate(labels, self.scores[rows], np.ones_like(labels), beside)
 
 
 class _Asked:

@@ -77,13 +77,13 @@ def against_limit(
     if not math.isfinite(reach):
         return "not-enough-data", None, max(estimate.n + 1, min_rows)
     if estimate.n < min_rows:
-        enough = _rows_needed(estimate.n, reach, distance) if 0 < distance < reach else 0
+        enough = rows_needed(estimate.n, reach, distance) if 0 < distance < reach else 0
         return "not-enough-data", bound, max(enough, min_rows)
     if distance >= reach:
         return "passed", bound, 0
     if distance <= 0:
         return "failed", bound, 0
-    return "not-enough-data", bound, _rows_needed(estimate.n, reach, distance)
+    return "not-enough-data", bound, rows_needed(estimate.n, reach, distance)
 
 
 def against_champion(
@@ -100,7 +100,7 @@ def against_champion(
         return "passed", 0
     if difference <= margin:
         return "failed", 0
-    return "not-enough-data", _rows_needed(rows, difference - lower, difference - margin)
+    return "not-enough-data", rows_needed(rows, difference - lower, difference - margin)
 
 
 def same_evidence(statement: Statement, model: str, plan: str, champion: str) -> bool:
@@ -108,6 +108,6 @@ def same_evidence(statement: Statement, model: str, plan: str, champion: str) ->
     return (statement.model, statement.plan, statement.champion) == (model, plan, champion)
 
 
-def _rows_needed(rows: int, reach: float, distance: float) -> int:
+def rows_needed(rows: int, reach: float, distance: float) -> int:
     """Rows at which a reach, which falls with their square root, is shorter than the distance."""
     return math.floor(rows * min(reach / distance, _MOST_TIMES) ** 2) + 1

@@ -16,10 +16,18 @@ PairRule = Literal["", "paired-bootstrap", "delong", "mcnemar", "t"]
 GateName = Literal["candidate", "staging", "production"]
 Positive = Annotated[float, Meta(gt=0)]
 Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+FewestRows = Annotated[int, Meta(ge=2)]
+Cut: TypeAlias = str | tuple[str, ...]
+"""A column, or several together."""
 
 
 class Demand(Record, tag_field="kind"):
     """One demand: its kind names the family of checks that answers it."""
+
+    def unsound(self) -> str:
+        """Why nothing could prove it; empty when it can be asked."""
+        return ""
 
 
 class Limit(Demand, tag="limit"):
@@ -146,8 +154,82 @@ class Determinism(Demand, tag="determinism"):
     rows: Annotated[int, Meta(ge=1)] = 2000
 
 
+class Slices(Demand, tag="slices"):
+    """A metric keeps a limit in every slice of the rows, or is nowhere much worse than on all.
+
+    Attributes:
+        metric: Name of the metric.
+        by: Columns whose values cut the rows; a list of columns cuts by all of them together.
+        at_least: Smallest value that will do in a slice.
+        at_most: Largest value that will do in a slice.
+        gap: How much worse than on all rows a slice may be.
+        quantiles: Into how many slices of equal rows a column of many numbers is cut.
+        confidence: That every statement about slices holds at once.
+        min_rows: A slice of fewer rows is not judged.
+        cover: Share of the rows that must lie in slices proven good, for each cut.
+        on_missing: As of a limit.
+    """
+
+    metric: str
+    by: tuple[Cut, ...]
+    at_least: float | None = None
+    at_most: float | None = None
+    gap: Positive | None = None
+    quantiles: Annotated[int, Meta(ge=2, le=100)] = 4
+    confidence: Confidence = 0.95
+    min_rows: FewestRows = 100
+    cover: Share = 0.9
+    on_missing: OnMissing = "refuse"
+
+    def unsound(self) -> str:
+        """Why nothing could prove it; empty when it can be asked."""
+        if self.at_least is None and self.at_most is None and self.gap is None:
+            return "gives none of at_least, at_most and gap"
+        if self.at_least is not None and self.at_most is not None:
+            return "gives both at_least and at_most"
+        return _no_cut(self.by)
+
+
+class Weakness(Demand, tag="weakness"):
+    """No slice of the rows is much worse than the others: searched on one half, shown on the other.
+
+    Attributes:
+        gap: How much higher the mean loss of a slice may be than that of the other rows.
+        metric: The loss of a row: one whose value is a mean over rows.
+        hard_rows: Whether rows that are hard by the model's own probabilities count as weak. When
+            not, a row's loss is what exceeds the loss that its probabilities lead to expect.
+        columns: Where to search; every input of the model when left out.
+        depth: Most conditions that describe a slice.
+        min_rows: Fewest rows of a slice.
+        min_share: Smallest share of the rows.
+        confidence: That nothing is found where nothing is.
+        seed: Of the halves.
+        on_missing: As of a limit.
+    """
+
+    gap: Annotated[float, Meta(ge=0)]
+    metric: str = "brier"
+    hard_rows: bool = False
+    columns: tuple[str, ...] = ()
+    depth: Annotated[int, Meta(ge=1, le=5)] = 3
+    min_rows: Annotated[int, Meta(ge=20)] = 200
+    min_share: Share = 0.02
+    confidence: Confidence = 0.95
+    seed: int = 0
+    on_missing: OnMissing = "refuse"
+
+
 AnyDemand: TypeAlias = (
-    Limit | Champion | Answers | Leakage | Speed | FileFormat | SignatureFits | Determinism
+    Limit
+    | Champion
+    | Answers
+    | Leakage
+    | Speed
+    | FileFormat
+    | SignatureFits
+    | Determinism
+    | Slices
+    | Weakness
 )
 
 
@@ -159,3 +241,7 @@ def kind_of(demand: Demand) -> str:
         'answers'
     """
     return str(demand.__struct_config__.tag)
+
+
+def _no_cut(by: tuple[Cut, ...]) -> str:
+    return "" if by and all(by) else "names no column in by"

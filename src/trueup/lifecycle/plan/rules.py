@@ -156,6 +156,8 @@ def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
     check_name(goal.id, "goal")
     for demand in goal.checks:
         _check_metric(goal, getattr(demand, "metric", ""), metrics)
+        if trouble := demand.unsound():
+            raise _wrong(f"the check {kind_of(demand)} of goal '{goal.id}' {trouble}")
     if goal.metric:
         _check_metric(goal, goal.metric, metrics)
         _check_measured(goal, metrics[goal.metric])
