@@ -3,7 +3,8 @@
 A project's pipeline files are written with `step`, `pipeline`, `data` and `candidate`; `each`
 and `choose` serve fan-out and conditions, `sh` and `notebook` run what is no Python function,
 `secret` names what must stay secret, `function_model` and `tensor_model` make models of the
-project's own code. Code outside a pipeline reports itself with `run` and `log`.
+project's own code. Code outside a pipeline reports itself with `run` and `log`; `drift` compares
+two tables.
 The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
 pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
 `trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
         UserCodeError,
     )
+    from trueup.lifecycle.gates.drift.comparing import drift
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
     from trueup.lifecycle.pipeline.drawing.choosing import choose
     from trueup.lifecycle.pipeline.drawing.mapping import each
@@ -55,6 +57,7 @@ __all__ = [
     "candidate",
     "choose",
     "data",
+    "drift",
     "each",
     "function_model",
     "log",
@@ -86,6 +89,7 @@ _PUBLIC = {
     "candidate": "trueup.lifecycle.pipeline.decorators",
     "choose": "trueup.lifecycle.pipeline.drawing.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
+    "drift": "trueup.lifecycle.gates.drift.comparing",
     "each": "trueup.lifecycle.pipeline.drawing.mapping",
     "function_model": "trueup.lifecycle.pipeline.passing.packing",
     "log": "trueup.lifecycle.runs.logging.starting",

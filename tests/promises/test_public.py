@@ -30,6 +30,7 @@ PUBLIC = {
     "candidate",
     "choose",
     "data",
+    "drift",
     "each",
     "function_model",
     "log",

@@ -35,6 +35,14 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "error": ("✕", "bad"),
     "not-enough-data": ("?", "quiet"),
     "not-applicable": (NOTHING, "quiet"),
+    # columns that are compared
+    "changed": ("▲", "bad"),
+    "retyped": ("✕", "bad"),
+    "absent": ("✕", "bad"),
+    "new": ("+", "busy"),
+    "negligible": ("≈", "good"),
+    "unchanged": ("✓", "good"),
+    "not-compared": (NOTHING, "quiet"),
     # runs and steps
     "finished": ("✓", "good"),
     "running": ("▸", "busy"),

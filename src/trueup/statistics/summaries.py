@@ -18,6 +18,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from trueup.statistics import samples
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -89,28 +91,36 @@ def numeric_bins(values: npt.ArrayLike, most: int = 32) -> Bins:
         >>> count(bins, [0, 2, 2, 9]).tolist()
         [1, 0, 2, 0, 0, 0, 1]
     """
+    flat = _flat(values)
+    return bins_of_sorted(np.sort(flat[np.isfinite(flat)]), most)
+
+
+def bins_of_sorted(values: FloatArray, most: int = 32) -> Bins:
+    """The same as `numeric_bins`, of finite values that are in order already.
+
+    Raises:
+        ValueError: If ``most`` is below 1.
+    """
     if most < 1:
         raise ValueError(f"most is {most}: at least one bin is needed")
-    flat = _flat(values)
-    # Adding zero turns -0.0 into 0.0, so that equal references give equal bytes.
-    ordered = np.sort(flat[np.isfinite(flat)]) + 0.0
-    if ordered.size == 0:
+    if values.size == 0:
         return Bins("numeric")
-    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    low, high = float(ordered[0]), float(ordered[-1])
-    if starts.size < most:
-        distinct = [low, *(float(value) for value in ordered[starts])]
+    # Adding zero turns -0.0 into 0.0, so that equal references give equal bytes.
+    low, high = float(values[0]) + 0.0, float(values[-1]) + 0.0
+    few = samples.distinct(values, most)
+    if few is not None:
+        distinct = (few + 0.0).tolist()
         edges = tuple(_between(a, b) for a, b in pairwise(distinct))
         return Bins("numeric", edges, low, high, tuple(_exact(value) for value in distinct))
-    quantiles = ordered[np.arange(1, most) * ordered.size // most]
+    quantiles = values[np.arange(1, most) * values.size // most] + 0.0
     cuts: set[float] = set()
     for value, times in Counter(quantiles.tolist()).items():
         if value > low:
             cuts.add(value)
         if times > 1 or value == low:
-            after = int(np.searchsorted(ordered, value, side="right"))
-            if after < ordered.size:
-                cuts.add(_between(value, float(ordered[after])))
+            after = int(np.searchsorted(values, value, side="right"))
+            if after < values.size:
+                cuts.add(_between(value, float(values[after])))
     return Bins("numeric", tuple(sorted(cuts)), low, high)
 
 
@@ -192,6 +202,24 @@ def count(bins: Bins, values: npt.ArrayLike | Iterable[str | None]) -> Counts:
     counts = np.empty(bins.size, dtype=np.int64)
     counts[:-4] = steps[2:-2]
     counts[-4:] = (missing, steps[0] + steps[-1], steps[1], steps[-2])
+    return counts
+
+
+def count_sorted(bins: Bins, values: FloatArray) -> Counts:
+    """The same as `count`, of finite values that are in order already: a few binary searches.
+
+    Args:
+        bins: Numeric bins.
+        values: Finite numbers, ascending.
+
+    Example:
+        >>> count_sorted(numeric_bins([1.0, 2.0]), np.array([-5.0, 1.0, 2.0])).tolist()
+        [1, 1, 0, 0, 1, 0]
+    """
+    steps = np.diff(np.searchsorted(values, _cuts(bins), side="left"))
+    counts = np.zeros(bins.size, dtype=np.int64)
+    counts[:-4] = steps[2:-1]
+    counts[-2:] = steps[1], values.size - steps[:-1].sum()
     return counts
 
 

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "reproduce": ("reproduce", "Make a run again and compare every result."),
     "plan": ("plan", "The goals, risks and milestones in force."),
     "data": ("data.command", "Versions of data: keep, compare, branch, push and pull."),
+    "drift": ("drift", "What has changed between two tables, column by column."),
     "feature": ("feature", "Feature definitions and their versions."),
     "runs": ("runs.command", "Runs of pipelines."),
     "explain-cache": ("run.explain_cache", "Why a step is reused or runs, part by part."),

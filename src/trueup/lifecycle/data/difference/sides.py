@@ -82,6 +82,19 @@ def open_tables(
     return first, second
 
 
+def open_table(files: Sequence[TableFile], scratch: Path) -> Table:
+    """One side by itself, its types as its files declare them or as its text suggests.
+
+    Args:
+        files: Files of the table.
+        scratch: A folder of ours that is not there yet, and must outlive the table.
+
+    Raises:
+        UsageError: A file cannot be read as what its name says.
+    """
+    return _opened(files, _schema(files), [], scratch)
+
+
 def _words_of(theirs: _Schema, ours: _Schema) -> list[str]:
     return [name for name, type_ in theirs.items() if name in ours and type_ == pl.String]
 

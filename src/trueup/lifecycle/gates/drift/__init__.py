@@ -1,0 +1,1 @@
+"""Drift of one table against another: `comparing.py` first, which measures, tests and judges."""
