@@ -81,6 +81,23 @@ def test_a_list_shows_the_parameters_that_differ_and_the_metrics_with_a_small_cu
     assert '<span title="0.10000000149">0.1</span>' in html
 
 
+def test_a_list_shows_what_most_of_its_runs_measured_whatever_the_newest_did(
+    empty: Workspace, browse: Browse
+) -> None:
+    number = experiment(empty)
+    tracking, owner = empty.tracking, empty.owner
+    for rare in ("a1", "a2", "a3", "a4", "a5", "a6", "a7"):
+        made = run(empty, number, rare, loss=(0.5,))
+        tracking.log(owner, made.id, metrics=[Point(rare, 1, 0, 1), Point("system/cpu", 1, 0, 1)])
+    run(empty, number, "has only begun", state="running")
+    browser = browse(empty)
+    twin = browser.get(f"/experiments/{number}.json").json()
+    assert twin["metrics"] == ["a1", "a2", "a3", "a4", "a5", "loss"]
+    assert twin["offered"][-1] == "metrics.system/cpu"
+    filtered = browser.get(f"/experiments/{number}.json?where=metrics.a7 > 0").json()
+    assert filtered["metrics"] == ["a7", "loss"]
+
+
 def test_columns_can_be_chosen_and_stay_chosen_when_the_list_is_sorted(
     empty: Workspace, browse: Browse
 ) -> None:

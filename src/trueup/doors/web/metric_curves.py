@@ -11,7 +11,7 @@ from markupsafe import Markup
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
-from trueup.lifecycle.runs.tracking.records import Point, TrackedRun
+from trueup.lifecycle.runs.tracking.records import TrackedRun
 from trueup.rendering import curves
 from trueup.rendering.curves import Curve
 
@@ -83,9 +83,9 @@ def keys(count: int) -> list[Markup]:
     return [Markup(curves.key(place)) for place in range(count)]  # noqa: S704 - constants
 
 
-def names(points: Iterable[Point]) -> list[str]:
-    """Names of metrics, those of the training before those of the machine."""
-    return sorted((point.key for point in points), key=lambda key: (key.startswith(SYSTEM), key))
+def names(keys: Iterable[str]) -> list[str]:
+    """Names of metrics in order, those of the training before those of the machine."""
+    return sorted(keys, key=lambda key: (key.startswith(SYSTEM), key))
 
 
 def finite(value: float | None) -> float | None:

@@ -5,6 +5,7 @@ Read `tracked_runs.py` next: one run, and several side by side.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -34,6 +35,7 @@ _PARAMS: Final = 8
 _MOST: Final = 60  # columns that can be asked for
 _OFFERED: Final = 200
 _NONE: Final[frozenset[str]] = frozenset()
+_BARE: Final = Columns(metrics=_NONE, params=_NONE, tags=_NONE, has_inputs=False)
 
 
 class ExperimentsPage(Record):
@@ -131,21 +133,23 @@ def _page(
         kind: tuple(name for each in wanted for k, _, name in [each.partition(".")] if k == kind)
         for kind in ("metrics", "params")
     }
-    newest = workspace.search.runs(
-        actor, [shown.number], limit=1, columns=Columns(tags=_NONE, has_inputs=False)
-    ).runs
-    known = metric_curves.names(newest[0].metrics) if newest else []
-    usual = tuple(name for name in known if not name.startswith(metric_curves.SYSTEM))[:_METRICS]
-    metrics = asked["metrics"] if wanted else usual
-    found = workspace.search.runs(
+    listed = partial(
+        workspace.search.runs,
         actor,
         [shown.number],
         where=where,
         order_by=[order] if order else [],
         limit=_AT_ONCE,
         token=after,
-        columns=Columns(metrics=frozenset(metrics), tags=_NONE, has_inputs=False),
     )
+    # First which runs they are, then what most of them measured: the newest may have nothing yet.
+    bare = listed(columns=_BARE).runs
+    counts = workspace.overview.metrics(actor, [run.id for run in bare])
+    known = metric_curves.names(counts)
+    usual = [name for name in known if not name.startswith(metric_curves.SYSTEM)]
+    often = sorted(usual, key=lambda name: -counts[name])[:_METRICS]
+    metrics = asked["metrics"] if wanted else tuple(name for name in usual if name in often)
+    found = listed(columns=Columns(metrics=frozenset(metrics), tags=_NONE, has_inputs=False))
     params = list(dict.fromkeys(key for run in found.runs for key in run.params))
     offered = [f"metrics.{name}" for name in dict.fromkeys((*metrics, *known))]
     offered += [f"params.{name}" for name in params]

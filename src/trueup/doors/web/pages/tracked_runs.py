@@ -86,7 +86,7 @@ class ComparisonPage(Record):
 
 def tracked(request: Asked, workspace: Workspace, actor: Actor, found: TrackedRun) -> Response[Any]:
     """One run that its own code reports; called by the page of runs."""
-    names = metric_curves.names(found.metrics)
+    names = metric_curves.names(point.key for point in found.metrics)
     own = [name for name in names if not name.startswith(SYSTEM)]
     files, more_files = tracked_files.listed(workspace, actor, found)
     page = TrackedRunPage(

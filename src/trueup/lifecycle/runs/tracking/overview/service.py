@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
@@ -37,6 +40,17 @@ class Overview:
 
     def __init__(self, state: State) -> None:
         self._state = state
+
+    def metrics(self, actor: Actor, run_ids: Sequence[str]) -> dict[str, int]:
+        """Names of the metrics that some of these runs logged, and how many of the runs did."""
+        query = "SELECT metric, count(*) FROM latest_points WHERE run IN ({}) GROUP BY metric"
+        with self._state.read(actor) as connection:
+            runs = list(table.numbers(connection, run_ids).values())
+            counts: Counter[int] = Counter()
+            for metric, count in table.about(connection, query, runs):
+                counts[metric] += count
+            names = table.metrics_numbered(connection, list(counts))
+        return {names[metric]: count for metric, count in counts.items()}
 
     def groups(self, actor: Actor) -> list[Group]:
         """All experiments that are not deleted, those with the newest runs first."""
