@@ -96,7 +96,7 @@ class Workspace(ClientVerbs):
         """Verbs of the plan."""
         from trueup.lifecycle.plan.service import Plans
 
-        return Plans(self.state)
+        return Plans(self.state, self.root)
 
     @cached_property
     def datasets(self) -> Datasets:
@@ -216,7 +216,7 @@ class Workspace(ClientVerbs):
         """Verbs of gates."""
         from trueup.lifecycle.gates.service import Gates
 
-        return Gates(self.state)
+        return Gates(self.state, self.root)
 
     @cached_property
     def releases(self) -> Releases:

@@ -16,6 +16,7 @@ from scipy import special
 from trueup.statistics.intervals import normal_quantile
 from trueup.statistics.metrics import FloatArray, Metric, rows, tied
 from trueup.statistics.metrics.binary import roc_auc
+from trueup.statistics.metrics.own import Resampled
 
 Rule: TypeAlias = Literal["paired-bootstrap", "delong", "mcnemar", "t"]
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
@@ -114,6 +115,9 @@ def compare(
     _, b, _ = metric.checked(labels, scores_b)
     also = None if beside is None else np.asarray(beside, dtype=np.float64)
     sign = 1.0 if metric.better == "higher" else -1.0
+    if isinstance(metric.function, Resampled):
+        whole, drawn = _resampled_own(metric.function, y, (a, b), draws, seed)
+        return _of_sample(sign * whole, sign * drawn, confidence)
     of_a, of_b = metric.values(y, a, also), metric.values(y, b, also)
     if rule in ("t", "mcnemar") and of_a is not None and of_b is not None:
         gains = sign * (of_a - of_b)
@@ -123,7 +127,7 @@ def compare(
     )
     if np.isnan(difference):
         return _undecided()
-    if not rule and metric.row_value is None and not metric.is_own:
+    if not rule and metric.row_value is None:
         slopes = metric.slopes(y, a, weights, also), metric.slopes(y, b, weights, also)
         if slopes[0] is not None and slopes[1] is not None:
             error = float(np.sqrt(np.sum((slopes[0] - slopes[1]) ** 2)))
@@ -131,18 +135,12 @@ def compare(
     generator = np.random.default_rng(seed)
     if of_a is None or of_b is None:
         sample = sign * _resampled(metric, y, (a, b), also, draws, generator)
-        sample = sample[~np.isnan(sample)]
     elif metric.is_magnitude:
         gap_a, gap_b = np.abs(_resampled_means(np.stack([of_a, of_b]), draws, generator))
         sample = sign * (gap_a - gap_b)
     else:
         sample = sign * _resampled_means((of_a - of_b)[np.newaxis], draws, generator)[0]
-    if sample.size == 0:
-        return _undecided()
-    lower, upper = np.quantile(sample, [1 - confidence, confidence])
-    wins = np.mean(sample > 0) + np.mean(sample == 0) / 2
-    p_value = (1 + int(np.count_nonzero(sample <= 0))) / (1 + sample.size)
-    return PairedDifference(float(difference), float(lower), float(upper), float(wins), p_value)
+    return _of_sample(difference, sample, confidence)
 
 
 def paired_delong(
@@ -294,6 +292,30 @@ def _resampled(
             values[draw, side] = found.value
     differences: FloatArray = values[:, 0] - values[:, 1]
     return differences
+
+
+def _resampled_own(
+    function: Resampled,
+    labels: FloatArray,
+    scores: tuple[FloatArray, FloatArray],
+    draws: int,
+    seed: int,
+) -> tuple[float, FloatArray]:
+    a, b = scores
+    picks = function.draws(len(labels), draws, seed) if len(labels) else []
+    drawn = [function.value(labels, a, p) - function.value(labels, b, p) for p in picks]
+    whole = function.value(labels, a) - function.value(labels, b) if picks else float("nan")
+    return whole, np.asarray(drawn, dtype=np.float64)
+
+
+def _of_sample(difference: float, drawn: FloatArray, confidence: float) -> PairedDifference:
+    sample = drawn[~np.isnan(drawn)]
+    if np.isnan(difference) or sample.size == 0:
+        return _undecided()
+    lower, upper = np.quantile(sample, [1 - confidence, confidence])
+    wins = np.mean(sample > 0) + np.mean(sample == 0) / 2
+    p_value = (1 + int(np.count_nonzero(sample <= 0))) / (1 + sample.size)
+    return PairedDifference(float(difference), float(lower), float(upper), float(wins), p_value)
 
 
 def _normal(difference: float, error: float, confidence: float) -> PairedDifference:

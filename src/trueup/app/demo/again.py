@@ -77,7 +77,7 @@ def look(workspace: Workspace, actor: Actor, model: str, looks: list[datetime]) 
         weeks=len(looks),
         last=max(looks),
         plan=f"plan:{adopted.version}",
-        plan_changed=plans.address(plans.read(workspace.root))[0] != adopted.digest,
+        plan_changed=plans.address(plans.read(workspace.root), workspace.root)[0] != adopted.digest,
         edited=source.read(workspace.root).changed,
         data=tuple(data),
         run=would,

@@ -56,7 +56,7 @@ def check(as_json: bool) -> None:
 
     root = configuration.find_root(Path.cwd())
     plan = service.read(root)
-    digest, _ = service.address(plan)
+    digest, _ = service.address(plan, root)
     if as_json:
         output.emit_json({"sound": True, "digest": digest, "plan": plan})
         return
@@ -109,7 +109,7 @@ def difference(workspace: Workspace, adopted: AdoptedPlan) -> str:
         plan = service.read(workspace.root)
     except UsageError:
         return f"trueup.toml has an error, plan {adopted.version} stays in force"
-    digest, prints = service.address(plan)
+    digest, prints = service.address(plan, workspace.root)
     if digest == adopted.digest:
         return ""
     if builtins(plan) != builtins(adopted.plan):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from trueup.lifecycle.gates.running import Asked
 from trueup.lifecycle.plan.demands import Answers, AnyDemand, Champion, GateName, Leakage, Limit
 from trueup.lifecycle.plan.records import Goal, Plan
@@ -23,8 +25,9 @@ def demands(plan: Plan, gate: GateName = PRODUCTION) -> tuple[Asked, ...]:
 
 def of_goal(goal: Goal) -> tuple[AnyDemand, ...]:
     """A goal's gate as demands, and the checks that it names."""
+    checks = tuple(_directed(demand, goal) for demand in goal.checks)
     if not goal.metric:
-        return goal.checks
+        return checks
     gate = goal.gate
     limit = Limit(
         metric=goal.metric,
@@ -33,14 +36,23 @@ def of_goal(goal: Goal) -> tuple[AnyDemand, ...]:
         confidence=gate.confidence,
         min_rows=gate.min_rows,
         on_missing=gate.on_missing,
+        better=goal.better,
     )
     if gate.beats != "champion":
-        return (limit, *goal.checks)
+        return (limit, *checks)
     champion = Champion(
         metric=goal.metric,
         margin=gate.margin,
         rule=gate.rule,
         confidence=gate.confidence,
         on_missing=gate.on_missing,
+        better=goal.better,
     )
-    return (limit, champion, *goal.checks)
+    return (limit, champion, *checks)
+
+
+def _directed(demand: AnyDemand, goal: Goal) -> AnyDemand:
+    """A check of the goal's own metric knows which direction is better as the goal does."""
+    if not goal.better or getattr(demand, "metric", "") != goal.metric:
+        return demand
+    return msgspec.structs.replace(demand, better=goal.better)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from trueup.lifecycle.models.service import load_predictor, read_rows
 from trueup.lifecycle.plan.demands import OnMissing
 from trueup.ports.blobs import Blobs
 from trueup.ports.format import Predictor, Scores
-from trueup.statistics.metrics import METRICS, Estimate, Metric
+from trueup.statistics.metrics import METRICS, Estimate, Metric, is_own, metric, own
 
 _TIMED_CALLS = 50
 
@@ -62,6 +63,22 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class Measures:
+    """What a plan measures by, besides Trueup's own metrics.
+
+    Attributes:
+        functions: Metrics of the project by name, `module:function`.
+        prints: Fingerprint of the code of every metric of the plan.
+    """
+
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    prints: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_MEASURES: Final = Measures()
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything that checks of a model rest on.
 
@@ -78,6 +95,7 @@ class Evidence:
         rival: The live version; None without one.
         file: What it is kept in; None for a model that was never kept.
         address: Digest of all this; empty where not all of it has a digest.
+        measures: What it may be measured by, besides Trueup's own metrics.
     """
 
     ref: str
@@ -92,6 +110,7 @@ class Evidence:
     rival: Rival | None = None
     file: ModelFile | None = None
     address: str = ""
+    measures: Measures = NO_MEASURES
 
     @cached_property
     def inputs(self) -> pl.DataFrame:
@@ -148,6 +167,21 @@ class Evidence:
         if self.signature.group and self.beside is not None and np.isnan(self.beside).any():
             return f"rows without a value in '{self.signature.group}' are ranked with none"
         return answers.unfit(self.scores, self.signature)[1]
+
+    def metric(self, name: str, better: str = "") -> Metric:
+        """The metric of that name, whether of Trueup or of the project.
+
+        Raises:
+            LookupError: There is none.
+        """
+        if not is_own(name):
+            return metric(name)
+        code = self.measures.functions.get(name)
+        if code is None:
+            raise LookupError(f"the metric '{name}' was not given with the evidence")
+        direction: Literal["higher", "lower"] = "lower" if better == "lower" else "higher"
+        groups = self.beside if self.signature.group else None
+        return own(name, direction, code, self.holdout, groups)
 
     def why_not(self, metric: Metric) -> str:
         """Why a metric says nothing about a model of this task; empty when it does."""
@@ -213,6 +247,7 @@ def gather(
     ground: Ground,
     champion: ModelVersion | None,
     allowed: Leave = NEVER,
+    measures: Measures = NO_MEASURES,
 ) -> Evidence:
     """Load candidate, champion and rows by their digests, and let both models answer."""
     manifest = version.manifest
@@ -239,6 +274,7 @@ def gather(
                 "champion": champion.digest if champion else "",
             }
         ),
+        measures=measures,
     )
 
 
@@ -254,6 +290,7 @@ def collect(
     rival: Rival | None = None,
     file: ModelFile | None = None,
     address: str = "",
+    measures: Measures = NO_MEASURES,
 ) -> Evidence:
     """Let a model answer the rows it is judged on, twice.
 
@@ -275,6 +312,7 @@ def collect(
         rival=rival,
         file=file,
         address=address,
+        measures=measures,
     )
 
 

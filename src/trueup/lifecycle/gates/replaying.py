@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from trueup.foundation import digests
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.gates import demanding, ground, rules, running
-from trueup.lifecycle.gates.evidence import gather
+from trueup.lifecycle.gates.evidence import NO_MEASURES, Measures, gather
 from trueup.lifecycle.gates.families import is_timed
 from trueup.lifecycle.gates.records import Replay, Verdict
 from trueup.lifecycle.models import leave
@@ -59,11 +59,11 @@ def find(connection: sa.Connection, verdict: Verdict) -> Known:
     return Known(verdict, plan.plan, version, rival, leave.of_version(connection, version))
 
 
-def replay(blobs: Blobs, known: Known) -> Replay:
+def replay(blobs: Blobs, known: Known, measures: Measures = NO_MEASURES) -> Replay:
     """Make every check again and compare bytes; what took time is taken over as recorded."""
     verdict, plan, version, champion, allowed = known
     said = verdict.statement
-    evidence = gather(blobs, version, ground.of_statement(said), champion, allowed)
+    evidence = gather(blobs, version, ground.of_statement(said), champion, allowed, measures)
     asked = demanding.demands(plan, said.gate)
     taken = {
         number: said.results[number]

@@ -40,6 +40,7 @@ def address(asked: Asked, evidence: Evidence) -> str:
         {
             "demand": builtins(asked.demand),
             "code": fingerprint_of(family_of(asked.demand).check),
+            "metric": evidence.measures.prints.get(getattr(asked.demand, "metric", ""), ""),
             "evidence": evidence.address,
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from trueup.lifecycle.gates import (
     attestation,
     demanding,
     ground,
+    own_metrics,
     replaying,
     rules,
     running,
@@ -46,10 +48,16 @@ _WAIVER: Final = Waiver.__struct_fields__
 
 
 class Gates:
-    """Verdicts about model versions."""
+    """Verdicts about model versions.
 
-    def __init__(self, state: State) -> None:
+    Args:
+        state: Where they are kept.
+        root: The project, where plans measure by functions of it.
+    """
+
+    def __init__(self, state: State, root: Path | None = None) -> None:
         self._state = state
+        self._root = root
 
     def judge(
         self,
@@ -89,7 +97,8 @@ class Gates:
         if same is not None:
             return same
         started = time.perf_counter()
-        evidence = gather(self._state.blobs, version, on, rival, allowed)
+        measures = own_metrics.load(self._root, plan.metrics)
+        evidence = gather(self._state.blobs, version, on, rival, allowed, measures)
         asked = demanding.demands(plan.plan, gate)
         results = running.run(asked, evidence, self._known(actor, asked, evidence), told)
         waivers = rules.needed(results, self._waivers(actor, version))
@@ -174,7 +183,9 @@ class Gates:
         verdict = self.show(actor, verdict_id)
         with self._state.read(actor, "gates.run") as connection:
             known = replaying.find(connection, verdict)
-        return replaying.replay(self._state.blobs, known)
+        return replaying.replay(
+            self._state.blobs, known, own_metrics.load(self._root, verdict.statement.metrics)
+        )
 
     def attest(self, actor: Actor, verdict_id: str) -> dict[str, Any]:
         """A verdict for others: a SLSA verification summary in a signed DSSE envelope.

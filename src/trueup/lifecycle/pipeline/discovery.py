@@ -93,6 +93,28 @@ def survey(root: Path) -> tuple[dict[str, Pipeline[..., Any]], dict[str, TrueupE
     return found, problems
 
 
+def module(root: Path, name: str) -> ModuleType:
+    """A module of the project beside its pipelines, imported anew.
+
+    Raises:
+        UsageError: Another module has that name.
+        UserCodeError: It raised when it was imported.
+    """
+    root = root.resolve()
+    _forget()
+    importlib.invalidate_caches()
+    at = Place(f"{name.replace('.', '/')}.py", 0)
+    with on_path(root), origin.user_code("metric-failed", f"Importing {at}", root, at):
+        found = importlib.import_module(name)
+    if not _is_of(found, root):
+        raise UsageError(
+            "metric-code",
+            f"The name '{name}' is taken: Python finds {getattr(found, '__file__', 'its own')}.",
+            hint=f"give {at.file} another name",
+        )
+    return found
+
+
 @contextmanager
 def on_path(root: Path) -> Iterator[None]:
     """Let the project's files import each other inside the block; no bytecode files are written."""

@@ -13,6 +13,7 @@ from trueup.foundation.records import Record
 
 OnMissing = Literal["refuse", "leave-out"]
 PairRule = Literal["", "paired-bootstrap", "delong", "mcnemar", "t"]
+Better = Literal["", "higher", "lower"]
 GateName = Literal["candidate", "staging", "production"]
 Positive = Annotated[float, Meta(gt=0)]
 Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
@@ -40,6 +41,7 @@ class Limit(Demand, tag="limit"):
         confidence: One-sided confidence of the bound.
         min_rows: With fewer labelled rows the answer is "not enough data".
         on_missing: What rows without a label mean: an error, or to be left out and counted.
+        better: Of a metric of the project: which direction is better; the goal's if left out.
     """
 
     metric: str
@@ -48,6 +50,7 @@ class Limit(Demand, tag="limit"):
     confidence: float = 0.95
     min_rows: int = 500
     on_missing: OnMissing = "refuse"
+    better: Better = ""
 
 
 class Champion(Demand, tag="champion"):
@@ -59,6 +62,7 @@ class Champion(Demand, tag="champion"):
         confidence: One-sided confidence of the difference.
         rule: How the difference is judged; the metric's own way when left out (see `Gate`).
         on_missing: As of a limit.
+        better: As of a limit.
     """
 
     metric: str
@@ -66,6 +70,40 @@ class Champion(Demand, tag="champion"):
     confidence: float = 0.95
     rule: PairRule = ""
     on_missing: OnMissing = "refuse"
+    better: Better = ""
+
+
+class Baseline(Demand, tag="baseline"):
+    """The candidate beats what needs no learning, or a simpler model, on the same rows.
+
+    Attributes:
+        metric: What both are measured by.
+        against: `constant`: what the training labels alone say, the same for every row; `last`: the
+            value of a column, such as yesterday's; `linear` and `tree`: a logistic or linear model,
+            a shallow tree, fitted on the training rows.
+        column: For `last`: the column.
+        margin: How much better; negative allows a little worse.
+        confidence: One-sided confidence of the difference.
+        rule: As of a champion.
+        min_rows: As of a limit.
+        on_missing: As of a limit.
+        better: As of a limit.
+    """
+
+    metric: str
+    against: Literal["constant", "last", "linear", "tree"] = "constant"
+    column: str = ""
+    margin: float = 0.0
+    confidence: Confidence = 0.95
+    rule: PairRule = ""
+    min_rows: int = 100
+    on_missing: OnMissing = "refuse"
+    better: Better = ""
+
+    def __post_init__(self) -> None:
+        """A column says what the last value is, and nothing else."""
+        if (self.against == "last") != bool(self.column):
+            raise ValueError('column names the last value: write against = "last" with it')
 
 
 class Answers(Demand, tag="answers"):
@@ -222,6 +260,7 @@ class Weakness(Demand, tag="weakness"):
 AnyDemand: TypeAlias = (
     Limit
     | Champion
+    | Baseline
     | Answers
     | Leakage
     | Speed

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.plan.demands import AnyDemand, GateName, OnMissing, PairRule
+from trueup.lifecycle.plan.demands import AnyDemand, Better, GateName, OnMissing, PairRule
 from trueup.people.records import Role
 
 # `alert`, `retrain`, or a build on Jenkins: `build:Team/train`.
@@ -78,6 +78,8 @@ class Goal(Record):
         id: Short name, unique in the plan.
         claim: One sentence for people.
         metric: Name of the metric that gate and watch both use; empty for a goal of checks alone.
+            A function of the project is written as `module:function`.
+        better: Which direction is better, for a metric of the project.
         gate: Before release.
         watch: After release; none for a goal of checks alone, or a metric that counts do not give.
         on_breach: What follows when the watch finds harm: `alert`, `retrain`, `build:JOB`.
@@ -88,6 +90,7 @@ class Goal(Record):
     id: str
     claim: str
     metric: str = ""
+    better: Better = ""
     gate: Gate = Gate()
     watch: Watch | None = None
     on_breach: tuple[Reaction, ...] = ("alert",)

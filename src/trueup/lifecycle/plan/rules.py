@@ -160,6 +160,7 @@ def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
             raise _wrong(f"the check {kind_of(demand)} of goal '{goal.id}' {trouble}")
     if goal.metric:
         _check_metric(goal, goal.metric, metrics)
+        _check_direction(goal, metrics[goal.metric])
         _check_measured(goal, metrics[goal.metric])
         return
     if not goal.checks:
@@ -167,6 +168,19 @@ def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
     if goal.watch is not None or goal.gate != Gate():
         part = "gate" if goal.watch is None else "watch"
         raise _wrong(f"goal '{goal.id}' has a {part}, but no metric for it")
+
+
+def _check_direction(goal: Goal, metric: Metric) -> None:
+    if metric.is_own and not goal.better:
+        raise _wrong(
+            f"goal '{goal.id}' has a metric of the project, '{metric.name}', and does not say "
+            'which direction is better; add better = "higher" or better = "lower"'
+        )
+    if goal.better and not metric.is_own and goal.better != metric.better:
+        raise _wrong(
+            f"goal '{goal.id}' says better = \"{goal.better}\", but of {metric.name} "
+            f"{metric.better} is better; leave it out"
+        )
 
 
 def _check_metric(goal: Goal, name: str, metrics: Mapping[str, Metric]) -> None:

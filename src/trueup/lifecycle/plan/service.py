@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from trueup.foundation import configuration, toml
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
-from trueup.lifecycle.plan import rules, table
+from trueup.lifecycle.plan import own_metrics, rules, table
 from trueup.lifecycle.plan.records import (
     AdoptedPlan,
     Connection,
@@ -52,7 +52,7 @@ def read(root: Path) -> Plan:
     file = toml.read(root / configuration.FILE, _File)
     rules.check_surroundings(_part(file, Surroundings))
     plan = _part(file, Plan)
-    rules.check(plan, _metrics_for(plan))
+    rules.check(plan, _metrics_for(plan, root))
     return plan
 
 
@@ -71,22 +71,38 @@ def _part(file: _File, kind: type[_Part]) -> _Part:
     return kind(**{name: getattr(file, name) for name in kind.__struct_fields__})
 
 
-def address(plan: Plan) -> tuple[str, dict[str, str]]:
-    """The digest that a plan would be adopted under, and the fingerprints of its metrics' code."""
+def address(plan: Plan, root: Path | None = None) -> tuple[str, dict[str, str]]:
+    """The digest that a plan would be adopted under, and the fingerprints of its metrics' code.
+
+    Args:
+        plan: The plan.
+        root: The project, where the plan measures by functions of it.
+    """
     names = rules.metrics_of(plan)
     if not names:
         return rules.plan_digest(plan, {}), {}
     from trueup.statistics import metrics
 
-    prints = {name: metrics.fingerprint(metrics.METRICS[name]) for name in names}
+    prints = {
+        name: own_metrics.fingerprint(root, name)
+        if metrics.is_own(name)
+        else metrics.fingerprint(metrics.METRICS[name])
+        for name in names
+    }
     return rules.plan_digest(plan, prints), prints
 
 
 class Plans:
-    """Which plan is in force, and which were."""
+    """Which plan is in force, and which were.
 
-    def __init__(self, state: State) -> None:
+    Args:
+        state: Where they are kept.
+        root: The project, where plans measure by functions of it.
+    """
+
+    def __init__(self, state: State, root: Path | None = None) -> None:
         self._state = state
+        self._root = root
 
     def adopt(self, actor: Actor, plan: Plan, commit: str = "") -> AdoptedPlan:
         """Put a plan in force; the same content again changes nothing.
@@ -94,8 +110,8 @@ class Plans:
         Raises:
             UsageError: The plan is not sound.
         """
-        rules.check(plan, _metrics_for(plan))
-        digest, prints = address(plan)
+        rules.check(plan, _metrics_for(plan, self._root))
+        digest, prints = address(plan, self._root)
         with self._state.read(actor) as connection:
             before = table.current(connection)
         if before is not None and before.digest == digest:
@@ -151,13 +167,26 @@ def in_force(connection: sa.Connection) -> AdoptedPlan:
     return adopted
 
 
-def _metrics_for(plan: Plan) -> Mapping[str, Metric]:
+def _metrics_for(plan: Plan, root: Path | None) -> Mapping[str, Metric]:
     """All metrics; none for a plan without goals: they cost an import of NumPy."""
     if not plan.goals:
         return {}
     from trueup.statistics import metrics
 
-    return metrics.METRICS
+    names = [name for name in rules.metrics_of(plan) if metrics.is_own(name)]
+    if not names:
+        return metrics.METRICS
+    for name in names:
+        own_metrics.fingerprint(root, name)
+    better = {goal.metric: goal.better for goal in plan.goals}
+    return metrics.beside(
+        metrics.own(name, better.get(name) or "neither", _never_called) for name in names
+    )
+
+
+def _never_called(labels: object, scores: object) -> float:
+    """What stands for the function of a project where it is named and not run."""
+    raise NotImplementedError
 
 
 def lets_run_code(connection: sa.Connection, model: str) -> bool:

@@ -6,9 +6,10 @@ all of them. Read ``estimates.py`` first, ``intervals.py`` next: bounds of these
 """
 
 from trueup.statistics.metrics.binary import tied
-from trueup.statistics.metrics.catalogue import METRICS, argument_of, fingerprint, metric
+from trueup.statistics.metrics.catalogue import METRICS, argument_of, beside, fingerprint, metric
 from trueup.statistics.metrics.estimates import Estimate, FloatArray, Metric, numbers, rows
 from trueup.statistics.metrics.latency import FEWEST_CALLS, quantile_from_histogram
+from trueup.statistics.metrics.own import is_own, own
 
 __all__ = [
     "FEWEST_CALLS",
@@ -17,9 +18,12 @@ __all__ = [
     "FloatArray",
     "Metric",
     "argument_of",
+    "beside",
     "fingerprint",
+    "is_own",
     "metric",
     "numbers",
+    "own",
     "quantile_from_histogram",
     "rows",
     "tied",

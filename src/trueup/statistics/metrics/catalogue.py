@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from trueup.foundation.questions import Task
@@ -168,6 +168,11 @@ class _Catalogue(Mapping[str, Metric]):
 
 
 METRICS: Final[Mapping[str, Metric]] = _Catalogue(_ALL)
+
+
+def beside(own: Iterable[Metric]) -> Mapping[str, Metric]:
+    """All metrics, and some of a project."""
+    return _Catalogue((*_ALL, *own))
 
 
 def metric(name: str) -> Metric:

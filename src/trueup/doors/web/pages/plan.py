@@ -105,7 +105,7 @@ def _goal(workspace: Workspace, actor: Actor, now: Overview, goal: Goal) -> Goal
             )
     return GoalStanding(
         goal=goal,
-        better=METRICS[goal.metric].better if goal.metric else "neither",
+        better=goal.better or (METRICS[goal.metric].better if goal.metric else "neither"),
         demands=rules.demanded(goal),
         gate_limit=rules.limit(goal, "gate"),
         watch_limit=rules.limit(goal, "watch"),

@@ -9,7 +9,6 @@ from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.demands import Champion
 from trueup.statistics import pairs
-from trueup.statistics.metrics import METRICS
 
 TAKES = "evidence"
 
@@ -24,7 +23,7 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
             outcome="not-applicable",
             words="there is no champion yet to compare with",
         )
-    metric = METRICS[demand.metric]
+    metric = evidence.metric(demand.metric, demand.better)
     if trouble := evidence.why_not(metric) or evidence.trouble():
         return CheckResult(check="champion", outcome="error", words=trouble)
     if rival.scores is None:

@@ -8,27 +8,27 @@ from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.demands import Limit
-from trueup.statistics.metrics import FEWEST_CALLS, METRICS
+from trueup.statistics.metrics import FEWEST_CALLS, is_own, metric
 
 TAKES = "evidence"
 
 
 def is_timed(demand: Limit) -> bool:
     """Whether it takes time: such a check runs alone, and is made anew on every machine."""
-    return METRICS[demand.metric].needs == "latency"
+    return not is_own(demand.metric) and metric(demand.metric).needs == "latency"
 
 
 def check(demand: Limit, evidence: Evidence) -> CheckResult:
     """Whether the candidate keeps the limit on the rows set aside."""
     every = len(evidence.labels)
     evidence = evidence.labelled(demand.on_missing)
-    metric = METRICS[demand.metric]
-    if trouble := evidence.why_not(metric) or evidence.trouble():
+    chosen = evidence.metric(demand.metric, demand.better)
+    if trouble := evidence.why_not(chosen) or evidence.trouble():
         return CheckResult(check="limit", outcome="error", words=trouble)
-    estimate = evidence.measured(metric)
+    estimate = evidence.measured(chosen)
     # Latency is measured on as many calls as the gate makes; min_rows counts labelled rows.
     min_rows, rows = demand.min_rows, "groups" if evidence.signature.group else "rows"
-    if metric.needs == "latency":
+    if chosen.needs == "latency":
         min_rows, rows = FEWEST_CALLS, "calls"
     outcome, bound, needed = rules.against_limit(
         estimate,
