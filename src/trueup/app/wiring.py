@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.data.retention.service import Retention
     from trueup.lifecycle.data.service import Datasets
     from trueup.lifecycle.data.tending.service import Tending
+    from trueup.lifecycle.gates.attestations.service import Attestations
     from trueup.lifecycle.gates.service import Gates
     from trueup.lifecycle.improvement.service import Improvements
     from trueup.lifecycle.models.records import Reference
@@ -217,6 +218,13 @@ class Workspace(ClientVerbs):
         from trueup.lifecycle.gates.service import Gates
 
         return Gates(self.state, self.root)
+
+    @cached_property
+    def attestations(self) -> Attestations:
+        """Verbs of attestations."""
+        from trueup.lifecycle.gates.attestations.service import Attestations
+
+        return Attestations(self.state)
 
     @cached_property
     def releases(self) -> Releases:

@@ -17,6 +17,7 @@ Permission = Literal[
     "webhooks.deliver",
     "gates.run",
     "gates.waive",
+    "scores.attest",
     "approvals.decide",
     "releases.request",
     "releases.operate",

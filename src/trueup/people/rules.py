@@ -19,13 +19,16 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "secrets.write",
             "models.write",
             "gates.run",
+            "scores.attest",
             "releases.request",
             "monitoring.run",
             "feedback.create",
             "improvement.run",
         }
     ),
-    "reviewer": frozenset({"read", "approvals.decide", "gates.run", "gates.waive"}),
+    "reviewer": frozenset(
+        {"read", "approvals.decide", "gates.run", "gates.waive", "scores.attest"}
+    ),
     "operator": frozenset(
         {
             "read",

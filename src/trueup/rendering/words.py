@@ -43,6 +43,10 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "negligible": ("≈", "good"),
     "unchanged": ("✓", "good"),
     "not-compared": (NOTHING, "quiet"),
+    # tests of the score
+    "proven": ("●", "good"),
+    "attested": ("◐", "warn"),
+    "unproven": ("○", "quiet"),
     # runs and steps
     "finished": ("✓", "good"),
     "running": ("▸", "busy"),

@@ -170,6 +170,25 @@ def since(
     return [_event(row) for row in connection.execute(query)]
 
 
+def between(
+    connection: sa.Connection,
+    types: Sequence[str],
+    until: datetime,
+    *,
+    since: datetime | None = None,
+    subjects: Sequence[str] = (),
+    most: int = 1000,
+) -> list[Event]:
+    """Events of these types up to a moment, newest first; about these subjects, if any is given."""
+    query = sa.select(events).where(events.c.type.in_(types), events.c.at <= until)
+    if since is not None:
+        query = query.where(events.c.at > since)
+    if subjects:
+        query = query.where(events.c.subject.in_(subjects))
+    query = query.order_by(events.c.seq.desc()).limit(most)
+    return [_event(row) for row in connection.execute(query)]
+
+
 def of_id(connection: sa.Connection, id_: str) -> Event | None:
     """One event by identifier."""
     row = connection.execute(sa.select(events).where(events.c.id == id_)).first()

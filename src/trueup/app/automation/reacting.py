@@ -31,7 +31,7 @@ from trueup.foundation.errors import (
     UserCodeError,
 )
 from trueup.foundation.references import parse
-from trueup.lifecycle.improvement.records import Proposal
+from trueup.lifecycle.improvement.records import CAUSE, Proposal
 from trueup.lifecycle.releases import rules as release_rules
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs.records import Cause, RunOptions
@@ -203,7 +203,7 @@ class Automation:
 
     def _train(self, proposal: Proposal, at: datetime) -> Proposal:
         try:
-            trained = self._trained(f"proposal {proposal.id}", proposal.model)
+            trained = self._trained(CAUSE + proposal.id, proposal.model)
         except (UserCodeError, UsageError, NotFoundError) as error:
             if error.code == "git-dirty":  # somebody is editing: the next pump tries again
                 self._tell_once(error.message)

@@ -8,6 +8,8 @@ from litestar.params import JSONBody, QueryParameter
 
 from trueup.app.comparing.records import VersionDifference
 from trueup.app.comparing.versions import compare
+from trueup.app.scoring.computing import score as compute_score
+from trueup.app.scoring.records import Scorecard
 from trueup.doors.api.access import TheActor, TheWorkspace
 from trueup.doors.api.routes import From, Name, Reason, Word, reading, verb
 from trueup.foundation.records import Record
@@ -51,6 +53,12 @@ def show(workspace: TheWorkspace, actor: TheActor, name: Name, selector: Name) -
 def history(workspace: TheWorkspace, actor: TheActor, name: Name, as_of: AsOf = "") -> History:
     """Where aliases and stages stood at a day or moment, and every move until then."""
     return workspace.aliases.history(actor, name, as_of)
+
+
+@reading("/models/{name:str}/score")
+def score(workspace: TheWorkspace, actor: TheActor, name: Name, as_of: AsOf = "") -> Scorecard:
+    """How well tested a model is, from evidence as it stands, or stood at a day or moment."""
+    return compute_score(workspace, actor, name, as_of)
 
 
 @verb("/models/{name:str}/aliases/{alias:str}", "models.write")

@@ -46,6 +46,7 @@ def router() -> Router:
             models.show,
             models.difference,
             models.history,
+            models.score,
             models.set_alias,
             models.remove_alias,
             gates.of_model,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from trueup import __version__
 from trueup.app.comparing.records import VersionDifference
+from trueup.app.scoring.records import Scorecard
 from trueup.doors.web import shell
 from trueup.foundation.records import Record
 from trueup.lifecycle.data.difference.records import ColumnDifference, DataDifference
@@ -55,6 +56,12 @@ def version_difference(difference: VersionDifference, command: str) -> str:
     """What differs between two model versions, as a page of its own."""
     title = f"{difference.before} and {difference.after}"
     return self_contained("version_diff.html", title, command, page=difference)
+
+
+def scorecard(card: Scorecard, command: str) -> str:
+    """How well tested a model is, as a page of its own."""
+    title = f"Score of {card.model}"
+    return self_contained("score.html", title, command, page=card, is_report=True)
 
 
 def self_contained(template: str, title: str, command: str, **values: Any) -> str:

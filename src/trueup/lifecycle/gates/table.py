@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -69,6 +70,22 @@ def of_digest(connection: sa.Connection, model: str) -> list[Verdict]:
     """The verdicts about a model digest under any plan, newest first."""
     query = sa.select(verdicts).where(_v.model == model).order_by(_v.given_at.desc())
     return [_record(row) for row in connection.execute(query)]
+
+
+def of_name(
+    connection: sa.Connection, model: str, since: datetime, until: datetime, most: int
+) -> list[Verdict]:
+    """The verdicts about any version of a model between two moments, newest first."""
+    query = sa.select(verdicts).where(
+        _v.model_ref.startswith(f"{model}@", autoescape=True),
+        _v.given_at > since,
+        _v.given_at <= until,
+    )
+    found = [
+        _record(row) for row in connection.execute(query.order_by(_v.given_at.desc()).limit(most))
+    ]
+    # SQLite's LIKE takes capital letters for small ones.
+    return [each for each in found if each.statement.model_ref.startswith(f"{model}@")]
 
 
 def latest(connection: sa.Connection, limit: int) -> list[Verdict]:

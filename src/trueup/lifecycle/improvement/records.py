@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from trueup.foundation.records import Record
 
 ProposalState = Literal["proposed", "training", "refused", "failed", "requested", "done"]
+CAUSE: Final = "proposal "
+"""What a run was caused by that a proposal asked for: this and its identifier."""
 
 
 class Proposal(Record):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from trueup.foundation import clock
 from trueup.foundation.records import builtins
 from trueup.lifecycle.plan.records import AdoptedPlan
 from trueup.state import driver
@@ -32,6 +34,12 @@ def insert(connection: sa.Connection, new: AdoptedPlan) -> None:
 def current(connection: sa.Connection) -> AdoptedPlan | None:
     """The plan in force: the newest."""
     return driver.record(connection, AdoptedPlan, plans, "ORDER BY version DESC LIMIT 1")
+
+
+def as_of(connection: sa.Connection, at: datetime) -> AdoptedPlan | None:
+    """The plan that was in force at a moment."""
+    newest = "WHERE adopted_at <= ? ORDER BY version DESC LIMIT 1"
+    return driver.record(connection, AdoptedPlan, plans, newest, clock.microseconds(at))
 
 
 def version(connection: sa.Connection, number: int) -> AdoptedPlan | None:

@@ -60,6 +60,20 @@ CREATE TABLE assessments (
 	CONSTRAINT pk_assessments PRIMARY KEY (id)
 );
 CREATE INDEX ix_assessments_trace ON assessments (trace);
+CREATE TABLE attestations (
+	id VARCHAR(20) NOT NULL, 
+	model VARCHAR(256) NOT NULL, 
+	claim TEXT NOT NULL, 
+	given_at BIGINT NOT NULL, 
+	digest VARCHAR(80) NOT NULL, 
+	signature VARCHAR(128) NOT NULL, 
+	"key" VARCHAR(80) NOT NULL, 
+	withdrawn_by VARCHAR(200) DEFAULT '' NOT NULL, 
+	withdrawn_at BIGINT, 
+	withdrawn_why TEXT DEFAULT '' NOT NULL, 
+	CONSTRAINT pk_attestations PRIMARY KEY (id)
+);
+CREATE INDEX ix_attestations_model ON attestations (model);
 CREATE TABLE check_findings (
 	address VARCHAR(80) NOT NULL, 
 	result TEXT NOT NULL, 

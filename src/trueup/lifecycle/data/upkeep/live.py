@@ -52,6 +52,7 @@ NO_REFERENCES: Final = {
     ("passwords", "*"): "of people",
     ("webhooks", "*"): "addresses of others, and what they answered",
     ("webhook_deliveries", "*"): "words for others",
+    ("attestations", "*"): "words of people, and their digests",
     ("check_findings", "*"): "figures; a verdict names what they rest on",
 }
 """Columns whose digests keep nothing alive, and why."""

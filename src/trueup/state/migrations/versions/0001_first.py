@@ -74,6 +74,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_assessments_trace"), "assessments", ["trace"], unique=False)
     op.create_table(
+        "attestations",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("claim", sa.Text(), nullable=False),
+        sa.Column("given_at", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("signature", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("withdrawn_by", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.Column("withdrawn_why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attestations")),
+    )
+    op.create_index(op.f("ix_attestations_model"), "attestations", ["model"], unique=False)
+    op.create_table(
         "check_findings",
         sa.Column("address", sa.String(length=80), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
@@ -1123,6 +1138,8 @@ def downgrade() -> None:
     op.drop_table("commits_seen")
     op.drop_table("checkpoints")
     op.drop_table("check_findings")
+    op.drop_index(op.f("ix_attestations_model"), table_name="attestations")
+    op.drop_table("attestations")
     op.drop_index(op.f("ix_assessments_trace"), table_name="assessments")
     op.drop_table("assessments")
     op.drop_index(op.f("ix_approvals_subject"), table_name="approvals")

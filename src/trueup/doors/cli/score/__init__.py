@@ -1,0 +1,1 @@
+"""`trueup score …`. Read `command.py` first."""

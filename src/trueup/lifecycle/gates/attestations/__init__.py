@@ -1,0 +1,1 @@
+"""Attestations: what a person says they tested by hand, signed, until a day."""
