@@ -34,7 +34,7 @@ from trueup.lifecycle.gates.attestations import rules as attestation_rules
 from trueup.lifecycle.gates.attestations import table as attestation_table
 from trueup.lifecycle.gates.attestations.records import Attestation
 from trueup.lifecycle.gates.records import CheckOutcome, Verdict
-from trueup.lifecycle.gates.service import is_genuine
+from trueup.lifecycle.gates.standing import is_genuine
 from trueup.lifecycle.improvement.records import CAUSE as PROPOSED
 from trueup.lifecycle.models import table as models
 from trueup.lifecycle.models.records import ModelVersion
@@ -253,7 +253,7 @@ def _searches(connection: sa.Connection, model: str, at: datetime) -> Iterator[S
         .order_by(columns.started_at.desc())
         .limit(_TRIED)
     )
-    found: dict[str, list[sa.Row[Any]]] = {}
+    found: dict[str, list[Any]] = {}
     for row in connection.execute(query):
         found.setdefault(row.sweep, []).append(row)
     for sweep, tried in found.items():

@@ -6,8 +6,19 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from trueup.app.scoring.facts import Facts
-from trueup.app.scoring.proving import REPEATED, YEAR, checked, either, names, often, within
-from trueup.app.scoring.records import Answer, Condition, Level, Maturity, Proof
+from trueup.app.scoring.proving import (
+    REPEATED,
+    YEAR,
+    checked,
+    either,
+    names,
+    no,
+    often,
+    shows,
+    within,
+    yes,
+)
+from trueup.app.scoring.records import Answer, Condition, Level, Maturity
 from trueup.app.scoring.rules import Rule
 from trueup.app.scoring.sections import infrastructure, model, monitoring
 from trueup.app.scoring.sections.infrastructure import ran_by_themselves
@@ -17,7 +28,7 @@ from trueup.app.scoring.sections.model import released
 def trains_itself(facts: Facts) -> Answer:
     """Schedules or events train versions, not people."""
     found = ran_by_themselves(facts)
-    proofs = [Proof(f"run:{run.run}", f"started by: {run.origin}") for run in found]
+    proofs = [shows(f"run:{run.run}", f"started by: {run.origin}") for run in found]
     to_do = ('@pipeline(..., schedule="0 3 * * 1")   # and: trueup up',)
     absent = "no training started by itself"
     return often(found, "training started by itself", proofs, absent=absent, to_do=to_do)
@@ -31,29 +42,29 @@ def validates_data(facts: Facts) -> Answer:
 def is_described(facts: Facts) -> Answer:
     """The last versions say which code, data and packages made them."""
     last = facts.made[:REPEATED]
-    proofs = tuple(Proof(made.ref, "code, data and packages on record") for made in last)
+    proofs = tuple(shows(made.ref, "code, data and packages on record") for made in last)
     bare = [made.ref for made in last if not made.is_described]
     if bare or not last:
         words = f"not on record how it was made: {names(bare)}" if bare else "no version yet"
-        return Answer(False, words, (), ("trueup run",))
-    return Answer(True, "versions say which code, data and packages made them", proofs)
+        return no(words, (), ("trueup run",))
+    return yes("versions say which code, data and packages made them", proofs)
 
 
 def comes_from_commits(facts: Facts) -> Answer:
     """The last versions come from clean commits."""
     last = facts.made[:REPEATED]
-    proofs = tuple(Proof(made.ref, f"of commit {made.commit[:12]}") for made in last if made.commit)
+    proofs = tuple(shows(made.ref, f"of commit {made.commit[:12]}") for made in last if made.commit)
     dirty = [made.ref for made in last if not made.commit or not made.is_clean]
     if dirty or not last:
         words = f"of no commit alone: {names(dirty)}" if dirty else "no version yet"
-        return Answer(False, words, proofs, ("git commit", "trueup run"))
-    return Answer(True, "versions come from commits", proofs)
+        return no(words, proofs, ("git commit", "trueup run"))
+    return yes("versions come from commits", proofs)
 
 
 def built_on_change(facts: Facts) -> Answer:
     """A build server, or a commit, starts the pipeline."""
     found = ran_by_themselves(facts, "build", "commit")
-    proofs = [Proof(f"run:{run.run}", f"started by: {run.origin}") for run in found]
+    proofs = [shows(f"run:{run.run}", f"started by: {run.origin}") for run in found]
     to_do = ("trueup ci github", '@pipeline(..., on=("commit",))')
     absent = "no commit and no build started the pipeline"
     return often(found, "builds or commits started it", proofs, absent=absent, to_do=to_do)
@@ -62,7 +73,7 @@ def built_on_change(facts: Facts) -> Answer:
 def deploys_itself(facts: Facts) -> Answer:
     """Automation carries out what was allowed; nobody copies files."""
     found = [each for each in released(facts) if each.by_itself]
-    proofs = [Proof(each.ref, f"{each.model_ref} went live by itself") for each in found]
+    proofs = [shows(each.ref, f"{each.model_ref} went live by itself") for each in found]
     to_do = (f"trueup release {facts.model} --to NAME", "trueup up")
     absent = f"no release went live by itself in {YEAR.days} days"
     return often(found, "a release went live by itself", proofs, absent=absent, to_do=to_do)
@@ -72,13 +83,13 @@ def learns_from_harm(facts: Facts) -> Answer:
     """A breach asks for a retraining; it happened, or the plan says it will."""
     found = within(facts.proposed, facts, YEAR)
     if found:
-        proofs = tuple(Proof(f"event:{each.event}", f"for {each.goal}") for each in found)
-        return Answer(True, "harm led to a retraining", proofs[:REPEATED])
+        proofs = tuple(shows(f"event:{each.event}", f"for {each.goal}") for each in found)
+        return yes("harm led to a retraining", proofs[:REPEATED])
     line = 'on_breach = ["alert", "retrain"]   # in a goal of trueup.toml'
     words = "no breach has led to a retraining yet"
     if facts.retrains:
         words += f", though {names(facts.retrains)} would"
-    return Answer(False, words, (), () if facts.retrains else (line,))
+    return no(words, (), () if facts.retrains else (line,))
 
 
 class _Asked(NamedTuple):

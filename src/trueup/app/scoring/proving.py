@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar, get_args
+from typing import Final, Protocol, TypeVar
 
-import msgspec
-
+from trueup.app.scoring.examples import demanding
 from trueup.app.scoring.facts import Facts, Watched
 from trueup.app.scoring.records import Answer, Proof
 from trueup.foundation.text import listing, plural
-from trueup.lifecycle.plan import demands
 
 REPEATED: Final = 2
 """What happened once may have been tried by hand; what is repeated happened this often at least."""
@@ -38,6 +36,21 @@ class Dated(Protocol):
 
 
 _T = TypeVar("_T", bound=Dated)
+
+
+def yes(words: str, proofs: Iterable[Proof] = ()) -> Answer:
+    """Evidence shows it."""
+    return Answer(holds=True, words=words, proofs=tuple(proofs))
+
+
+def no(words: str, proofs: Iterable[Proof] = (), to_do: tuple[str, ...] = ()) -> Answer:
+    """Evidence does not show it: what is missing, and what would show it."""
+    return Answer(holds=False, words=words, proofs=tuple(proofs), next=to_do)
+
+
+def shows(ref: str, words: str) -> Proof:
+    """A thing, and what it shows."""
+    return Proof(ref=ref, words=words)
 
 
 def within(found: Iterable[_T], facts: Facts, length: timedelta) -> list[_T]:
@@ -71,50 +84,28 @@ def _checked(facts: Facts, kind: str) -> Answer:
     known = [r for r in facts.ran if r.kind == kind and r.outcome != "not-applicable"]
     recent = within(known, facts, QUARTER)
     proofs = tuple(
-        Proof(f"verdict:{each.verdict}", f"{kind} {each.outcome} for {each.model_ref}")
+        shows(f"verdict:{each.verdict}", f"{kind} {each.outcome} for {each.model_ref}")
         for each in recent[:REPEATED]
     )
     judge = (f"trueup check {facts.about or facts.model}",)
     anew = ("trueup run", f"trueup check {facts.model}")
     if kind not in facts.demanded:
-        return Answer(False, f"no goal demands the check {kind}", proofs, demanding(kind))
+        return no(f"no goal demands the check {kind}", proofs, demanding(kind))
     if not recent:
         words = f"the plan demands {kind}, but no gate ran it in {QUARTER.days} days"
-        return Answer(False, words, proofs, anew if known else judge)
+        return no(words, proofs, anew if known else judge)
     newest = next((each for each in known if each.model_ref == facts.about), None)
     if newest is None:
-        return Answer(False, f"{kind} was not checked for {facts.about}", proofs, judge)
+        return no(f"{kind} was not checked for {facts.about}", proofs, judge)
     if newest.outcome != "passed":
         words = f"{kind} {newest.outcome.replace('-', ' ')} for {newest.model_ref}"
-        about = Proof(f"verdict:{newest.verdict}", words)
-        return Answer(False, words, (about,), (f"trueup why verdict:{newest.verdict}",))
+        about = shows(f"verdict:{newest.verdict}", words)
+        return no(words, (about,), (f"trueup why verdict:{newest.verdict}",))
     if len(recent) < REPEATED:
         words = f"{kind} ran once in {QUARTER.days} days: that is not repeated yet"
-        return Answer(False, words, proofs, anew)
+        return no(words, proofs, anew)
     words = f"{kind} passed for {facts.about}; gates ran it {times(len(recent))}"
-    return Answer(True, words, proofs)
-
-
-def demanding(kind: str) -> tuple[str, ...]:
-    """The line of trueup.toml that demands a family; nothing when this version lacks the family."""
-    known = {each.__struct_config__.tag: each for each in get_args(demands.AnyDemand)}
-    if kind not in known:
-        return ()
-    required = [
-        f"{field.encode_name} = {_example(field.name, field.type)}"
-        for field in msgspec.structs.fields(known[kind])
-        if field.required
-    ]
-    settings = [f'kind = "{kind}"', *required]
-    return (f"checks = [{{ {', '.join(settings)} }}]   # in a goal of trueup.toml",)
-
-
-def _example(name: str, type_: Any) -> str:
-    if type_ is str:
-        return f'"{name.upper()}"'
-    if type_ in (int, float):
-        return name.upper()
-    return f'["{name.upper()}"]'
+    return yes(words, proofs)
 
 
 def monitored(facts: Facts, *kinds: str) -> Answer:
@@ -127,20 +118,20 @@ def _monitored(facts: Facts, kind: str) -> Answer:
     decided = _distinct(w for w in found if w.verdict != "not-enough-data")
     if not facts.deployments:
         line = f'[deployments.NAME]   # in trueup.toml\nmodel = "{facts.model}"'
-        return Answer(False, "the plan has no deployment of this model", (), (line,))
+        return no("the plan has no deployment of this model", (), (line,))
     run = f"trueup monitor run {facts.deployments[0]}"
     if not decided:
         lacks = "had enough rows" if found else "was evaluated"
         words = f"no monitor of {kind} {lacks} in {MONTH.days} days"
-        return Answer(False, words, _seen(found[:1]), (run,))
+        return no(words, _seen(found[:1]), (run,))
     if decided[0].verdict == "breach":
         words = f"the monitor of {kind} finds harm at {decided[0].deployment}"
-        return Answer(False, words, _seen(decided[:1]), ("trueup alert list --open",))
+        return no(words, _seen(decided[:1]), ("trueup alert list --open",))
     if len(decided) < REPEATED:
         words = f"{kind} was evaluated once in {MONTH.days} days: that is not repeated yet"
-        return Answer(False, words, _seen(decided), (run, "trueup up"))
+        return no(words, _seen(decided), (run, "trueup up"))
     words = f"{kind} of {decided[0].model_ref} was evaluated {times(len(decided))}"
-    return Answer(True, words, _seen(decided[:REPEATED]))
+    return yes(words, _seen(decided[:REPEATED]))
 
 
 def _distinct(found: Iterable[Watched]) -> list[Watched]:
@@ -154,7 +145,7 @@ def _distinct(found: Iterable[Watched]) -> list[Watched]:
 
 def _seen(found: Sequence[Watched]) -> tuple[Proof, ...]:
     return tuple(
-        Proof(f"event:{w.event}", f"{w.kind} {w.verdict.replace('-', ' ')} at {w.deployment}")
+        shows(f"event:{w.event}", f"{w.kind} {w.verdict.replace('-', ' ')} at {w.deployment}")
         for w in found
     )
 
@@ -177,11 +168,11 @@ def often(
         to_do: What would gain the point.
     """
     if not found:
-        return Answer(False, absent, (), to_do)
+        return no(absent, (), to_do)
     shown = tuple(proofs[:REPEATED])
     if len(found) < REPEATED:
-        return Answer(False, f"{what} once: that is not repeated yet", shown, to_do)
-    return Answer(True, f"{what} {times(len(found))}", shown)
+        return no(f"{what} once: that is not repeated yet", shown, to_do)
+    return yes(f"{what} {times(len(found))}", shown)
 
 
 def times(count: int) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from trueup.app.scoring.facts import Defined, Facts, WentLive
-from trueup.app.scoring.proving import REPEATED, YEAR, checked, every, often, within
+from trueup.app.scoring.proving import REPEATED, YEAR, checked, every, no, often, shows, within, yes
 from trueup.app.scoring.records import Answer, Proof
 from trueup.app.scoring.rules import Rule
 from trueup.foundation.text import plural
@@ -57,7 +57,7 @@ def quickly(facts: Facts) -> Answer:
         each, live = reached[0]
         took = plural((live.at - each.at).days, "day")
         words = f"{each.ref} took {took} to go live, and {QUICK.days} would be quick"
-        return Answer(False, words, _proofs(each, live), ("trueup runs list",))
+        return no(words, _proofs(each, live), ("trueup runs list",))
     proofs = [proof for pair in quick[:REPEATED] for proof in _proofs(*pair)]
     what = f"a feature definition went live within {QUICK.days} days"
     to_do = (_FEATURE, "trueup run") if not facts.defined else ("trueup feature list",)
@@ -72,8 +72,8 @@ def _first_live(facts: Facts, feature: Defined) -> WentLive | None:
 
 def _proofs(feature: Defined, live: WentLive) -> tuple[Proof, ...]:
     return (
-        Proof(feature.ref, f"defined {feature.at:%Y-%m-%d}"),
-        Proof(live.ref, f"live {live.at:%Y-%m-%d}"),
+        shows(feature.ref, f"defined {feature.at:%Y-%m-%d}"),
+        shows(live.ref, f"live {live.at:%Y-%m-%d}"),
     )
 
 
@@ -86,9 +86,9 @@ def _has_features(facts: Facts) -> Answer:
     made = facts.version(facts.about)
     if made is None or not made.features:
         words = f"{facts.about or facts.model} does not say which code makes its features"
-        return Answer(False, words, (), (_FEATURE, "trueup run"))
-    proofs = (Proof(made.ref, f"uses {plural(len(made.features), 'feature definition')}"),)
-    return Answer(True, "the code of its features is on record", proofs)
+        return no(words, (), (_FEATURE, "trueup run"))
+    proofs = (shows(made.ref, f"uses {plural(len(made.features), 'feature definition')}"),)
+    return yes("the code of its features is on record", proofs)
 
 
 RULES: Final[Mapping[str, Rule]] = {

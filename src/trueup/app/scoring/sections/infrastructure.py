@@ -15,8 +15,11 @@ from trueup.app.scoring.proving import (
     either,
     every,
     names,
+    no,
     often,
+    shows,
     within,
+    yes,
 )
 from trueup.app.scoring.records import Answer, Proof
 from trueup.app.scoring.rules import Rule
@@ -28,14 +31,14 @@ def reproducible(facts: Facts) -> Answer:
     """I1: runs were made again and came out equal; or the gate does that each time."""
     found = within(facts.remade, facts, QUARTER)
     proofs = [
-        Proof(f"run:{each.run}", "made again, equal" if each.is_equal else "came out otherwise")
+        shows(f"run:{each.run}", "made again, equal" if each.is_equal else "came out otherwise")
         for each in found
     ]
     made = facts.version(facts.about)
     again = f"trueup reproduce run:{made.run}" if made and made.run else "trueup run"
     if found and not found[0].is_equal:
         words = f"run:{found[0].run} came out otherwise when it was made again"
-        by_hand = Answer(False, words, tuple(proofs[:1]), (f"trueup runs show run:{found[0].run}",))
+        by_hand = no(words, tuple(proofs[:1]), (f"trueup runs show run:{found[0].run}",))
     else:
         absent = f"no run was made again in {QUARTER.days} days"
         what = "a run was made again, and was equal,"
@@ -60,7 +63,7 @@ def integrated(facts: Facts) -> Answer:
     absent = f"no run that started by itself ended in a judged version in {QUARTER.days} days"
     if found and not found[0].finished:
         words = f"the newest run that started by itself did not finish: run:{found[0].run}"
-        return Answer(False, words, _runs(found[:1]), (f"trueup runs show run:{found[0].run}",))
+        return no(words, _runs(found[:1]), (f"trueup runs show run:{found[0].run}",))
     to_do = ("trueup ci github", '@pipeline(..., on=("commit",))   # and: trueup up')
     what = "from data to a judged version the pipeline ran by itself"
     return often(whole, what, _runs(whole), absent=absent, to_do=to_do)
@@ -73,7 +76,7 @@ def ran_by_themselves(facts: Facts, *origins: str) -> list[Executed]:
 
 
 def _runs(found: list[Executed]) -> tuple[Proof, ...]:
-    return tuple(Proof(f"run:{run.run}", f"started by: {run.origin}") for run in found)
+    return tuple(shows(f"run:{run.run}", f"started by: {run.origin}") for run in found)
 
 
 def validated(facts: Facts) -> Answer:
@@ -87,8 +90,8 @@ def validated(facts: Facts) -> Answer:
     ]
     if bare:
         words = f"without a genuine verdict that passed before: {names(bare)}"
-        return Answer(False, words, (Proof(bare[0], words),), (f"trueup why {bare[0]}",))
-    proofs = [Proof(f"verdict:{each.verdict}", f"passed before {each.ref}") for each in releases]
+        return no(words, (shows(bare[0], words),), (f"trueup why {bare[0]}",))
+    proofs = [shows(f"verdict:{each.verdict}", f"passed before {each.ref}") for each in releases]
     absent = f"nothing was released in {YEAR.days} days"
     to_do = (f"trueup check {facts.model}", f"trueup release {facts.model} --to NAME")
     what = "a genuine verdict came before going live"
@@ -104,12 +107,12 @@ def _steps_kept(facts: Facts) -> Answer:
     made = facts.version(facts.about)
     if made is None or not made.steps:
         words = f"the steps that made {facts.about or facts.model} are not on record"
-        return Answer(False, words, (), ("trueup run",))
-    proofs = (Proof(f"run:{made.run}", f"{made.kept} of {made.steps} results kept"),)
+        return no(words, (), ("trueup run",))
+    proofs = (shows(f"run:{made.run}", f"{made.kept} of {made.steps} results kept"),)
     if made.kept < made.steps:
         words = f"{made.steps - made.kept} of {plural(made.steps, 'step')} kept no result"
-        return Answer(False, words, proofs, ("trueup run",))
-    return Answer(True, f"all {plural(made.steps, 'step')} kept their results", proofs)
+        return no(words, proofs, ("trueup run",))
+    return yes(f"all {plural(made.steps, 'step')} kept their results", proofs)
 
 
 def _predictions_kept(facts: Facts) -> Answer:
@@ -117,21 +120,21 @@ def _predictions_kept(facts: Facts) -> Answer:
     if not seen:
         words = f"no prediction of {facts.about or facts.model} was counted in {MONTH.days} days"
         where = facts.deployments[0] if facts.deployments else "NAME"
-        return Answer(False, words, (), (f"trueup monitor run {where}",))
-    proofs = (Proof(f"event:{seen[0].event}", f"{plural(seen[0].rows, 'prediction')} counted"),)
-    return Answer(True, "each prediction is kept: trueup why prediction:ID", proofs)
+        return no(words, (), (f"trueup monitor run {where}",))
+    proofs = (shows(f"event:{seen[0].event}", f"{plural(seen[0].rows, 'prediction')} counted"),)
+    return yes("each prediction is kept: trueup why prediction:ID", proofs)
 
 
 def canaried(facts: Facts) -> Answer:
     """I6: what replaced a live version was tried on a part of the traffic first."""
     followers = [each for each in released(facts) if not each.is_first]
     last = followers[:REPEATED]
-    proofs = tuple(Proof(each.ref, f"{each.model_ref}: {each.how}") for each in last)
+    proofs = tuple(shows(each.ref, f"{each.model_ref}: {each.how}") for each in last)
     line = 'strategy = "canary"   # under [deployments.NAME] in trueup.toml'
     to_do = (line, f"trueup release {facts.model} --to NAME")
     at_once = [each.ref for each in last if each.how != "canary"]
     if at_once:
-        return Answer(False, f"took all traffic at once: {names(at_once)}", proofs, to_do)
+        return no(f"took all traffic at once: {names(at_once)}", proofs, to_do)
     absent = f"no version took over from another in {YEAR.days} days"
     return often(last, "a canary came first", proofs, absent=absent, to_do=to_do)
 
@@ -139,7 +142,7 @@ def canaried(facts: Facts) -> Answer:
 def undone(facts: Facts) -> Answer:
     """I7: rollbacks happened, in earnest or as drills."""
     found = within(facts.rolled_back, facts, YEAR)
-    proofs = [Proof(f"event:{each.event}", f"{each.ref} was rolled back") for each in found]
+    proofs = [shows(f"event:{each.event}", f"{each.ref} was rolled back") for each in found]
     where = facts.deployments[0] if facts.deployments else "NAME"
     absent = f"no rollback in {YEAR.days} days, not even as a drill"
     to_do = (f"trueup rollback {where}   # as a drill, while it is quiet",)

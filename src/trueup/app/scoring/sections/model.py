@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Final
 
 from trueup.app.scoring.facts import Facts, WentLive
-from trueup.app.scoring.proving import REPEATED, YEAR, checked, names, times, within
+from trueup.app.scoring.proving import REPEATED, YEAR, checked, names, no, shows, times, within, yes
 from trueup.app.scoring.records import Answer, Proof
 from trueup.app.scoring.rules import Rule
 from trueup.foundation.text import plural
@@ -21,17 +21,17 @@ def reviewed(facts: Facts) -> Answer:
     asked = released(facts)[:REPEATED]
     if not asked:
         words = f"nothing was released in {YEAR.days} days"
-        return Answer(False, words, (), (f"trueup release {facts.model} --to NAME",))
+        return no(words, (), (f"trueup release {facts.model} --to NAME",))
     faults = [fault for release in asked for fault in _unreviewed(facts, release)]
     proofs = tuple(_reviews(asked))
     if faults:
         to_do = ('template = "team"   # under [process] in trueup.toml', "git commit", "trueup run")
-        return Answer(False, names(faults), proofs, to_do)
+        return no(names(faults), proofs, to_do)
     if len(asked) < REPEATED:
         words = "one release was reviewed: that is not repeated yet"
-        return Answer(False, words, proofs, (f"trueup release {facts.model} --to NAME",))
+        return no(words, proofs, (f"trueup release {facts.model} --to NAME",))
     words = f"the last {len(asked)} releases come from commits, and a second person said yes"
-    return Answer(True, words, proofs)
+    return yes(words, proofs)
 
 
 def released(facts: Facts) -> list[WentLive]:
@@ -50,8 +50,8 @@ def _unreviewed(facts: Facts, release: WentLive) -> Iterator[str]:
 def _reviews(releases: list[WentLive]) -> Iterator[Proof]:
     for release in releases:
         if release.approval:
-            yield Proof(f"approval:{release.approval}", f"{release.approved_by} said yes")
-        yield Proof(release.ref, f"{release.model_ref} went live")
+            yield shows(f"approval:{release.approval}", f"{release.approved_by} said yes")
+        yield shows(release.ref, f"{release.model_ref} went live")
 
 
 def agreement(facts: Facts) -> Answer:
@@ -68,8 +68,8 @@ def agreement(facts: Facts) -> Answer:
                 pairs += 1
                 agree += (apart[0] > 0) == (apart[1] > 0)
         for ref in both:
-            proofs.append(Proof(offline[ref][1], f"{goal} of {ref} in the gate"))
-            proofs.append(Proof(online[ref][1], f"{goal} of {ref} in use"))
+            proofs.append(shows(offline[ref][1], f"{goal} of {ref} in the gate"))
+            proofs.append(shows(online[ref][1], f"{goal} of {ref} in use"))
     shown = tuple(proofs[-2 * _PAIRS :])
     if versions < _PAIRS or not pairs:
         words = (
@@ -77,11 +77,11 @@ def agreement(facts: Facts) -> Answer:
             f"{_PAIRS} would show whether both agree"
         )
         to_do = (f"trueup release {facts.model} --to NAME", "trueup monitor run")
-        return Answer(False, words, shown, to_do)
+        return no(words, shown, to_do)
     words = f"gate and use agree for {agree} of {plural(pairs, 'pair')} of versions"
     if 2 * agree <= pairs:
-        return Answer(False, words, shown, ("trueup plan show",))
-    return Answer(True, words, shown)
+        return no(words, shown, ("trueup plan show",))
+    return yes(words, shown)
 
 
 def _offline(facts: Facts, goal: str) -> dict[str, tuple[float, str]]:
@@ -108,16 +108,16 @@ def searched(facts: Facts) -> Answer:
     found = within(facts.searches, facts, YEAR)
     to_do = ("trueup run --sweep NAME=1,2,4 --by METRIC",)
     if not found:
-        return Answer(False, f"no parameters were searched in {YEAR.days} days", (), to_do)
-    proofs = tuple(Proof(f"run:{each.run}", f"of sweep {each.id}") for each in found[:REPEATED])
+        return no(f"no parameters were searched in {YEAR.days} days", (), to_do)
+    proofs = tuple(shows(f"run:{each.run}", f"of sweep {each.id}") for each in found[:REPEATED])
     made = facts.version(facts.about)
     if made is None or not any(made.parameters in each.tried for each in found):
         words = f"no search tried the parameters of {facts.about or facts.model}"
-        return Answer(False, words, proofs, ("trueup run   # with the best parameters",))
+        return no(words, proofs, ("trueup run   # with the best parameters",))
     if len(found) < REPEATED:
-        return Answer(False, "one search: that is not repeated yet", proofs, to_do)
+        return no("one search: that is not repeated yet", proofs, to_do)
     words = f"parameters were searched {times(len(found))}; those of {facts.about} are among them"
-    return Answer(True, words, proofs)
+    return yes(words, proofs)
 
 
 def ageing(facts: Facts) -> Answer:

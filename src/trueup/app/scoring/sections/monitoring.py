@@ -6,15 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from trueup.app.scoring.facts import Facts
-from trueup.app.scoring.proving import (
-    QUARTER,
-    checked,
-    every,
-    monitored,
-    often,
-    within,
-)
-from trueup.app.scoring.records import Answer, Proof
+from trueup.app.scoring.proving import QUARTER, checked, every, monitored, no, often, shows, within
+from trueup.app.scoring.records import Answer
 from trueup.app.scoring.rules import Rule
 from trueup.app.scoring.sections.infrastructure import ran_by_themselves
 from trueup.foundation.text import plural
@@ -23,7 +16,7 @@ from trueup.foundation.text import plural
 def noticed(facts: Facts) -> Answer:
     """Mo1: new data or new code started runs by itself: a change cannot pass unseen."""
     found = ran_by_themselves(facts, "data", "commit")
-    proofs = [Proof(f"run:{run.run}", f"started by new {run.origin}") for run in found]
+    proofs = [shows(f"run:{run.run}", f"started by new {run.origin}") for run in found]
     absent = f"no change of data or code started a run in {QUARTER.days} days"
     to_do = ('@pipeline(..., on=("data:NAME", "commit"))', "trueup up")
     return often(found, "changes started a run", proofs, absent=absent, to_do=to_do)
@@ -44,14 +37,14 @@ def fresh(facts: Facts) -> Answer:
     made = facts.version(facts.serving)
     if made is None:
         to_do = (f"trueup release {facts.newest or facts.model} --to NAME",)
-        return Answer(False, "no version serves", (), to_do)
+        return no("no version serves", (), to_do)
     age = (facts.at - made.at).days
-    proof = Proof(made.ref, f"registered {made.at:%Y-%m-%d}")
+    proof = shows(made.ref, f"registered {made.at:%Y-%m-%d}")
     if facts.at - made.at > QUARTER:
         words = f"{made.ref} is {plural(age, 'day')} old"
-        return Answer(False, words, (proof,), ("trueup run",))
+        return no(words, (proof,), ("trueup run",))
     found = [made for made in within(facts.made, facts, QUARTER) if made.origin != "person"]
-    runs = [Proof(f"run:{each.run}", f"{each.ref}, by: {each.origin}") for each in found]
+    runs = [shows(f"run:{each.run}", f"{each.ref}, by: {each.origin}") for each in found]
     absent = f"no version of the last {QUARTER.days} days was trained by itself"
     to_do = (
         '@pipeline(..., schedule="0 3 * * 1")   # and: trueup up',
