@@ -36,8 +36,8 @@ def fresh(facts: Facts) -> Answer:
     """Mo4: what serves is not older than a quarter, and trainings start by themselves."""
     made = facts.version(facts.serving)
     if made is None:
-        to_do = (f"trueup release {facts.newest or facts.model} --to NAME",)
-        return no("no version serves", (), to_do)
+        release = f"trueup release {facts.newest or facts.model} --to NAME"
+        return no("no version serves", (), (release,))
     age = (facts.at - made.at).days
     proof = shows(made.ref, f"registered {made.at:%Y-%m-%d}")
     if facts.at - made.at > QUARTER:
