@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from trueup.app.wiring import Workspace
+from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.records import Record
+from trueup.lifecycle.gates.records import Waiver
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.monitoring.records import Alert, Finding
 from trueup.lifecycle.plan import rules as plan_rules
@@ -38,6 +40,7 @@ class Overview(Record):
         milestones: Reached or not, and what is missing.
         deployments: What serves where.
         alerts: Alerts that are not resolved.
+        waivers: Those in force for what serves.
         approvals: Questions that wait for an answer.
     """
 
@@ -47,6 +50,7 @@ class Overview(Record):
     deployments: tuple[DeploymentStatus, ...]
     alerts: tuple[Alert, ...]
     approvals: tuple[Approval, ...]
+    waivers: tuple[Waiver, ...] = ()
 
 
 def overview(workspace: Workspace, actor: Actor) -> Overview:
@@ -75,6 +79,20 @@ def overview(workspace: Workspace, actor: Actor) -> Overview:
         deployments=deployments,
         alerts=tuple(workspace.monitors.alerts(actor, unresolved=True)),
         approvals=tuple(workspace.people.open_approvals(actor)),
+        waivers=_waivers(workspace, actor, deployments),
+    )
+
+
+def _waivers(
+    workspace: Workspace, actor: Actor, deployments: tuple[DeploymentStatus, ...]
+) -> tuple[Waiver, ...]:
+    now = clock.now()
+    live = {release.model_ref for place in deployments for release in place.serving}
+    return tuple(
+        waiver
+        for ref in sorted(live)
+        for waiver in workspace.gates.waivers(actor, ref)
+        if waiver.counts_at(now)
     )
 
 

@@ -151,6 +151,7 @@ def _limits(
         found.append("No gate has judged it.")
     elif not verdict.passed:
         found.append("It did not pass its gates.")
+    found += [f"{waiver}." for waiver in verdict.statement.waivers] if verdict else []
     small = sorted({each.slice for each in figures if each.slice and each.value is None})
     if small:
         found.append(f"Too few rows or one class only, so not measured: {', '.join(small)}.")

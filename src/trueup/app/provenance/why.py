@@ -339,6 +339,8 @@ def _verdict_node(connection: _Connection, verdict_id: str, *further: Node) -> N
     facts = lineage.of_verdict(verdict)
     if failed := failing(verdict):
         facts["failing"] = "; ".join(result.words for result in failed)
+    if verdict.statement.waivers:
+        facts["waived"] = "; ".join(map(str, verdict.statement.waivers))
     plan = plans.with_digest(connection, verdict.statement.plan)
     goals = [
         related("for goal", node(f"goal '{goal.id}'", f"goal:{goal.id}", lineage.of_goal(goal)))

@@ -123,6 +123,7 @@ def _needs(seen: Overview, different: str) -> None:
         for p in seen.deployments
         if p.proposal
     ]
+    needs += [f"{waiver.model_ref} serves although {waiver}" for waiver in seen.waivers]
     if different:
         needs.append(different)
     output.blank()

@@ -123,6 +123,10 @@ class Waiver(Record):
     until: datetime
     withdrawn_at: datetime | None = None
 
+    def __str__(self) -> str:
+        until = f"{self.until:%Y-%m-%d}"
+        return f"{self.check} is waived until {until} by {self.given_by}: {self.reason}"
+
     def counts_at(self, at: datetime) -> bool:
         """Whether it is in force at a moment."""
         return at < self.until and (self.withdrawn_at is None or at < self.withdrawn_at)
