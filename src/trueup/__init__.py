@@ -3,8 +3,8 @@
 A project's pipeline files are written with `step`, `pipeline`, `data` and `candidate`; `each`
 and `choose` serve fan-out and conditions, `sh` and `notebook` run what is no Python function,
 `secret` names what must stay secret, `function_model` and `tensor_model` make models of the
-project's own code. Code outside a pipeline reports itself with `run` and `log`; `drift` compares
-two tables.
+project's own code. Code outside a pipeline reports itself with `run` and `log`; `check_model`
+and `check_data` check what is in memory, `drift` compares two tables.
 The life of a model has one folder of `trueup.lifecycle` a stage, in this order: plan, data,
 pipeline, runs, models, gates, releases, serving, monitoring, improvement. The errors are in
 `trueup.foundation.errors`. Public names are resolved when first used: `import trueup` stays cheap.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
         UserCodeError,
     )
+    from trueup.lifecycle.gates.alone import check_data, check_model
     from trueup.lifecycle.gates.drift.comparing import drift
     from trueup.lifecycle.pipeline.decorators import candidate, data, pipeline, step
     from trueup.lifecycle.pipeline.drawing.choosing import choose
@@ -55,6 +56,8 @@ __all__ = [
     "active_run",
     "build",
     "candidate",
+    "check_data",
+    "check_model",
     "choose",
     "data",
     "drift",
@@ -87,6 +90,8 @@ _PUBLIC = {
     "active_run": "trueup.lifecycle.runs.logging.ambient",
     "build": "trueup.lifecycle.pipeline.steps.builds",
     "candidate": "trueup.lifecycle.pipeline.decorators",
+    "check_data": "trueup.lifecycle.gates.alone",
+    "check_model": "trueup.lifecycle.gates.alone",
     "choose": "trueup.lifecycle.pipeline.drawing.choosing",
     "data": "trueup.lifecycle.pipeline.decorators",
     "drift": "trueup.lifecycle.gates.drift.comparing",

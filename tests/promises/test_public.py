@@ -28,6 +28,8 @@ PUBLIC = {
     "active_run",
     "build",
     "candidate",
+    "check_data",
+    "check_model",
     "choose",
     "data",
     "drift",

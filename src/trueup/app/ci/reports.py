@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from trueup.app.wiring import Workspace
@@ -68,6 +68,11 @@ def compare(
 def cases(verdict: Verdict) -> list[junit.Case]:
     """Each check as a test case: only `passed` passes; advice and what is waived is skipped."""
     waived = {waiver.check for waiver in verdict.statement.waivers}
+    return cases_of(verdict.statement.results, waived)
+
+
+def cases_of(results: Iterable[CheckResult], waived: Collection[str] = ()) -> list[junit.Case]:
+    """Checks as test cases."""
     return [
         junit.Case(
             suite=f"gate.{result.goal}" if result.goal else "gate",
@@ -75,7 +80,7 @@ def cases(verdict: Verdict) -> list[junit.Case]:
             outcome=_case(result, waived),
             words=result.words,
         )
-        for result in verdict.statement.results
+        for result in results
     ]
 
 
@@ -91,13 +96,7 @@ def page(verdict: Verdict, compared: Compared) -> str:
     """The verdict as one self-contained HTML file; it holds no rows."""
     said = verdict.statement
     sections = [
-        report.Section(
-            title="Checks",
-            words="Every check must pass; not enough data does not pass. Advice refuses nothing.",
-            columns=(*_CHECKS, "finding"),
-            rows=tuple((*_row(result), result.words) for result in said.results),
-            states=5,
-        ),
+        _checks(said.results),
         *_waived(said),
         *(section for result in said.results for section in parts(result)),
         report.Section(
@@ -122,6 +121,22 @@ def page(verdict: Verdict, compared: Compared) -> str:
     ]
     note = f"verdict:{verdict.id}, given {words.moment(verdict.given_at)} to {verdict.given_by}"
     return report.html(f"Verdict on {said.model_ref}", sections, state=said.outcome, note=note)
+
+
+def page_of(title: str, results: Sequence[CheckResult], outcome: str) -> str:
+    """Checks without a verdict as one self-contained HTML file."""
+    details = (section for result in results for section in parts(result))
+    return report.html(title, [_checks(results), *details], state=outcome)
+
+
+def _checks(results: Sequence[CheckResult]) -> report.Section:
+    return report.Section(
+        title="Checks",
+        words="Every check must pass; not enough data does not pass. Advice refuses nothing.",
+        columns=(*_CHECKS, "finding"),
+        rows=tuple((*_row(result), result.words) for result in results),
+        states=5,
+    )
 
 
 def parts(result: CheckResult) -> list[report.Section]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from trueup.lifecycle.gates import alone
 from trueup.lifecycle.gates.running import Asked
-from trueup.lifecycle.plan.demands import Answers, AnyDemand, Champion, GateName, Leakage, Limit
+from trueup.lifecycle.plan.demands import (
+    Answers,
+    AnyDemand,
+    Champion,
+    GateName,
+    Leakage,
+    Limit,
+    kind_of,
+)
 from trueup.lifecycle.plan.records import Goal, Plan
 
 PRODUCTION: Final[GateName] = "production"
@@ -21,6 +31,21 @@ def demands(plan: Plan, gate: GateName = PRODUCTION) -> tuple[Asked, ...]:
         if not goal.gates or gate in goal.gates:
             asked += [Asked(goal.id, demand) for demand in of_goal(goal)]
     return tuple(asked)
+
+
+def chosen(planned: Sequence[Asked], kinds: Sequence[str]) -> tuple[Asked, ...]:
+    """The demands of these kinds: the plan's, or else one with the family's own settings.
+
+    Without kinds all that the plan demands, and every check of models that needs no settings.
+
+    Raises:
+        UsageError: A kind is unknown, or needs settings that the plan does not give.
+    """
+    found = [asked for asked in planned if not kinds or kind_of(asked.demand) in kinds]
+    there = {kind_of(asked.demand) for asked in found}
+    wanted = [kind for kind in kinds if kind not in there]
+    more = alone.demands(wanted, "evidence") if wanted or not kinds else []
+    return (*found, *(Asked("", each) for each in more if kind_of(each) not in there))
 
 
 def of_goal(goal: Goal) -> tuple[AnyDemand, ...]:

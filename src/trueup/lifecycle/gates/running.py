@@ -13,6 +13,7 @@ from trueup.foundation.records import builtins
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.families import family_of, is_timed
 from trueup.lifecycle.gates.records import CheckResult
+from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.demands import AnyDemand, kind_of
 from trueup.statistics.fingerprints import fingerprint_of
 
@@ -81,10 +82,20 @@ def run(
 
 
 def check(demand: AnyDemand, evidence: Evidence) -> CheckResult:
-    """One finding; a check that breaks is an error with its cause, never a pass."""
-    family = family_of(demand)
+    """One finding about a model, or about the rows it is judged on."""
+    takes_rows = family_of(demand).TAKES == "sample"
+    return _made(demand, evidence.sample(getattr(demand, "on", "")) if takes_rows else evidence)
+
+
+def of_sample(demand: AnyDemand, sample: Sample) -> CheckResult:
+    """One finding about rows."""
+    return _made(demand, sample)
+
+
+def _made(demand: AnyDemand, subject: Evidence | Sample) -> CheckResult:
+    """A finding; a check that breaks is an error with its cause, never a pass."""
     try:
-        return family.check(demand, evidence if family.TAKES == "evidence" else evidence.sample())
+        return family_of(demand).check(demand, subject)
     except Exception as error:  # whatever rows and models may do to a check
         said = error.message if isinstance(error, TrueupError) else _words(error)
         return CheckResult(check=kind_of(demand), outcome="error", words=said)

@@ -39,6 +39,7 @@ from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.records import ModelVersion, Reference
 from trueup.lifecycle.models.usable import check_usable
+from trueup.lifecycle.plan import table as plan_table
 from trueup.lifecycle.plan.demands import GateName
 from trueup.lifecycle.plan.service import in_force
 from trueup.ports.blobs import Blobs
@@ -158,6 +159,45 @@ class Gates:
                 },
             )
             return verdict
+
+    def examine(
+        self,
+        actor: Actor,
+        model: str,
+        selector: str,
+        given: GivenRows | None,
+        kinds: Sequence[str] = (),
+        told: Told | None = None,
+    ) -> tuple[CheckResult, ...]:
+        """Check a version on any rows, without a verdict: nothing is kept and nothing follows.
+
+        Args:
+            actor: Who asks.
+            model: Registered name.
+            selector: Version or alias; the newest version without.
+            given: The rows; those that its pipeline set aside if left out.
+            kinds: Families of checks: with the plan's settings where it has some, else with their
+                own. All that the plan demands if left out, and what needs no settings.
+            told: Called after each finding.
+
+        Raises:
+            NotFoundError: There is no such model version.
+            UsageError: The rows do not fit the version, or a kind is unknown.
+            DeniedError: It is quarantined, or code that the plan does not let run.
+        """
+        with self._state.read(actor, "gates.run") as connection:
+            version = models.find(connection, model, selector)
+            check_usable(version)
+            adopted = plan_table.current(connection)
+            rival = rival_of(connection, version)
+            allowed = leave.of_version(connection, version)
+            if given is None:
+                on = self._ground(connection, version, None)
+            else:
+                on = ground.keep(self._state.blobs, version, given)
+        evidence = gather(self._state.blobs, version, on, rival, allowed)
+        planned = demanding.demands(adopted.plan) if adopted else ()
+        return running.run(demanding.chosen(planned, kinds), evidence, told=told)
 
     def show(self, actor: Actor, verdict_id: str) -> Verdict:
         """One verdict.

@@ -11,6 +11,7 @@ class _Checks(LazyGroup):
     folder = "trueup.doors.cli.check"
     verbs = {
         "version": ("version", "command"),
+        "model": ("model", "command"),
     }
     otherwise = "version"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trueup.doors.cli.check import findings
 from trueup.doors.cli.terminal import output, sources
 from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Command
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
     from trueup.foundation.actor import Actor
     from trueup.lifecycle.gates.ground import GivenRows
-    from trueup.lifecycle.gates.records import CheckResult, Verdict
+    from trueup.lifecycle.gates.records import Verdict
     from trueup.lifecycle.plan.demands import GateName
 
 
@@ -151,21 +152,6 @@ def show(verdict: Verdict) -> None:
     title.append(f"  {said.model_ref}  verdict:{verdict.id}", style="not dim")
     output.show(title)
     output.blank()
-    output.table(("check", "value", "bound", "limit", "rows", "outcome"), map(_row, said.results))
-    output.blank()
-    output.findings((result.outcome, result.words) for result in said.results)
+    findings.table(said.results)
     for waiver in said.waivers:
-        output.say(
-            "\n{} is waived until {} by {}: {}",
-            waiver.check,
-            f"{waiver.until:%Y-%m-%d}",
-            waiver.given_by,
-            waiver.reason,
-        )
-
-
-def _row(result: CheckResult) -> tuple[object, ...]:
-    outcome = output.state(result.outcome)
-    if result.advisory:
-        outcome.append(" (advice)", style="dim")
-    return result.name, result.value, result.bound, result.limit, result.rows or None, outcome
+        output.say("\n{}", waiver)
