@@ -19,6 +19,14 @@ Positive = Annotated[float, Meta(gt=0)]
 Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 FewestRows = Annotated[int, Meta(ge=2)]
+FairnessMeasure = Literal[
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equalized_odds_difference",
+    "equalized_odds_ratio",
+    "equal_opportunity_difference",
+    "equal_opportunity_ratio",
+]
 Cut: TypeAlias = str | tuple[str, ...]
 """A column, or several together."""
 
@@ -257,6 +265,64 @@ class Weakness(Demand, tag="weakness"):
     on_missing: OnMissing = "refuse"
 
 
+class Calibration(Demand, tag="calibration"):
+    """Probabilities keep their word: the expected calibration error stays below a limit.
+
+    Attributes:
+        at_most: Largest error that will do, on the bound.
+        groups: Into how many groups of about equal rows the scores are cut.
+        confidence: One-sided confidence of the bound.
+        min_rows: With fewer labelled rows the answer is "not enough data".
+        seed: Of the resamples.
+        on_missing: As of a limit.
+    """
+
+    at_most: Positive
+    groups: Annotated[int, Meta(ge=2, le=100)] = 15
+    confidence: Confidence = 0.95
+    min_rows: FewestRows = 500
+    seed: int = 0
+    on_missing: OnMissing = "refuse"
+
+
+class Fairness(Demand, tag="fairness"):
+    """Groups of people are decided alike.
+
+    Attributes:
+        by: Columns whose values make the groups; a list of columns makes them together.
+        measure: What is compared over the groups, as Fairlearn defines it.
+        at_most: Largest difference that will do.
+        at_least: Smallest ratio that will do.
+        threshold: A score from here on is a yes.
+        quantiles: Into how many groups of equal rows a column of many numbers is cut.
+        confidence: One-sided confidence of the bound.
+        min_rows: A group whose rate rests on fewer rows is not compared.
+        cover: Share of the rows that must lie in groups that are compared, for each cut.
+        on_missing: As of a limit.
+    """
+
+    by: tuple[Cut, ...]
+    measure: FairnessMeasure
+    at_most: Share | None = None
+    at_least: Share | None = None
+    threshold: Share = 0.5
+    quantiles: Annotated[int, Meta(ge=2, le=100)] = 4
+    confidence: Confidence = 0.95
+    min_rows: FewestRows = 50
+    cover: Share = 0.9
+    on_missing: OnMissing = "refuse"
+
+    def unsound(self) -> str:
+        """Why nothing could prove it; empty when it can be asked."""
+        needed, other = self.at_most, self.at_least
+        name = "at_most"
+        if self.measure.endswith("ratio"):
+            needed, other, name = other, needed, "at_least"
+        if needed is None or other is not None:
+            return f"compares by {self.measure}; give {name}, and nothing else"
+        return _no_cut(self.by)
+
+
 AnyDemand: TypeAlias = (
     Limit
     | Champion
@@ -269,6 +335,8 @@ AnyDemand: TypeAlias = (
     | Determinism
     | Slices
     | Weakness
+    | Calibration
+    | Fairness
 )
 
 
