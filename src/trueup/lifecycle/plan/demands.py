@@ -19,6 +19,7 @@ Positive = Annotated[float, Meta(gt=0)]
 Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 FewestRows = Annotated[int, Meta(ge=2)]
+Disturbance = Literal["noise", "missing", "extremes", "swaps", "unseen"]
 FairnessMeasure = Literal[
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -323,6 +324,46 @@ class Fairness(Demand, tag="fairness"):
         return _no_cut(self.by)
 
 
+class Robustness(Demand, tag="robustness"):
+    """A model keeps what it is worth when its inputs are disturbed, and never breaks.
+
+    Attributes:
+        metric: What a loss is measured by.
+        loss: Most that the metric may lose, on the bound.
+        moves: Largest share of decisions that may move among the disturbed rows, on the bound.
+        under: The ways of disturbing.
+        columns: What is disturbed; every input of the model when left out.
+        together: Columns that go missing together, as those of one source do.
+        noise: Levels of noise, in standard deviations of the training rows.
+        share: Of the rows, how many lose a value or get another; noise comes to all.
+        confidence: One-sided confidence of every bound.
+        min_rows: With fewer labelled rows the answer is "not enough data".
+        seed: Of chance.
+        on_missing: As of a limit.
+    """
+
+    metric: str = ""
+    loss: Positive | None = None
+    moves: Share | None = None
+    under: tuple[Disturbance, ...] = ("noise", "missing", "extremes", "swaps", "unseen")
+    columns: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    noise: tuple[Positive, ...] = (0.1,)
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    confidence: Confidence = 0.95
+    min_rows: FewestRows = 500
+    seed: int = 0
+    on_missing: OnMissing = "refuse"
+
+    def unsound(self) -> str:
+        """Why nothing could prove it; empty when it can be asked."""
+        if self.loss is None and self.moves is None:
+            return "gives neither loss nor moves"
+        if (self.loss is None) != (not self.metric):
+            return "needs metric and loss together"
+        return "" if self.under else "names no way of disturbing in under"
+
+
 AnyDemand: TypeAlias = (
     Limit
     | Champion
@@ -337,6 +378,7 @@ AnyDemand: TypeAlias = (
     | Weakness
     | Calibration
     | Fairness
+    | Robustness
 )
 
 
