@@ -177,6 +177,12 @@ def test_why_walks_from_a_prediction_to_the_people(lived: Path, trueup: Any) -> 
     assert "digest" not in trueup("why", f"prediction:{prediction}", "--no-facts").out
 
 
+def test_answers_that_a_version_never_gave_are_found_by_replay(lived: Path, trueup: Any) -> None:
+    found = trueup("check", "replay", "clinic", "--against", "lumps@1")  # written by hand, here
+    assert (found.code, "its own 2 logged answers do not come again" in found.out) == (6, True)
+    assert trueup("check", "replay", "clinc", "--against", "lumps@1").code == 3
+
+
 @pytest.mark.slow
 def test_the_server_answers_records_and_stops_when_told(
     lived: Path, trueup: Any, process: Callable[..., subprocess.Popen[str]]
@@ -194,6 +200,17 @@ def test_the_server_answers_records_and_stops_when_told(
         )
         with urllib.request.urlopen(request, timeout=120) as reply:
             answered = msgspec.json.decode(reply.read())
+        if command == "serve":
+            said = trueup("check", "service", url, "--model", "clinic", "--against", "lumps@1")
+            assert said.code == 0, said.out + said.err
+            rows = Path("rows.csv")
+            rows.write_text(",".join(names) + "\n15.0,15.0,0.1,0.1,0.2\n")
+            service = ("check", "service", f"{url}/v2/models/clinic")
+            kept = trueup(*service, "--rows", str(rows), "--record", "golden.json", "--json")
+            assert kept.data == {"file": "golden.json", "rows": 1, "tolerance": 1e-6}
+            held = trueup(*service, "--golden", "golden.json", "--junit", "service.xml", "--json")
+            assert [found["outcome"] for found in held.data] == ["passed", "passed"]
+            assert 'name="row 1"' in Path("service.xml").read_text()
         if command == "up":
             with urllib.request.urlopen(url, timeout=120) as page:
                 assert "<html" in page.read().decode()

@@ -84,6 +84,17 @@ def cases_of(results: Iterable[CheckResult], waived: Collection[str] = ()) -> li
     ]
 
 
+def part_cases_of(results: Iterable[CheckResult]) -> list[junit.Case]:
+    """What checks looked at, one by one, as test cases."""
+    return [
+        junit.Case(
+            suite=result.check, name=part.name, outcome=_OUTCOMES[part.outcome], words=part.words
+        )
+        for result in results
+        for part in result.parts
+    ]
+
+
 def _case(result: CheckResult, waived: Collection[str]) -> junit.Outcome:
     if result.refuses and result.name in waived:
         return "skipped"

@@ -45,7 +45,7 @@ class Order(Record):
 
     Attributes:
         format: Of the model's file.
-        folder: Where `model` and `rows` lie, and where `answers` is written.
+        folder: Where `model` and `rows` lie, and where `answers.npy` is written.
         began: When the process was ordered, by the clock of the machine.
         calls: How many calls with one row to time.
         batch: Rows in a batch.
@@ -101,6 +101,9 @@ def run(
 
     Raises:
         FreshError: The process ended without an answer; its message says why.
+
+    Returns:
+        What it took, and the answers as the format gives them.
     """
     import numpy as np
 
@@ -117,7 +120,7 @@ def run(
             seconds=seconds,
         )
         costs = _ordered(order, {name: str(threads) for name in THREADS} if threads else {})
-        return costs, np.fromfile(place / "answers", dtype=np.float64)
+        return costs, np.load(place / "answers.npy", allow_pickle=False)
 
 
 def _ordered(order: Order, threads: Mapping[str, str]) -> Costs:
@@ -146,6 +149,7 @@ def _ordered(order: Order, threads: Mapping[str, str]) -> Costs:
 
 def obey(order: Order) -> Costs:
     """Load, answer, measure; in the fresh process."""
+    import numpy as np
     import polars as pl
 
     from trueup.lifecycle.gates import timing
@@ -157,7 +161,7 @@ def obey(order: Order) -> Costs:
     rows = pl.read_parquet(place / "rows")
     predict(rows.head(1))
     start = time.monotonic() - order.began
-    predict(rows).astype("float64").tofile(place / "answers")
+    np.save(place / "answers.npy", predict(rows))
     calls = timing.calls(predict, rows, order.calls) if order.calls else []
     cpu, meter, batches = _cpu(), _meter(), []
     if order.seconds:

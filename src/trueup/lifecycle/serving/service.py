@@ -13,8 +13,16 @@ from trueup.foundation import clock, digests
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
 from trueup.foundation.records import builtins
+from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.gates.records import CheckResult
+from trueup.lifecycle.models import leave
+from trueup.lifecycle.models import service as models
+from trueup.lifecycle.models.usable import check_usable
+from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.serving import folder as folders
 from trueup.lifecycle.serving import frames, lookup, table
+from trueup.lifecycle.serving.checking import replay as replaying
+from trueup.lifecycle.serving.checking.replay import Replay
 from trueup.lifecycle.serving.records import (
     Label,
     Prediction,
@@ -60,6 +68,31 @@ class Predictions:
             labels = lookup.labels_for(self._folder, [prediction_id])
         prediction = _row(record, int(prediction_id.rpartition("-")[2]))
         return _labelled(prediction, labels)
+
+    def replay(
+        self, actor: Actor, deployment: str, model: str, selector: str, asked: Replay
+    ) -> CheckResult:
+        """Let a model version answer a deployment's logged rows, and compare row by row.
+
+        Raises:
+            NotFoundError: There is no such deployment in the plan, or no such version.
+            DeniedError: The version is quarantined, or code that the plan does not let run.
+        """
+        with self._state.read(actor, "gates.run") as connection:
+            planned = in_force(connection).plan.deployments
+            if deployment not in planned:
+                raise NotFoundError(
+                    "deployment-not-found",
+                    f"The plan has no deployment '{deployment}'."
+                    f"{did_you_mean(deployment, planned)}",
+                    hint="trueup deployment list",
+                )
+            version = models.find(connection, model, selector)
+            check_usable(version)
+            allowed = leave.of_version(connection, version)
+        logged = replaying.traffic(self._folder, deployment, asked.rows)
+        predict = models.load_predictor(self._state.blobs, version.manifest, allowed)
+        return replaying.check(logged, version.ref, predict, version.manifest.signature, asked)
 
 
 class Journals:

@@ -12,6 +12,8 @@ class _Checks(LazyGroup):
     verbs = {
         "version": ("version", "command"),
         "model": ("model", "command"),
+        "service": ("service", "command"),
+        "replay": ("replay", "command"),
     }
     otherwise = "version"
 

@@ -36,10 +36,28 @@ def report(
     from trueup.rendering import junit as as_junit
 
     if junit:
-        cases = reports.cases_of(found)
+        cases = [*reports.cases_of(found), *reports.part_cases_of(found)]
         output.write_file(junit, as_junit.xml(title, cases, clock.now()))
     if html:
         output.write_file(html, reports.page_of(title, found, outcome))
+
+
+def parts(result: CheckResult) -> None:
+    """Print what a check looked at, one by one."""
+    output.table(
+        ("part", "value", "bound", "limit", "outcome"),
+        [
+            (
+                p.name,
+                p.value,
+                p.lower if p.upper is None else p.upper,
+                p.limit,
+                output.state(p.outcome),
+            )
+            for p in result.parts
+        ],
+    )
+    output.blank()
 
 
 def _row(result: CheckResult) -> tuple[object, ...]:

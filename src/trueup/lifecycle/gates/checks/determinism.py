@@ -9,9 +9,10 @@ import polars as pl
 
 from trueup.foundation import threads
 from trueup.lifecycle.gates import fresh
-from trueup.lifecycle.gates.evidence import Evidence, ModelFile
+from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.parts import told, worst
 from trueup.lifecycle.gates.records import CheckResult, Part
+from trueup.lifecycle.models.answers import as_said
 from trueup.lifecycle.plan.demands import Determinism
 from trueup.ports.format import Predictor, Scores
 
@@ -36,7 +37,7 @@ def check(demand: Determinism, evidence: Evidence) -> CheckResult:
         _part(demand, "one by one", first[:_SINGLE], _cut(predict, rows.head(_SINGLE), 1)),
         _part(demand, "other order", first, _shuffled(predict, rows)),
         *(_part(demand, "at once", first, again) for again in _together(predict, rows)),
-        *_elsewhere(demand, evidence.file, rows, first),
+        *_elsewhere(demand, evidence, rows, first),
     ]
     parts = _worst_of_each(parts)
     return CheckResult(
@@ -56,6 +57,7 @@ def _part(demand: Determinism, name: str, first: Scores, now: Scores) -> Part:
         return Part(name=name, outcome="failed", words=words, rows=len(first))
     moved = np.where(np.isnan(first) & np.isnan(now), 0.0, np.abs(first - now))
     moved = np.where(np.isnan(moved), 1.0, moved)  # an answer here, none there
+    moved = moved.reshape(len(first), -1).max(axis=1, initial=0.0)  # a row may have several numbers
     count, most = int(np.count_nonzero(moved > demand.eps)), float(moved.max(initial=0.0))
     words = f"{name}: {_same(demand)}"
     if count:
@@ -92,17 +94,18 @@ def _together(predict: Predictor, rows: pl.DataFrame) -> list[Scores]:
 
 
 def _elsewhere(
-    demand: Determinism, file: ModelFile | None, rows: pl.DataFrame, first: Scores
+    demand: Determinism, evidence: Evidence, rows: pl.DataFrame, first: Scores
 ) -> list[Part]:
     """What fresh processes answer, with as many threads as they like and with one."""
-    names = {"fresh process": 0, "one thread": 1}
+    file, names = evidence.file, {"fresh process": 0, "one thread": 1}
     if file is None:
         words = "the model is an object of this process and kept in no file"
         return [Part(name=name, outcome="not-applicable", words=words) for name in names]
     try:
         return [
-            _part(demand, name, first, fresh.run(file, rows, threads=count)[1])
+            _part(demand, name, first, as_said(found, evidence.signature))
             for name, count in names.items()
+            for _, found in (fresh.run(file, rows, threads=count),)
         ]
     except fresh.FreshError as error:
         return [Part(name="fresh process", outcome="error", words=str(error))]

@@ -93,7 +93,9 @@ def check(deployment: Deployment, golden: Golden) -> CheckResult:
         for number, (expected, answer) in enumerate(zip(golden.scores, found, strict=True), 1)
     ]
     moved = [part for part in parts if part.outcome != "passed"]
-    most = max((abs(p.value - p.limit) for p in parts if p.value is not None and p.limit), default=0)
+    most = max(
+        (abs(p.value - p.limit) for p in parts if p.value is not None and p.limit), default=0
+    )
     return CheckResult(
         check="golden",
         outcome=worst(parts),

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -109,9 +109,8 @@ def judged(load: Load, sent: Sent, where: str) -> CheckResult:
     )
 
 
-def _taken(values: list[object] | object, start: int, rows: int) -> list[object]:
+def _taken(values: Sequence[Any], start: int, rows: int) -> list[Any]:
     """So many values from a place on, from the beginning again behind the end."""
-    assert isinstance(values, list)
     return [values[(start + number) % len(values)] for number in range(rows)]
 
 
@@ -153,9 +152,7 @@ async def _sent(deployment: Deployment, bodies: list[bytes], load: Load) -> Sent
         return Sent(done, failures, late, time.perf_counter() - start)
 
 
-async def _ask(
-    client: httpx.AsyncClient, url: str, headers: dict[str, str], body: bytes
-) -> str:
+async def _ask(client: httpx.AsyncClient, url: str, headers: dict[str, str], body: bytes) -> str:
     """Why a request got no answer; empty when it got one."""
     import httpx
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from trueup.foundation.errors import TrueupError
+from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.parts import told, worst
@@ -19,7 +19,7 @@ from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.records import Signature
 from trueup.lifecycle.serving import reader
 from trueup.lifecycle.serving.records import Labels, Predictions
-from trueup.ports.format import Predictor
+from trueup.ports.format import Predictor, Scores
 
 _HALF: Final = 0.5
 
@@ -134,8 +134,6 @@ def _rows(inputs: Mapping[str, list[Any]], signature: Signature) -> pl.DataFrame
     Raises:
         UsageError: It takes what was never logged, or as another kind.
     """
-    from trueup.foundation.errors import UsageError
-
     frame = pl.DataFrame(dict(inputs), strict=False, infer_schema_length=None)
     names = [column.name for column in signature.inputs]
     hint = "replay against a version that takes what was logged"
@@ -147,17 +145,18 @@ def _rows(inputs: Mapping[str, list[Any]], signature: Signature) -> pl.DataFrame
     return model_rules.conform(frame, signature)
 
 
-def _whole(now: np.ndarray) -> Part:
-    odd = int(np.count_nonzero(~((now >= 0) & (now <= 1))))
-    words = f"{odd:,} answers lie outside 0 to 1" if odd else "every answer lies in 0 to 1"
+def _whole(now: Scores) -> Part:
+    odd = int(np.count_nonzero(~np.isfinite(now)))
+    words = f"{odd:,} rows get no number" if odd else "every row gets a number"
     return Part(name="answers", outcome="failed" if odd else "passed", words=words, rows=len(now))
 
 
-def _moves(before: np.ndarray, now: np.ndarray, asked: Replay) -> list[Part]:
+def _moves(before: Scores, now: Scores, asked: Replay) -> list[Part]:
     gaps = np.abs(now - before)
     moved = float(np.mean(~(gaps <= asked.tolerance)))
     flips = float(np.mean((before >= asked.threshold) != (now >= asked.threshold)))
-    most, middle = float(np.nanmax(gaps, initial=0.0)), float(np.nanmedian(gaps))
+    known = gaps[np.isfinite(gaps)]
+    middle, most = np.quantile(known, (0.5, 1.0)) if len(known) else (0.0, 0.0)
     words = f"{moved:.1%} of the answers move by more than {asked.tolerance:g}"
     words += f" (half by {middle:.2g}, one by {most:.2g})"
     decided = f"{flips:.1%} of the decisions at {asked.threshold:g} flip"
@@ -175,7 +174,7 @@ def _held(name: str, value: float, limit: float | None, words: str, rows: int) -
     return Part(name=name, outcome=outcome, words=words, value=value, limit=limit, rows=rows)
 
 
-def _same_version(candidate: str, logged: Traffic, now: np.ndarray) -> list[Part]:
+def _same_version(candidate: str, logged: Traffic, now: Scores) -> list[Part]:
     """What the candidate itself answered when it served must come again."""
     own = np.asarray([version == candidate for version in logged.versions])
     if not own.any():
@@ -195,7 +194,7 @@ def _same_version(candidate: str, logged: Traffic, now: np.ndarray) -> list[Part
     ]
 
 
-def _truth(before: np.ndarray, now: np.ndarray, labels: np.ndarray) -> list[Part]:
+def _truth(before: Scores, now: Scores, labels: Scores) -> list[Part]:
     """Where the truth is known: the difference of squared errors, with its interval."""
     known = np.isfinite(labels)
     rows = int(known.sum())
