@@ -13,7 +13,8 @@ import polars as pl
 from trueup.foundation.errors import BackendError, UsageError
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.records import CheckOutcome, Part
-from trueup.ports.http import Http, Response
+from trueup.ports.http import Response
+from trueup.state.outbound import Outbound
 
 JSON: Final = "application/json"
 _MODELS: Final = "/v2/models/"
@@ -78,7 +79,7 @@ class Deployment:
         token: Bearer token; empty for none.
     """
 
-    def __init__(self, url: str, name: str, http: Http, token: str = "") -> None:
+    def __init__(self, url: str, name: str, http: Outbound, token: str = "") -> None:
         base, found, rest = url.rstrip("/").partition("/v2")
         named = rest.removeprefix("/models/").partition("/")[0] if found else ""
         self.base = base
