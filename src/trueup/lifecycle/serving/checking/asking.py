@@ -187,12 +187,12 @@ def columns_of(about: Description, frame: pl.DataFrame, named: str) -> dict[str,
     names = [tensor.name for tensor in about.inputs]
     if missing := [name for name in names if name not in frame.columns]:
         raise UsageError(
-            "rows-unfit",
+            "service-rows",
             f"{named} lacks {listing(missing[:5])}, which {about.name} takes.",
             hint=f"give rows with the columns {listing(names[:8])}",
         )
     if not frame.height:
-        raise UsageError("rows-unfit", f"{named} holds no rows.", hint="give at least one row")
+        raise UsageError("service-rows", f"{named} holds no rows.", hint="give at least one row")
     floats = {tensor.name for tensor in about.inputs if tensor.datatype.startswith("FP")}
     return {
         name: [

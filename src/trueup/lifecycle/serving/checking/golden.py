@@ -134,7 +134,7 @@ def _asked(deployment: Deployment, columns: Columns) -> list[float]:
         found += deployment.answers(request(about, piece)).scores()
     if len(found) != count:
         raise UsageError(
-            "rows-unfit",
+            "service-rows",
             f"{deployment.where} gives {len(found):,} numbers for {count:,} rows.",
             hint=f"curl -i '{deployment.address()}'",
         )

@@ -139,9 +139,9 @@ def _rows(inputs: Mapping[str, list[Any]], signature: Signature) -> pl.DataFrame
     hint = "replay against a version that takes what was logged"
     if missing := [name for name in names if name not in frame.columns]:
         words = f"the logged rows lack {listing(missing[:5])}, which the candidate takes"
-        raise UsageError("rows-unfit", words, hint=hint)
+        raise UsageError("service-rows", words, hint=hint)
     if unfit := model_rules.why_unfit(frame, signature):
-        raise UsageError("rows-unfit", f"the logged rows do not fit: {unfit}", hint=hint)
+        raise UsageError("service-rows", f"the logged rows do not fit: {unfit}", hint=hint)
     return model_rules.conform(frame, signature)
 
 
