@@ -87,7 +87,7 @@ def agreement(facts: Facts) -> Answer:
 def _offline(facts: Facts, goal: str) -> dict[str, tuple[float, str]]:
     """What the newest verdict about each version measured."""
     found: dict[str, tuple[float, str]] = {}
-    for verdict in facts.judged:
+    for verdict in within(facts.judged, facts, YEAR):
         if goal in verdict.measured:
             measured = verdict.measured[goal], f"verdict:{verdict.verdict}"
             found.setdefault(verdict.model_ref, measured)
@@ -97,7 +97,7 @@ def _offline(facts: Facts, goal: str) -> dict[str, tuple[float, str]]:
 def _online(facts: Facts, goal: str) -> dict[str, tuple[float, str]]:
     """What the newest evaluation of each version measured."""
     found: dict[str, tuple[float, str]] = {}
-    for seen in facts.watched:
+    for seen in within(facts.watched, facts, YEAR):
         if (seen.kind, seen.goal) == ("performance", goal) and seen.value is not None:
             found.setdefault(seen.model_ref, (seen.value, f"event:{seen.event}"))
     return found
