@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy.typing as npt
 
 from trueup.app.cards.records import Card, Figure, Finding, Place, Signed
 from trueup.app.wiring import Workspace
+from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import decode
 from trueup.lifecycle.gates import table as gates
+from trueup.lifecycle.gates.attestations.rubric import TESTS
+from trueup.lifecycle.gates.attestations.standing import standing
 from trueup.lifecycle.gates.service import ground_of
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     import polars as pl
     import sqlalchemy as sa
 
+    from trueup.lifecycle.gates.attestations.records import Attestation
     from trueup.lifecycle.gates.records import Ground, Verdict
     from trueup.lifecycle.plan.records import Goal
 
@@ -52,6 +57,7 @@ def gather(workspace: Workspace, actor: Actor, model: str, selector: str = "") -
         goals = plan.plan.goals if plan else ()
         lives = releases.of_version(connection, version.model, version.version)
         approvals = _approvals(connection, [version.ref, *(each.ref for each in lives)])
+        attested, _ = standing(connection, workspace.state.keys, version.model, clock.now())
         steps = runs.steps(connection, manifest.run)
         ground = ground_of(connection, version)
     figures, rows = _measured(workspace, version, ground, goals)
@@ -75,6 +81,7 @@ def gather(workspace: Workspace, actor: Actor, model: str, selector: str = "") -
         limits=_limits(version, verdict, figures),
         risks=tuple(risk.threat for risk in plan.plan.risks) if plan else (),
         approvals=approvals,
+        attested=_attested(attested),
         places=tuple(
             Place(
                 release=each.ref,
@@ -123,6 +130,20 @@ def _approvals(connection: sa.Connection, subjects: list[str]) -> tuple[Signed, 
         )
         for subject in subjects
         for given in people.approvals_of(connection, subject)
+    )
+
+
+def _attested(found: Sequence[Attestation]) -> tuple[Signed, ...]:
+    titles = {test.id: test.title for test in TESTS}
+    return tuple(
+        Signed(
+            subject=f"{each.claim.test}: {titles[each.claim.test]}",
+            state=f"until {each.claim.until}",
+            by=each.claim.given_by,
+            at=f"{each.claim.given_at:%Y-%m-%d %H:%M}",
+            reason=each.claim.reason,
+        )
+        for each in found
     )
 
 

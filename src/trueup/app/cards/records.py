@@ -73,6 +73,7 @@ class Card(Record):
         limits: What speaks against using it, or is not known.
         risks: Threats that the plan names.
         approvals: Who let it out.
+        attested: What was tested by hand: the test, who says so, since when, and until when.
         places: Where it served.
         made_by: The run, pipeline and commit it comes from, or the URI a client gave.
         parameters: Parameters of the run.
@@ -100,6 +101,7 @@ class Card(Record):
     limits: tuple[str, ...]
     risks: tuple[str, ...]
     approvals: tuple[Signed, ...]
+    attested: tuple[Signed, ...]
     places: tuple[Place, ...]
     made_by: dict[str, str]
     parameters: dict[str, str]

@@ -150,6 +150,11 @@ def sections(card: Card) -> list[report.Section]:
             columns=("of", "answer", "by", "at", "reason"),
             rows=tuple((a.subject, a.state, a.by, a.at, a.reason) for a in card.approvals),
         ),
+        section(
+            title="Tested by hand",
+            columns=("test", "counts", "by", "at", "reason"),
+            rows=tuple((a.subject, a.state, a.by, a.at, a.reason) for a in card.attested),
+        ),
         section(title="Inputs", columns=("input", "kind", ""), rows=tuple(columns)),
         section(title="Data", facts=_data(card)),
         section(

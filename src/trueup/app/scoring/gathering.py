@@ -30,9 +30,7 @@ from trueup.foundation.errors import NotFoundError
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.gates import demanding
 from trueup.lifecycle.gates import table as gates
-from trueup.lifecycle.gates.attestations import rules as attestation_rules
-from trueup.lifecycle.gates.attestations import table as attestation_table
-from trueup.lifecycle.gates.attestations.records import Attestation
+from trueup.lifecycle.gates.attestations.standing import standing
 from trueup.lifecycle.gates.records import CheckOutcome, Verdict
 from trueup.lifecycle.gates.standing import is_genuine
 from trueup.lifecycle.improvement.records import CAUSE as PROPOSED
@@ -76,7 +74,7 @@ def gather(connection: sa.Connection, keys: Keys, model: str, at: datetime) -> F
     versions = [v for v in models.versions(connection, model) if v.registered_at <= at]
     verdicts = gates.of_name(connection, model, at - YEAR, at, _VERDICTS)
     genuine, forged = _sorted_out(keys, verdicts, versions)
-    signed, doubtful = _attestations(connection, keys, model, at)
+    signed, doubtful = standing(connection, keys, model, at)
     lives = history.went_live(connection, model, at)
     places = _places(plan, model)
     origins = _Origins(connection)
@@ -285,17 +283,3 @@ def _defined(connection: sa.Connection, made: tuple[Made, ...], at: datetime) ->
     for row in connection.execute(query.order_by(columns.defined_at.desc())):
         ref = f"feature:{row.name}@{row.version}"
         yield Defined(ref=ref, digest=row.digest, at=row.defined_at)
-
-
-def _attestations(
-    connection: sa.Connection, keys: Keys, model: str, at: datetime
-) -> tuple[tuple[Attestation, ...], list[str]]:
-    """Those that stand and are what was signed; and what to say of those that are not."""
-    withdrawn = history.withdrawn(connection, model, at)
-    standing, doubtful = [], []
-    for each in attestation_table.of_model(connection, model):
-        if not attestation_rules.is_genuine(keys, each) or each.claim.model != model:
-            doubtful.append(f"attestation {each.id} about {each.claim.test}")
-        elif attestation_rules.stands(each, at) and each.id not in withdrawn:
-            standing.append(each)
-    return tuple(standing), doubtful

@@ -140,13 +140,6 @@ def proposed(connection: sa.Connection, model: str, at: datetime) -> tuple[Propo
     )
 
 
-def withdrawn(connection: sa.Connection, model: str, at: datetime) -> set[str]:
-    """The attestations that events say were taken back, whatever their rows say."""
-    subjects = [f"model:{model}"]
-    events = eventlog.between(connection, ("attestation.withdrawn",), at, subjects=subjects)
-    return {str(event.data["attestation"]) for event in events}
-
-
 def _grounds(connection: sa.Connection, model: str) -> dict[str, tuple[str, str, str]]:
     """Release to its verdict, its approval, and who gave that."""
     columns = releases.c
