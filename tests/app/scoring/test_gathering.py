@@ -55,7 +55,7 @@ def test_what_happened_once_is_a_proof_but_no_point(desk: Desk) -> None:
 
 def test_harm_that_a_monitor_finds_takes_its_point(desk: Desk) -> None:
     line = seen(desk).line("Mo7")
-    assert line.words == "the monitor of performance finds harm at desk"
+    assert line.words == "the monitor of performance finds a breach at desk"
     (event,) = desk.events("monitors.evaluated")
     assert [proof.ref for proof in line.proofs] == [f"event:{event.id}"]
 

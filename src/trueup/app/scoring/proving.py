@@ -35,6 +35,8 @@ class Dated(Protocol):
         ...
 
 
+_GOOD: Final = ("ok", "changed-but-negligible")
+
 _T = TypeVar("_T", bound=Dated)
 
 
@@ -109,7 +111,7 @@ def _checked(facts: Facts, kind: str) -> Answer:
 
 
 def monitored(facts: Facts, *kinds: str) -> Answer:
-    """Monitors of these kinds look at what serves, again and again, and it is not broken."""
+    """Monitors of these kinds look at what serves, again and again, and all is well."""
     return every(*(_monitored(facts, kind) for kind in kinds))
 
 
@@ -124,13 +126,14 @@ def _monitored(facts: Facts, kind: str) -> Answer:
         lacks = "had enough rows" if found else "was evaluated"
         words = f"no monitor of {kind} {lacks} in {MONTH.days} days"
         return no(words, _seen(found[:1]), (run,))
-    if decided[0].verdict == "breach":
-        words = f"the monitor of {kind} finds harm at {decided[0].deployment}"
-        return no(words, _seen(decided[:1]), ("trueup alert list --open",))
+    newest = decided[0]
+    if newest.verdict not in _GOOD:
+        words = f"the monitor of {kind} finds a {newest.verdict} at {newest.deployment}"
+        return no(words, _seen(decided[:1]), (f"trueup monitor status {newest.deployment}",))
     if len(decided) < REPEATED:
         words = f"{kind} was evaluated once in {MONTH.days} days: that is not repeated yet"
         return no(words, _seen(decided), (run, "trueup up"))
-    words = f"{kind} of {decided[0].model_ref} was evaluated {times(len(decided))}"
+    words = f"{kind} of {newest.model_ref} was evaluated {times(len(decided))}"
     return yes(words, _seen(decided[:REPEATED]))
 
 
@@ -138,7 +141,7 @@ def _distinct(found: Iterable[Watched]) -> list[Watched]:
     """One for each evaluation; the worst finding speaks for it."""
     by_event: dict[str, Watched] = {}
     for each in found:
-        if each.event not in by_event or each.verdict == "breach":
+        if each.event not in by_event or each.verdict not in _GOOD:
             by_event[each.event] = each
     return list(by_event.values())
 

@@ -6,6 +6,8 @@ import base64
 from importlib import resources
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from trueup import __version__
 from trueup.app.comparing.records import VersionDifference
 from trueup.app.scoring.records import Scorecard
@@ -72,7 +74,7 @@ def self_contained(template: str, title: str, command: str, **values: Any) -> st
         layout="report.html",
         title=title,
         command=command,
-        stylesheet_text=style.read_text(encoding="utf-8"),
+        stylesheet_text=Markup(style.read_text(encoding="utf-8")),  # noqa: S704 - a file of ours
         version=__version__,
         **values,
     )

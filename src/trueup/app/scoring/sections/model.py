@@ -68,8 +68,8 @@ def agreement(facts: Facts) -> Answer:
                 pairs += 1
                 agree += (apart[0] > 0) == (apart[1] > 0)
         for ref in both:
-            proofs.append(shows(offline[ref][1], f"{goal} of {ref} in the gate"))
-            proofs.append(shows(online[ref][1], f"{goal} of {ref} in use"))
+            proofs.append(shows(offline[ref][1], f"goal {goal} of {ref} in the gate"))
+            proofs.append(shows(online[ref][1], f"goal {goal} of {ref} in use"))
     shown = tuple(proofs[-2 * _PAIRS :])
     if versions < _PAIRS or not pairs:
         words = (

@@ -62,6 +62,8 @@ def _day(text: str) -> date:
     except ValueError:
         raise UsageError(
             "attestation-until",
-            f"An attestation needs its last day; '{text[:40]}' is none.",
+            f"An attestation needs its last day, and '{text[:40]}' is none."
+            if text
+            else "An attestation needs its last day.",
             hint="--until 2027-02-20",
         ) from None

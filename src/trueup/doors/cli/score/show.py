@@ -94,7 +94,7 @@ def _told(line: Line) -> Text:
 
     from trueup.foundation.text import visible
 
-    told = Text(line.title, style="bold" if line.points == 1 else "")
+    told = Text.assemble((line.title, "bold" if line.points == 1 else ""))
     told.append(f"\n{visible(line.words)}", style="dim")
     if line.attested:
         said = f"{line.attested.by} until {line.attested.until}: {line.attested.reason}"
