@@ -13,6 +13,7 @@ from trueup.app.cards import writing
 from trueup.app.cards.gathering import gather
 from trueup.app.wiring import Workspace
 from trueup.doors.web.pages.model_history import spans
+from trueup.foundation import clock
 from trueup.lifecycle.models.aliases.records import Move
 from trueup.rendering import timeline
 from trueup.rendering.timeline import Span
@@ -98,3 +99,30 @@ def test_a_bill_of_materials_names_data_and_packages(clinic: Workspace, browse: 
     assert "CycloneDX 1.6" in html
     twin = browser.get("/models/lumps/1/bom.json").json()["bill"]
     assert browser.get("/models/lumps/1/bom/file").json() == twin
+
+
+@pytest.mark.slow
+def test_a_score_is_a_page_a_twin_a_route_and_a_file(clinic: Workspace, browse: Browse) -> None:
+    until = clock.now().date() + timedelta(days=30)
+    clinic.attestations.give(clinic.owner, "lumps", "M7", "read <b>by hand</b>", until)
+    browser = browse(clinic)
+    html = browser.get("/models/lumps/score").text
+    assert html.count('<li id="') == 28
+    assert "read &lt;b&gt;by hand&lt;/b&gt;" in html
+    twin = browser.get("/models/lumps/score.json").json()
+    assert [len(section["lines"]) for section in twin["sections"]] == [7, 7, 7, 7]
+    route = browser.get("/api/v1/models/lumps/score").json()
+    assert route["sections"] == twin["sections"]
+    proofs = {p["ref"] for s in twin["sections"] for line in s["lines"] for p in line["proofs"]}
+    assert proofs
+    for ref in proofs:
+        assert browser.get(f"/why/{ref}").status_code == 200, ref
+    kept = browser.get("/models/lumps/score/file")
+    assert kept.headers["content-disposition"] == 'attachment; filename="lumps.score.html"'
+    assert "<style>" in kept.text
+    assert "&#34;Segoe UI&#34;" not in kept.text
+    assert 'href="/' not in kept.text, "it needs nothing else"
+    before = browser.get("/models/lumps/score.json?as_of=2020-01-01").json()
+    assert (before["about"], before["final"]) == ("", 0)
+    assert browser.get("/models/lumps/score?as_of=yesterday").status_code == 400
+    assert browser.get("/models/none/score").status_code == 404
