@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from trueup.backends.formats.skops import Backend as Skops
 from trueup.foundation import toml
 from trueup.foundation.actor import Actor
+from trueup.foundation.questions import Question
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.gates.service import Gates
 from trueup.lifecycle.models.records import ModelVersion
@@ -71,6 +72,7 @@ model = "small"
 strategy = "all-at-once"
 """
 
+UNSAID = Question()
 _WEIGHTS = ([1.0, 0.2], [2.0, 0.0], [-2.0, 0.0], [2.0, 0.01])
 
 
@@ -134,6 +136,7 @@ class Shop:
         holdout: pl.DataFrame,
         *,
         label: str = "late",
+        question: Question = UNSAID,
         format_: str = "skops",
         **more: Any,
     ) -> str:
@@ -145,6 +148,7 @@ class Shop:
             trained_on=self._frame(trained_on),
             holdout=self._frame(holdout),
             label=label,
+            question=question,
         )
         run = self.start(**more)
         return self.runs.finish(self.sam, run, candidate).id

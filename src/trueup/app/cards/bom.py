@@ -6,7 +6,7 @@ import uuid
 from typing import Any, Final
 from urllib.parse import quote
 
-from trueup.app.cards.records import Card
+from trueup.app.cards.records import TAGS, Card
 
 SPECIFICATION: Final = "1.6"
 _NAMES: Final = uuid.UUID("3c1d9f2e-62a8-5b0d-9d3c-8f5d5f0f6a11")
@@ -63,10 +63,10 @@ def bill(card: Card) -> dict[str, Any]:
 def _model_card(card: Card) -> dict[str, Any]:
     return {
         "modelParameters": {
-            "task": "tabular-classification",
+            "task": TAGS[card.task],
             "datasets": [{"ref": f"data:{name}"} for name in card.data],
             "inputs": [{"format": f"{each.name}: {each.kind}"} for each in card.inputs],
-            "outputs": [{"format": "score: number"}],
+            "outputs": [{"format": f"score: {card.answers}"}],
         },
         "quantitativeAnalysis": {
             "performanceMetrics": [

@@ -18,6 +18,7 @@ from trueup.lifecycle.gates import table as gates
 from trueup.lifecycle.gates.attestations.rubric import TESTS
 from trueup.lifecycle.gates.attestations.standing import standing
 from trueup.lifecycle.gates.service import ground_of
+from trueup.lifecycle.models import answers
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.leave import runs_code
@@ -28,7 +29,7 @@ from trueup.lifecycle.releases import table as releases
 from trueup.lifecycle.runs import table as runs
 from trueup.people import table as people
 from trueup.ports.format import Scores
-from trueup.statistics.metrics import METRICS
+from trueup.statistics.metrics import METRICS, Metric, is_own
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,6 +73,8 @@ def gather(workspace: Workspace, actor: Actor, model: str, selector: str = "") -
         claims=tuple(goal.claim for goal in goals),
         inputs=manifest.signature.inputs,
         label=ground.label if ground else "",
+        task=manifest.signature.task,
+        answers=answers.said(manifest.signature),
         judged_on=ground.rows if ground else "",
         data=dict(sorted(manifest.data.items())),
         training_rows=rows,
@@ -200,28 +203,33 @@ def _measured(
     holdout = models.read_rows(blobs, ground.data)
     if runs_code(manifest.format):
         return (), rows  # a card runs nothing
-    predict = models.load_predictor(blobs, manifest)
-    scores = predict(model_rules.conform(holdout, manifest.signature))
-    labels = holdout[ground.label].cast(float, strict=False).to_numpy()
+    predict, signature = models.load_predictor(blobs, manifest), manifest.signature
+    scores = predict(model_rules.conform(holdout, signature))
+    labels = answers.labels_of(holdout, ground.label, signature)
     wanted = {g.metric for g in goals} - {""}
-    names = sorted(name for name in wanted if METRICS[name].needs != "latency")
+    fit = {n: METRICS[n] for n in sorted(wanted) if not is_own(n)}  # a card runs nothing
+    fit = {n: m for n, m in fit.items() if m.needs != "latency" and signature.task in m.tasks}
+    beside = answers.beside_of(holdout, signature)
     everything = np.ones(holdout.height, dtype=np.bool_)
     figures: list[Figure] = []
     for where, chosen in [("", everything), *_slices(holdout, version)]:
-        figures += [_figure(name, where, labels[chosen], scores[chosen]) for name in names]
+        part = beside[chosen] if signature.group and beside is not None else beside
+        figures += [_figure(m, where, labels[chosen], scores[chosen], part) for m in fit.values()]
     return tuple(figures), rows
 
 
-def _figure(name: str, where: str, labels: Scores, scores: Scores) -> Figure:
+def _figure(
+    metric: Metric, where: str, labels: Scores, scores: Scores, beside: Scores | None
+) -> Figure:
     count = len(labels)
     value = None
     if count >= (_FEWEST_ROWS if where else 1):
         try:
-            measured = float(METRICS[name](labels, scores).value)
-        except ValueError:  # answers that are no probabilities
+            measured = float(metric(labels, scores, beside=beside).value)
+        except ValueError:  # labels or answers that are none
             measured = float("nan")
         value = round(measured, 6) if np.isfinite(measured) else None
-    return Figure(metric=name, slice=where, value=value, rows=count)
+    return Figure(metric=metric.name, slice=where, value=value, rows=count)
 
 
 def _slices(

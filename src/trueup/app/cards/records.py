@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trueup.foundation import digests
+from trueup.foundation.questions import Task
 from trueup.foundation.records import Record
 from trueup.lifecycle.models.records import Column
+
+_CLASSES, _NUMBERS = "tabular-classification", "tabular-regression"
+# As Hugging Face and CycloneDX call the kinds of question; they have no word for ranked rows.
+TAGS: Final[dict[Task, str]] = {
+    **{"binary": _CLASSES, "multiclass": _CLASSES},
+    **{"regression": _NUMBERS, "quantile": _NUMBERS, "ranking": _NUMBERS},
+}
 
 
 class Figure(Record):
@@ -64,6 +74,8 @@ class Card(Record):
         claims: What the plan's goals claim.
         inputs: What it takes.
         label: What it predicts.
+        task: The kind of question that it answers.
+        answers: What it answers, in words.
         judged_on: Where the rows of its figures are from; empty when there are none.
         data: Dataset to digest of the version it learned from.
         training_rows: Rows it was trained on; None when unknown.
@@ -92,6 +104,8 @@ class Card(Record):
     claims: tuple[str, ...]
     inputs: tuple[Column, ...]
     label: str
+    task: Task
+    answers: str
     judged_on: str
     data: dict[str, str]
     training_rows: int | None

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 import yaml
 
-from trueup.app.cards.records import Card
+from trueup.app.cards.records import TAGS, Card
 from trueup.foundation.records import builtins
 from trueup.lifecycle.gates.records import HOLDOUT
 from trueup.rendering import report
@@ -59,8 +59,8 @@ def _front(card: Card) -> str:
     whole = [each for each in card.figures if not each.slice and each.value is not None]
     head: dict[str, Any] = {
         **({"library_name": _LIBRARIES[card.format]} if card.format in _LIBRARIES else {}),
-        "pipeline_tag": "tabular-classification",
-        "tags": ["trueup", "tabular-classification"],
+        "pipeline_tag": TAGS[card.task],
+        "tags": ["trueup", TAGS[card.task]],
         **({"datasets": sorted(card.data)} if card.data else {}),
         **({"metrics": [each.metric for each in whole]} if whole else {}),
         "model-index": [
@@ -68,7 +68,7 @@ def _front(card: Card) -> str:
                 "name": model,
                 "results": [
                     {
-                        "task": {"type": "tabular-classification"},
+                        "task": {"type": TAGS[card.task]},
                         "dataset": _judged_on(card),
                         "metrics": [
                             {"type": each.metric, "value": each.value, "verified": False}
@@ -177,7 +177,11 @@ def sections(card: Card) -> list[report.Section]:
 
 def _data(card: Card) -> dict[str, str]:
     rows = {} if card.training_rows is None else {"rows trained on": f"{card.training_rows:,}"}
-    return {**card.data, **rows, **({"label": card.label} if card.label else {})}
+    return {
+        **card.data,
+        **rows,
+        **({"label": card.label, "answers": card.answers} if card.label else {}),
+    }
 
 
 def _cost(card: Card) -> dict[str, str]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from trueup.foundation.errors import UsageError
 from trueup.foundation.questions import Question, Task
-from trueup.foundation.text import listing
+from trueup.foundation.text import listing, plural
 from trueup.lifecycle.models.records import Signature
 from trueup.ports.format import Predictor, Scores
 
@@ -107,10 +107,11 @@ def as_said(found: Scores, signature: Signature) -> Scores:
         return np.stack([1 - found, found], axis=1)
     else:
         what = "classes" if signature.classes else "levels"
-        wanted = f"{signature.width} numbers, one for each of its {what}"
+        wanted = f"{plural(signature.width, 'number')}, one for each of its {what}"
     raise UsageError(
         "model-output",
-        f"The model gives {width} numbers a row; a {signature.task} model must give {wanted}.",
+        f"The model gives {plural(width, 'number')} a row; "
+        f"a {signature.task} model must give {wanted}.",
         hint="say which question it answers: candidate(..., task=…), and classes or levels",
         context={"task": signature.task, "width": width},
     )
@@ -159,6 +160,22 @@ def beside_of(rows: pl.DataFrame, signature: Signature) -> Labels | None:
     numbered = each.drop_nulls().unique(maintain_order=True).with_row_index("number")
     found = each.join(numbered, on="group", how="left", maintain_order="left")["number"]
     return found.cast(pl.Float64).to_numpy()
+
+
+def said(signature: Signature) -> str:
+    """What a model answers, in words for people.
+
+    Example:
+        >>> said(Signature(inputs=(), task="quantile", levels=(0.1, 0.9)))
+        'the quantiles 0.1 and 0.9'
+    """
+    if signature.task == "multiclass":
+        return f"the probabilities of {listing(map(str, signature.classes))}"
+    if signature.task == "quantile":
+        return f"the quantiles {listing(f'{level:g}' for level in signature.levels)}"
+    if signature.task == "ranking":
+        return f"how high a row ranks among those of its {signature.group}"
+    return "the probability of label 1" if signature.task == "binary" else "a number"
 
 
 def watched(scores: Scores, signature: Signature) -> Scores:

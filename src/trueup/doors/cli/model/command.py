@@ -67,7 +67,7 @@ def list_(as_json: bool) -> None:
 @output.json_option
 def show(reference: str, as_json: bool) -> None:
     """Show one version: what it is made of, what it takes, and its verdicts."""
-    from trueup.lifecycle.models import leave
+    from trueup.lifecycle.models import answers, leave
 
     wanted = of_kind(reference, "model")
     with output.here() as workspace:
@@ -94,6 +94,7 @@ def show(reference: str, as_json: bool) -> None:
             "data": ", ".join(f"{k} {short(v)}" for k, v in manifest.data.items()),
             "commit": manifest.commit[:7],
             "label": manifest.label,
+            "answers": answers.said(manifest.signature),
             "registered": f"{words.moment(version.registered_at)} by {version.registered_by}",
         }
     )

@@ -15,6 +15,7 @@ from trueup.foundation.errors import NotFoundError
 from trueup.foundation.records import Record
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.gates.records import Verdict
+from trueup.lifecycle.models import answers
 from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.releases import table as release_table
 from trueup.lifecycle.releases.records import Release
@@ -25,6 +26,7 @@ class VersionView(Record):
     """A version with its aliases, its newest verdict, who approved it, and where it served."""
 
     version: ModelVersion
+    answers: str
     aliases: tuple[str, ...]
     verdict: Verdict | None
     verdicts: int
@@ -112,6 +114,7 @@ def _version(
     approvals = dict.fromkeys(release.approval for release in releases if release.approval)
     return VersionView(
         version=version,
+        answers=answers.said(version.manifest.signature),
         aliases=tuple(sorted(a for a, number in aliases.items() if number == version.version)),
         verdict=verdicts[0] if verdicts else None,
         verdicts=len(verdicts),
