@@ -14,18 +14,23 @@ from trueup.doors.mlflow import measuring, wire
 from trueup.doors.mlflow.asking import Call, invalid, missing
 from trueup.doors.mlflow.experiments import number
 from trueup.doors.mlflow.failures import Refusal
+from trueup.doors.mlflow.measuring import Measured
 from trueup.lifecycle.runs.tracking.records import DEFAULT_EXPERIMENT, Point
 
 _Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Posted(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A point of a batch that says nothing else, such as which model it measures."""
+    """A point of a batch as clients usually write it."""
 
     key: str
     value: float
     timestamp: _Whole
     step: _Whole = 0
+    run_id: str | None = None
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
 
 
 class _Batch(TypedDict, total=False):
@@ -79,7 +84,8 @@ async def update(call: Call) -> dict[str, Any]:
 
 async def log_metric(call: Call) -> dict[str, Any]:
     """Keep one point."""
-    return await _log(call, [call], metrics=[point(call)])
+    given = point(call)
+    return await _log(call, measuring.measured(call, given), metrics=[given])
 
 
 async def log_parameter(call: Call) -> dict[str, Any]:
@@ -94,22 +100,29 @@ async def set_tag(call: Call) -> dict[str, Any]:
 
 async def log_batch(call: Call) -> dict[str, Any]:
     """Keep many points, parameters and tags at once, or none of them."""
-    given, metrics = _points(call)
+    metrics, measured = _points(call)
     params = call.words("params", WORDS)
     _check_once(call, params)
     tags = call.words("tags", WORDS)
     if len(metrics) > METRICS or len(metrics) + len(params) + len(tags) > ALL:
         raise invalid("metrics", len(metrics), f"a batch may hold {ALL} entries in all")
-    return await _log(call, given, metrics=metrics, params=params, tags=tags)
+    return await _log(call, measured, metrics=metrics, params=params, tags=tags)
 
 
-def _points(call: Call) -> tuple[list[Call], list[Point]]:
-    """The points of a batch; and the requests of them, if they may say more than points do."""
+def _points(call: Call) -> tuple[list[Point], list[Measured]]:
+    """The points of a batch, and what they say of logged models."""
     posted = call.given.get("metrics")
     if isinstance(posted, list) and posted and isinstance(posted[0], _Posted):
-        return [], [Point(each.key, each.value, each.step, each.timestamp) for each in posted]
+        points = [Point(each.key, each.value, each.step, each.timestamp) for each in posted]
+        return points, [
+            Measured(each.model_id, each.dataset_name or "", each.dataset_digest or "", made)
+            for each, made in zip(posted, points, strict=True)
+            if each.model_id
+        ]
     given = call.objects("metrics")
-    return given, [point(each) for each in given]
+    points = [point(each) for each in given]
+    pairs = zip(given, points, strict=True)
+    return points, [found for pair in pairs for found in measuring.measured(*pair)]
 
 
 def _check_once(call: Call, params: Mapping[str, str]) -> None:
@@ -125,14 +138,11 @@ def _check_once(call: Call, params: Mapping[str, str]) -> None:
     )
 
 
-async def _log(call: Call, given: Sequence[Call] = (), **what: Any) -> dict[str, Any]:
-    """Log for a run; `given` are the requests of its points if they may measure models, too."""
+async def _log(call: Call, measured: Sequence[Measured] = (), **what: Any) -> dict[str, Any]:
+    """Log for a run; `measured` are those of its points that measure logged models, too."""
     # In the event loop: what is hot shall not wait for a second thread besides the writer's.
     named = run_id(call)
-    of_models = {}
-    if any(each.given.get("model_id") for each in given):
-        pairs = zip(given, what["metrics"], strict=True)
-        of_models = await to_thread(measuring.points, call, named, pairs)
+    of_models = await to_thread(measuring.points, call, named, measured) if measured else {}
     await wrap_future(call.workspace.tracking.log_soon(call.actor, named, **what))
     if of_models:
         await to_thread(measuring.measure, call, of_models)
