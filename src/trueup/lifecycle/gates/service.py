@@ -185,19 +185,32 @@ class Gates:
             UsageError: The rows do not fit the version, or a kind is unknown.
             DeniedError: It is quarantined, or code that the plan does not let run.
         """
+        evidence = self.evidence(actor, model, selector, given)
+        with self._state.read(actor, "gates.run") as connection:
+            adopted = plan_table.current(connection)
+        planned = demanding.demands(adopted.plan) if adopted else ()
+        return running.run(demanding.chosen(planned, kinds), evidence, told=told)
+
+    def evidence(
+        self, actor: Actor, model: str, selector: str, given: GivenRows | None = None
+    ) -> Evidence:
+        """What checks of a version look at: the model, the rows, its answers to them.
+
+        Raises:
+            NotFoundError: There is no such model version.
+            UsageError: The rows do not fit it.
+            DeniedError: It is quarantined, or code that the plan does not let run.
+        """
         with self._state.read(actor, "gates.run") as connection:
             version = models.find(connection, model, selector)
             check_usable(version)
-            adopted = plan_table.current(connection)
             rival = rival_of(connection, version)
             allowed = leave.of_version(connection, version)
             if given is None:
                 on = self._ground(connection, version, None)
             else:
                 on = ground.keep(self._state.blobs, version, given)
-        evidence = gather(self._state.blobs, version, on, rival, allowed)
-        planned = demanding.demands(adopted.plan) if adopted else ()
-        return running.run(demanding.chosen(planned, kinds), evidence, told=told)
+        return gather(self._state.blobs, version, on, rival, allowed)
 
     def show(self, actor: Actor, verdict_id: str) -> Verdict:
         """One verdict.
