@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -72,12 +72,12 @@ def opened(root: Path, named: str) -> Iterator[Candidate]:
     try:
         workspace = open_workspace(root)
     except TrueupError as error:
-        raise _unusable(error) from error
+        _refuse(error.message, error.hint)
     with workspace:
         try:
             found = _candidate(workspace, named)
         except TrueupError as error:
-            raise _unusable(error) from error
+            _refuse(error.message, error.hint)
         yield found
 
 
@@ -90,16 +90,13 @@ def _candidate(workspace: Workspace, named: str) -> Candidate:
 def _only(workspace: Workspace) -> str:
     """The project's model; its newest version is meant."""
     names = workspace.models.names(workspace.owner)
-    if len(names) == 1:
-        return names[0]
-    if names:
-        said, cure = f"models {listing(names)}", f"--trueup-model {names[0]}"
-    else:
-        said, cure = "no model version yet", "trueup run"
-    raise pytest.UsageError(
-        f"Nobody said which model the tests are about: the project has {said}.\n\n hint: {cure}"
-    )
+    if len(names) != 1:
+        said = f"models {listing(names)}" if names else "no model version yet"
+        cure = f"--trueup-model {names[0]}" if names else "trueup run"
+        _refuse(f"Nobody said which model the tests are about: the project has {said}.", cure)
+    return names[0]
 
 
-def _unusable(error: TrueupError) -> pytest.UsageError:
-    return pytest.UsageError(f"{error.message}\n\n hint: {error.hint}")
+def _refuse(message: str, cure: str) -> NoReturn:
+    """End the tests that asked for a candidate, without a trace of our own code."""
+    pytest.fail(f"{message}\n\n hint: {cure}", pytrace=False)
