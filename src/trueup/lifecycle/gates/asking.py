@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from trueup.lifecycle.models.records import Signature
 from trueup.ports.format import Scores
 
 _MOST_WORDS = 200
+_CELLS_AT_ONCE = 2_000_000
 
 
 class Reply(NamedTuple):
@@ -41,6 +43,32 @@ def ask(evidence: Evidence, rows: pl.DataFrame) -> Reply:
         return Reply(None, f"it gives {len(scores):,} answers to {rows.height:,} rows")
     _, trouble = answers.unfit(scores, evidence.signature)
     return Reply(None, trouble) if trouble else Reply(scores)
+
+
+def ask_each(evidence: Evidence, frames: Sequence[pl.DataFrame]) -> list[Reply]:
+    """Put many frames to the model: several at once, and one by one where that breaks it."""
+    replies: list[Reply] = []
+    for batch in _batches(frames):
+        together = ask(evidence, pl.concat(batch)) if len(batch) > 1 else None
+        if together is None or together.scores is None:
+            replies += [ask(evidence, frame) for frame in batch]
+            continue
+        ends = np.cumsum([frame.height for frame in batch])[:-1]
+        replies += [Reply(scores) for scores in np.split(together.scores, ends)]
+    return replies
+
+
+def _batches(frames: Sequence[pl.DataFrame]) -> Iterator[list[pl.DataFrame]]:
+    batch: list[pl.DataFrame] = []
+    cells = 0
+    for frame in frames:
+        if batch and cells + frame.height * frame.width > _CELLS_AT_ONCE:
+            yield batch
+            batch, cells = [], 0
+        batch.append(frame)
+        cells += frame.height * frame.width
+    if batch:
+        yield batch
 
 
 def decided(scores: Scores, signature: Signature, threshold: float = 0.5) -> Scores | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.asking import ask, decided
+from trueup.lifecycle.gates.asking import Reply, ask, ask_each, decided
 from trueup.lifecycle.gates.disturbing import Way, disturbed, halves, ways
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
@@ -19,6 +22,7 @@ from trueup.statistics.metrics import METRICS
 from trueup.statistics.pairs import PairedDifference, compare, why_not
 
 TAKES = "evidence"
+_WAYS_AT_ONCE = 50
 _ORDER: tuple[CheckOutcome, ...] = ("failed", "not-enough-data", "passed", "not-applicable")
 
 
@@ -37,7 +41,7 @@ def check(demand: Robustness, evidence: Evidence) -> CheckResult:
             rows_needed=demand.min_rows,
         )
     trial = _Trial(demand, evidence)
-    parts = tuple(part for way in ways(demand, evidence.signature) for part in trial.parts(way))
+    parts = tuple(trial.parts())
     if not parts:
         return CheckResult(
             check="robustness",
@@ -96,27 +100,34 @@ class _Trial:
         rows = len(evidence.labels)
         count = max(round(demand.share * rows), 1)
         self._some = np.sort(self._generator.permutation(rows)[:count])
+        self._rows = evidence.inputs[self._some]
         self.largest_error = 0.0
 
-    def parts(self, way: Way) -> list[Part]:
-        """What is lost, and how many decisions move; or how the model breaks."""
-        every = way.kind == "noise"
-        rows = self._evidence.inputs if every else self._evidence.inputs[self._some]
-        reply = ask(self._evidence, disturbed(rows, way, self._reference, self._generator))
+    def parts(self) -> Iterator[Part]:
+        """What every way costs, and how many decisions it moves; or how the model breaks."""
+        every = list(ways(self._demand, self._evidence.signature))
+        for start in range(0, len(every), _WAYS_AT_ONCE):
+            some = every[start : start + _WAYS_AT_ONCE]
+            frames = [self._disturbed(way) for way in some]
+            for way, reply in zip(some, ask_each(self._evidence, frames), strict=True):
+                yield from self._judged(way, reply)
+
+    def _disturbed(self, way: Way) -> pl.DataFrame:
+        rows = self._evidence.inputs if way.kind == "noise" else self._rows
+        return disturbed(rows, way, self._reference, self._generator)
+
+    def _judged(self, way: Way, reply: Reply) -> Iterator[Part]:
         if reply.scores is None:
-            return [self._broken(way, reply.trouble)]
-        after = self._evidence.scores.copy()
-        if every:
-            after = reply.scores
-        else:
-            after[self._some] = reply.scores
-        parts = []
+            yield self._broken(way, reply.trouble)
+            return
+        after, which = reply.scores, np.arange(len(self._evidence.scores))
+        if way.kind != "noise":
+            after, which = self._evidence.scores.copy(), self._some
+            after[which] = reply.scores
         if self._demand.loss is not None:
-            parts.append(self._loss(way, after, self._demand.loss))
+            yield self._loss(way, after, self._demand.loss)
         if self._demand.moves is not None:
-            which = np.arange(len(after)) if every else self._some
-            parts.append(self._moves(way, after, which, self._demand.moves))
-        return parts
+            yield self._moves(way, after, which, self._demand.moves)
 
     def _broken(self, way: Way, trouble: str) -> Part:
         """Of columns that were disturbed together, the first that breaks the model by itself."""
@@ -128,9 +139,7 @@ class _Trial:
         return Part(name=way.name, outcome="failed", words=f"the model breaks: {trouble}")
 
     def _breaks(self, way: Way) -> str:
-        rows = self._evidence.inputs[self._some]
-        made = disturbed(rows, way, self._reference, self._generator)
-        return ask(self._evidence, made).trouble
+        return ask(self._evidence, self._disturbed(way)).trouble
 
     def _loss(self, way: Way, after: Scores, most: float) -> Part:
         evidence, metric = self._evidence, METRICS[self._demand.metric]
@@ -151,7 +160,7 @@ class _Trial:
             return Part(name=way.name, outcome="not-enough-data", words=words, rows=rows)
         self._note(found)
         said = f"{metric.name} is worse by {found.difference:.4g}, and may be by {most:g}"
-        return _judged(way.name, said, found.difference, (found.lower, found.upper), most, rows)
+        return _part(way.name, said, found.difference, (found.lower, found.upper), most, rows)
 
     def _note(self, found: PairedDifference) -> None:
         reach = (found.upper - found.lower) / 2
@@ -167,10 +176,10 @@ class _Trial:
         ends = wilson(moved, len(which), 2 * self._demand.confidence - 1)
         said = f"{moved / len(which):.2%} of the decisions move, and {most:.2%} may"
         name = f"{way.name}, decisions"
-        return _judged(name, said, moved / len(which), ends, most, len(which))
+        return _part(name, said, moved / len(which), ends, most, len(which))
 
 
-def _judged(
+def _part(
     name: str, said: str, value: float, ends: tuple[float, float], most: float, rows: int
 ) -> Part:
     lower, upper = ends
