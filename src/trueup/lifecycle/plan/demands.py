@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from trueup.foundation.records import Record
+from trueup.lifecycle.plan.trials import Minimum, Trial
 
 OnMissing = Literal["refuse", "leave-out"]
 PairRule = Literal["", "paired-bootstrap", "delong", "mcnemar", "t"]
@@ -364,6 +365,54 @@ class Robustness(Demand, tag="robustness"):
         return "" if self.under else "names no way of disturbing in under"
 
 
+class Behaviour(Demand, tag="behaviour"):
+    """A model behaves as people who know the matter expect.
+
+    Attributes:
+        tests: What they expect.
+        at_least: Share of rows on which an invariance or a direction holds, on the bound; what is
+            a minimum holds on every row.
+        rows: Most rows that are tried.
+        confidence: One-sided confidence of the bounds.
+        seed: Of chance.
+    """
+
+    tests: Annotated[tuple[Trial, ...], Meta(min_length=1)]
+    at_least: Share = 0.95
+    rows: FewestRows = 2000
+    confidence: Confidence = 0.95
+    seed: int = 0
+
+    def unsound(self) -> str:
+        """Why nothing could prove it; empty when it can be asked."""
+        names = [test.name for test in self.tests]
+        if len(set(names)) < len(names):
+            return "has two tests of one name"
+        for test in self.tests:
+            if (
+                isinstance(test, Minimum)
+                and (test.at_least, test.at_most, test.says) == (None,) * 3
+            ):
+                return (
+                    f"says nothing of the answers in '{test.name}'; give at_least, at_most or says"
+                )
+        return ""
+
+
+class Fuzzing(Demand, tag="fuzzing"):
+    """Whatever comes in, a model answers what its task allows, or refuses in words.
+
+    Attributes:
+        rows: Rows of a batch that is spoilt.
+        batch: Rows of a very large batch.
+        seconds: Time for each answer.
+    """
+
+    rows: FewestRows = 200
+    batch: FewestRows = 100_000
+    seconds: Positive = 30.0
+
+
 AnyDemand: TypeAlias = (
     Limit
     | Champion
@@ -379,6 +428,8 @@ AnyDemand: TypeAlias = (
     | Calibration
     | Fairness
     | Robustness
+    | Behaviour
+    | Fuzzing
 )
 
 

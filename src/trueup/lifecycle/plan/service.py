@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from trueup.foundation import configuration, toml
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import NotFoundError
-from trueup.lifecycle.plan import own_metrics, rules, table
+from trueup.lifecycle.plan import own_metrics, rules, table, trials
+from trueup.lifecycle.plan.demands import AnyDemand, Behaviour
 from trueup.lifecycle.plan.records import (
     AdoptedPlan,
     Connection,
@@ -20,6 +23,7 @@ from trueup.lifecycle.plan.records import (
     Surroundings,
     WebhookHosts,
 )
+from trueup.lifecycle.plan.trials import Minimum
 from trueup.people.access import guard
 from trueup.people.service import set_team
 from trueup.state.unit import State
@@ -51,9 +55,27 @@ def read(root: Path) -> Plan:
     """
     file = toml.read(root / configuration.FILE, _File)
     rules.check_surroundings(_part(file, Surroundings))
-    plan = _part(file, Plan)
+    plan = _with_rows(_part(file, Plan), root)
     rules.check(plan, _metrics_for(plan, root))
     return plan
+
+
+def _with_rows(plan: Plan, root: Path) -> Plan:
+    """The plan with the rows that its tests of behaviour name by file: its digest binds them."""
+    goals = tuple(replace(g, checks=tuple(_filled(d, root) for d in g.checks)) for g in plan.goals)
+    return replace(plan, goals=goals)
+
+
+def _filled(demand: AnyDemand, root: Path) -> AnyDemand:
+    if not isinstance(demand, Behaviour):
+        return demand
+    tests = tuple(
+        replace(test, rows=trials.written(root, test.rows))
+        if isinstance(test, Minimum) and isinstance(test.rows, str)
+        else test
+        for test in demand.tests
+    )
+    return replace(demand, tests=tests)
 
 
 def surroundings(root: Path) -> Surroundings:
