@@ -39,6 +39,7 @@ bench: environment ## measure the budgets and write bench/RESULTS.md
 	@$(BIN)/python bench/pipelines.py
 	@$(BIN)/python bench/logged.py
 	@$(BIN)/python bench/tracking.py
+	@$(BIN)/python bench/drift.py
 
 wheel: environment ## build dist/*.whl and dist/*.tar.gz
 	@rm -rf dist

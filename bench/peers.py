@@ -8,6 +8,7 @@ from pathlib import Path
 
 BUILD = Path(__file__).parents[1] / "build"
 PACKAGES = ("dvc==3.67.1", "dvc-s3==3.3.0", "oxenai==0.65.1")
+DRIFT = ("evidently==0.7.23", "pandas<3")  # it cannot be imported beside pandas 3
 TRACKING = ("mlflow==3.17.2", "scikit-learn")
 
 
@@ -31,3 +32,8 @@ def dvc() -> str:
 def mlflow() -> str:
     """The interpreter that has MLflow; a link to another environment of it will do."""
     return python("mlflow", TRACKING)
+
+
+def evidently() -> str:
+    """The interpreter that has Evidently; a link to another environment of it will do."""
+    return python("evidently", DRIFT)

@@ -101,8 +101,8 @@ def why_unfit(rows: pl.DataFrame, signature: Signature) -> str:
 
 def reference_of(rows: pl.DataFrame, signature: Signature, scores: Scores) -> Reference:
     """The frozen bins and counts of the training rows, and of scores on rows set aside."""
-    columns = {column.name: _column_reference(rows[column.name]) for column in signature.inputs}
-    columns[signature.output] = _column_reference(pl.Series(watched(scores, signature)))
+    columns = {column.name: column_reference(rows[column.name]) for column in signature.inputs}
+    columns[signature.output] = column_reference(pl.Series(watched(scores, signature)))
     return Reference(rows=rows.height, columns=columns)
 
 
@@ -114,7 +114,8 @@ def _answers(signature: Signature, said: Question) -> bool:
     )
 
 
-def _column_reference(series: pl.Series) -> ColumnReference:
+def column_reference(series: pl.Series) -> ColumnReference:
+    """The frozen bins and counts of one column."""
     if series.dtype.is_numeric():
         values = series.cast(pl.Float64).to_numpy()
         bins = summaries.numeric_bins(values)

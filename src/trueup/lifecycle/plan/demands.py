@@ -19,6 +19,7 @@ GateName = Literal["candidate", "staging", "production"]
 Positive = Annotated[float, Meta(gt=0)]
 Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+ProperShare = Annotated[float, Meta(gt=0, lt=1)]
 FewestRows = Annotated[int, Meta(ge=2)]
 Disturbance = Literal["noise", "missing", "extremes", "swaps", "unseen"]
 FairnessMeasure = Literal[
@@ -413,6 +414,38 @@ class Fuzzing(Demand, tag="fuzzing"):
     seconds: Positive = 30.0
 
 
+class Drift(Demand, tag="drift"):
+    """The rows look as those of the reference do, column by column.
+
+    Attributes:
+        effect: Smallest share of a column's rows whose change matters.
+        false_alarms: Chance of any alarm if nothing changed, over all columns together.
+        columns: Columns to compare; all but the label when left out.
+        ignore: Columns to leave out.
+    """
+
+    effect: ProperShare = 0.05
+    false_alarms: ProperShare = 0.05
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+class Skew(Demand, tag="skew"):
+    """The rows that are served look as those that were learned from, in the bins of the monitors.
+
+    Attributes:
+        psi: Largest population stability index, less what chance adds, that does not matter.
+        unseen: Largest share of a column's values that training never saw.
+        false_alarms: Chance of any alarm if nothing differs, over all columns together.
+        ignore: Columns to leave out.
+    """
+
+    psi: Positive = 0.1
+    unseen: Share = 0.01
+    false_alarms: ProperShare = 0.05
+    ignore: tuple[str, ...] = ()
+
+
 AnyDemand: TypeAlias = (
     Limit
     | Champion
@@ -430,6 +463,8 @@ AnyDemand: TypeAlias = (
     | Robustness
     | Behaviour
     | Fuzzing
+    | Drift
+    | Skew
 )
 
 

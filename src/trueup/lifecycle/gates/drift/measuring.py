@@ -59,20 +59,22 @@ def numbers(name: str, reference: pl.Series, current: pl.Series) -> Measured:
     sides = _side(types[0], a), _side(types[1], b)
     found: list[tuple[str, str, Shift]] = []
     few = [samples.distinct(side.values, _FEW_VALUES) for side in (a, b)]
+    smirnov = samples.kolmogorov_smirnov(a.values, b.values)
     if few[0] is not None and few[1] is not None and a.values.size and b.values.size:
         values = np.union1d(few[0], few[1])
         tallies = [_tally_of(side.values, values) for side in (a, b)]
         found.append(("values", "chi-square", shifts.of_table(*tallies)))
         picture = pictures.of_values(values, *tallies)
     else:
-        smirnov = samples.kolmogorov_smirnov(a.values, b.values)
         shift = shifts.of_samples(smirnov, a.values.size, b.values.size)
         found.append(("values", "Kolmogorov-Smirnov", shift))
         picture = pictures.of_numbers(a.values, b.values, reference.dtype)
     if a.missing or b.missing or a.infinite or b.infinite:
         table = [[side.values.size, side.missing, side.infinite] for side in (a, b)]
         found.append(("missing", "chi-square", shifts.of_table(*table)))
-    return Measured(name, "numbers", sides, tuple(found), _of_numbers(a, b, sides[0]), picture)
+    return Measured(
+        name, "numbers", sides, tuple(found), _of_numbers(a, b, smirnov, sides[0]), picture
+    )
 
 
 def categories(name: str, reference: pl.Series, current: pl.Series) -> Measured:
@@ -85,7 +87,8 @@ def categories(name: str, reference: pl.Series, current: pl.Series) -> Measured:
     )
     labels, cells = _cells(*tallies)
     table = np.column_stack([cells, missing]) if any(missing) else cells
-    is_known = bool(labels) or not cells.any() or any(missing)
+    # Values that are all different say nothing, nor does a column that never had one.
+    is_known = bool(labels) or (any(missing) and bool(cells.any()))
     shift = (
         shifts.of_table(*table) if is_known else shifts.untestable(reference.len(), current.len())
     )
@@ -96,7 +99,7 @@ def categories(name: str, reference: pl.Series, current: pl.Series) -> Measured:
         (("values", "chi-square", shift),),
         _of_tables(*table),
         pictures.of_categories(labels, cells, missing),
-        _rare(tallies[0], labels, cells) or _unseen(*tallies),
+        _rare(len(tallies[0]), labels, cells) or _unseen(*tallies),
     )
 
 
@@ -127,7 +130,8 @@ def _sample(values: pl.Series) -> Sample:
     if values.dtype not in _PLAIN:
         values = values.cast(pl.Float64, strict=False)
     nulls = values.null_count()
-    return samples.sorted_sample((values.drop_nulls() if nulls else values).to_numpy(), nulls)
+    known = values.drop_nulls() if nulls else values
+    return samples.sorted_sample(known.to_numpy(writable=True), nulls, in_place=True)
 
 
 def _side(type_: str, sample: Sample) -> Side:
@@ -135,7 +139,7 @@ def _side(type_: str, sample: Sample) -> Side:
     if not values.size:
         return Side(type=type_, rows=sample.rows, missing=sample.missing, infinite=sample.infinite)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = float(values.mean()), float(values.std())
+        mean, deviation = samples.moments(values)
     return Side(
         type=type_,
         rows=sample.rows,
@@ -147,15 +151,12 @@ def _side(type_: str, sample: Sample) -> Side:
     )
 
 
-def _of_numbers(a: Sample, b: Sample, reference: Side) -> dict[str, float]:
+def _of_numbers(a: Sample, b: Sample, smirnov: float, reference: Side) -> dict[str, float]:
     if not (a.values.size and b.values.size):
         return {}
     with np.errstate(over="ignore", invalid="ignore"):
         moved = samples.wasserstein(a.values, b.values)
-    found = {
-        "kolmogorov_smirnov": samples.kolmogorov_smirnov(a.values, b.values),
-        "wasserstein": moved,
-    }
+    found = {"kolmogorov_smirnov": smirnov, "wasserstein": moved}
     if reference.deviation:
         found["wasserstein_by_deviation"] = moved / reference.deviation
     bins = summaries.bins_of_sorted(a.values)
@@ -181,65 +182,70 @@ def _tally_of(
     return (ends - starts).astype(np.int64)
 
 
-def _tally(values: pl.Series) -> pl.DataFrame:
+def _tally(values: pl.Series) -> dict[str, int]:
     """How often each value occurs; missing ones left out."""
-    counted = values.value_counts(name="times")
-    counted.columns = ["value", "times"]
-    return counted.drop_nulls("value").with_columns(pl.col("value").cast(pl.String))
+    kept, times = values.value_counts(name="times").get_columns()
+    tally = dict(zip(kept.to_list(), times.to_list(), strict=True))
+    tally.pop(None, None)
+    if values.dtype == pl.Boolean:
+        return {str(value).lower(): count for value, count in tally.items()}
+    return tally
 
 
 def _cells(
-    reference: pl.DataFrame, current: pl.DataFrame
+    reference: dict[str, int], current: dict[str, int]
 ) -> tuple[list[str], npt.NDArray[np.int64]]:
     """The frequent values of both sides, each a cell, and one for all others: names, counts [2, B].
 
     Frequent is what has enough rows on both sides together: who looks only at the reference does
     not see a new value come, and who looks at each side takes chance for change.
     """
-    rows = np.array([int(side["times"].sum()) for side in (reference, current)])
-    if not rows.all():
-        top = (current if rows[1] else reference).top_k(_CELLS, by="times").sort("value")
-        counts = [top["times"].to_list() if side else [0] * top.height for side in rows]
-        labels = top["value"].to_list()
-    else:
-        least = _FEWEST * int(rows.sum()) / int(rows.min())
-        both = reference.join(current, on="value", how="full", coalesce=True).fill_null(0)
-        total = pl.col("times") + pl.col("times_right")
-        top = both.filter(total >= least).sort([total, "value"], descending=[True, False])
-        top = top.head(_CELLS)
-        labels = top["value"].to_list()
-        counts = [top["times"].to_list(), top["times_right"].to_list()]
+    rows = [sum(side.values()) for side in (reference, current)]
+    least = _FEWEST * sum(rows) / min(rows) if all(rows) else 0.0
+    # Half of it on one side at least: of a million names few are looked at twice.
+    frequent = {
+        value
+        for side in (reference, current)
+        for value, times in side.items()
+        if times >= least / 2
+    }
+    totals = {value: reference.get(value, 0) + current.get(value, 0) for value in frequent}
+    ranked = sorted(
+        (value for value, times in totals.items() if times >= least),
+        key=lambda value: (-totals[value], value),
+    )
+    labels = ranked[:_CELLS]
+    counts = [[side.get(value, 0) for value in labels] for side in (reference, current)]
     cells = np.array(counts, dtype=np.int64).reshape(2, len(labels))
-    other = rows - cells.sum(axis=1)
+    other = np.array(rows) - cells.sum(axis=1)
     return labels, np.column_stack([cells, other]) if other.any() else cells
 
 
-def _rare(reference: pl.DataFrame, labels: list[str], cells: npt.NDArray[np.int64]) -> str:
+def _rare(different: int, labels: list[str], cells: npt.NDArray[np.int64]) -> str:
     """What is said where most rows hold rare values, which are compared as one."""
     rows = int(cells[0].sum())
     if cells.shape[1] == len(labels) or not rows:
         return ""
-    share = int(cells[0, -1]) / rows
     if not labels:
         return (
-            f"{plural(reference.height, 'different value')} in {plural(rows, 'row')}: each is too "
-            "rare to be compared"
+            f"{plural(different, 'different value')} in {plural(rows, 'row')}: each is too rare to "
+            "be compared"
         )
+    share = int(cells[0, -1]) / rows
     if share < _MOSTLY_RARE:
         return ""
     return f"{100 * share:.0f} % of the rows hold rare values, which are compared as one"
 
 
-def _unseen(reference: pl.DataFrame, current: pl.DataFrame) -> str:
+def _unseen(reference: dict[str, int], current: dict[str, int]) -> str:
     """The values that the reference never had, if they are few enough to be named."""
-    unseen = current.join(reference, on="value", how="anti")
-    rows, all_rows = int(unseen["times"].sum()), int(current["times"].sum())
-    if not rows:
+    unseen = current.keys() - reference.keys()
+    if not unseen:
         return ""
-    share = 100 * rows / all_rows
-    if unseen.height > 3:
-        return f"{unseen.height:,} new values in {share:.3g} % of the rows"
-    named = ", ".join(f"'{_cut(value)}'" for value in sorted(unseen["value"]))
+    share = 100 * sum(current[value] for value in unseen) / sum(current.values())
+    if len(unseen) > 3:
+        return f"{len(unseen):,} new values in {share:.3g} % of the rows"
+    named = ", ".join(f"'{_cut(value)}'" for value in sorted(unseen))
     return f"new: {named} in {share:.3g} % of the rows"
 
 

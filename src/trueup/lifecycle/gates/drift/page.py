@@ -11,8 +11,8 @@ from trueup.lifecycle.gates.drift.records import ColumnDrift, DriftReport, Test
 from trueup.rendering import pairs, report, words
 from trueup.rendering.report import Card, Section
 
-_PICTURES: Final = 300_000  # bytes
-_ROWS: Final = 400
+_PICTURES: Final = 220_000  # bytes
+_ROWS: Final = 300
 _DISTANCES: Final = {
     "wasserstein_by_deviation": "Wasserstein / deviation",
     "kolmogorov_smirnov": "Kolmogorov-Smirnov",
@@ -143,7 +143,8 @@ def _picture(column: ColumnDrift) -> str:
     picture = column.picture
     title = f"{column.name}: {column.words}"
     if len(picture.labels) > len(picture.reference):
-        return pairs.steps(picture.labels, picture.reference, picture.current, title)
+        labels = [words.number(float(label)) for label in picture.labels]
+        return pairs.steps(labels, picture.reference, picture.current, title)
     return pairs.bars(picture.labels, picture.reference, picture.current, title, pictures.REST)
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import polars as pl
 
 from trueup.lifecycle.gates.drift.records import Picture
-from trueup.rendering import words
 from trueup.statistics import samples
 
 REST = "all others"
@@ -37,7 +36,7 @@ def of_numbers(
         below = np.searchsorted(side, inner, side="left")
         counts.append(tuple(np.diff(np.concatenate([[0], below, [side.size]])).tolist()))
     return Picture(
-        labels=tuple(words.number(float(edge)) for edge in edges),
+        labels=tuple(f"{edge:.10g}" for edge in edges.tolist()),
         reference=counts[0],
         current=counts[1],
     )
@@ -50,7 +49,7 @@ def of_values(
 ) -> Picture:
     """One cell for each of a few numbers."""
     return Picture(
-        labels=tuple(words.number(float(value), 6) for value in values),
+        labels=tuple(f"{value:.10g}" for value in values.tolist()),
         reference=tuple(reference.tolist()),
         current=tuple(current.tolist()),
     )
