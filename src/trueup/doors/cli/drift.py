@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,7 @@ def command(
                 "options-contradict",
                 "--rules evidently reproduces numbers, and has no report, classifier or amount of "
                 "data that would do.",
-                hint=f"trueup drift {reference} {current} --rules evidently",
+                hint=f"{_called(reference, current)} --rules evidently",
             )
         return _as_evidently(reference, current, only, without, fail_on, as_json=as_json)
     from trueup.lifecycle.gates.drift import comparing
@@ -120,7 +121,7 @@ def command(
     if html:
         output.say("Written to {}.", html)
     else:
-        output.next_step(f"trueup drift {reference} {current} --html drift.html")
+        output.next_step(f"{_called(reference, current)} --html drift.html")
     return exit_code
 
 
@@ -200,7 +201,7 @@ def _as_evidently(
         output.emit_json(report)
         return exit_code
     _show_evidently(report)
-    output.next_step(f"trueup drift {reference} {current}")
+    output.next_step(_called(reference, current))
     return exit_code
 
 
@@ -246,6 +247,10 @@ def _opened(text: str) -> Iterator[Table]:
         return
     with tables.opened(Path(text), text) as table:
         yield table
+
+
+def _called(reference: str, current: str) -> str:
+    return f"trueup drift {shlex.quote(reference)} {shlex.quote(current)}"
 
 
 def _names(text: str) -> list[str]:

@@ -97,7 +97,7 @@ def categories(name: str, reference: pl.Series, current: pl.Series) -> Measured:
         "categories",
         (sides[0], sides[1]),
         (("values", "chi-square", shift),),
-        _of_tables(*table),
+        _of_tables(*table) if is_known else {},
         pictures.of_categories(labels, cells, missing),
         _rare(len(tallies[0]), labels, cells) or _unseen(*tallies),
     )

@@ -97,10 +97,10 @@ def _together(drift: DriftReport) -> Iterator[Section]:
         return
     yield Section(
         title="All columns at once",
-        words=f"{found.words}.",
+        words=f"{found.words[:1].upper()}{found.words[1:]}.",
         columns=("Column", "Curve falls without it by") if found.columns else (),
         rows=tuple((name, words.number(value)) for name, value in found.columns.items()),
-        facts={"left out": ", ".join(f"{name} ({why})" for name, why in found.left_out.items())},
+        facts={"Left out": ", ".join(f"{name} ({why})" for name, why in found.left_out.items())},
     )
 
 

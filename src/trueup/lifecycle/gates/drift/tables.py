@@ -123,7 +123,13 @@ def _files(place: Path, shown: str) -> Iterator[TableFile]:
         yield TableFile(shown, place)
         return
     below = sorted(place.rglob("*")) if place.is_dir() else []
-    found = [each for each in below if each.is_file() and sides.is_table(each.name)]
+    found = [
+        each
+        for each in below
+        if each.is_file()
+        and sides.is_table(each.name)
+        and not any(part.startswith(".") for part in each.relative_to(place).parts)
+    ]
     if not found:
         raise UsageError(
             "dataset-no-table",

@@ -35,6 +35,7 @@ _FEWEST_ROWS: Final = 50
 _FOLDS: Final = 5
 _MOST_CATEGORIES: Final = 200
 _NAMED: Final = 5
+_LEAST_FALL: Final = 0.002
 _SEED: Final = 7
 
 Matrix = npt.NDArray[np.float64]
@@ -212,7 +213,7 @@ def _importance(
         shuffled[:, place] = shuffled[order, place]
         falls[name] = whole - _auc(truth, model.predict_proba(shuffled)[:, 1])
     top = sorted(falls, key=lambda name: -falls[name])[:_NAMED]
-    return {name: falls[name] for name in top if falls[name] > 0}
+    return {name: falls[name] for name in top if falls[name] > _LEAST_FALL}
 
 
 def _auc(labels: npt.NDArray[np.int64], scores: Matrix) -> float:
