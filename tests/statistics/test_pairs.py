@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from trueup.statistics.metrics import METRICS, Metric, metric
-from trueup.statistics.pairs import compare, paired_delong
+from trueup.statistics.pairs import compare, paired_delong, paired_mcnemar, paired_t, why_not
 
 COMPARABLE = [
     name
@@ -128,3 +128,91 @@ def test_no_model_wins_by_a_rate_that_is_neither_good_nor_bad():
 def test_no_model_wins_by_latency_on_shared_rows():
     with pytest.raises(ValueError, match="measured on calls"):
         compare(metric("latency_p95_ms"), [0, 1], [0.1, 0.2], [0.3, 0.4])
+
+
+# --- the rules
+
+
+@pytest.mark.parametrize("name", ["brier", "accuracy", "log_loss"])
+def test_the_t_rule_is_scipys_paired_t(name):
+    labels, a, b = two_models(np.random.default_rng(10), 200, 0.5, 0.8)
+    chosen = metric(name)
+    sign = 1 if chosen.better == "higher" else -1
+    of_a, of_b = (sign * chosen.values(labels, scores) for scores in (a, b))
+    wanted = stats.ttest_rel(of_a, of_b, alternative="greater")
+    found = compare(chosen, labels, a, b, "t", confidence=0.9)
+    assert found.p_value == pytest.approx(wanted.pvalue, abs=1e-9)
+    assert found.lower == pytest.approx(wanted.confidence_interval(0.9).low, abs=1e-9)
+    assert found.difference == pytest.approx((of_a - of_b).mean(), abs=1e-12)
+
+
+def test_mcnemars_rule_is_the_exact_binomial_test():
+    labels, a, b = two_models(np.random.default_rng(11), 400, 0.5, 0.9)
+    right = [metric("accuracy").values(labels, scores) for scores in (a, b)]
+    won, lost = int(np.sum(right[0] > right[1])), int(np.sum(right[1] > right[0]))
+    wanted = stats.binomtest(won, won + lost, alternative="greater")
+    found = compare(metric("accuracy"), labels, a, b, "mcnemar")
+    assert found.p_value == pytest.approx(wanted.pvalue, abs=1e-9)
+    low = wanted.proportion_ci(0.95, method="exact").low
+    assert found.lower == pytest.approx((2 * low - 1) * (won + lost) / 400, abs=1e-9)
+    assert (found.lower > 0) == (wanted.pvalue < 0.05)
+    assert found.difference == pytest.approx((won - lost) / 400)
+
+
+def test_models_that_are_right_alike_are_an_even_match_to_mcnemar():
+    found = paired_mcnemar([0.0] * 50)
+    assert (found.difference, found.lower, found.upper, found.p_value) == (0, 0, 0, 1)
+    assert math.isnan(paired_mcnemar([]).difference)
+    assert math.isnan(paired_t([1.0]).difference)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "why"),
+    [
+        ("brier", "delong", "roc_auc"),
+        ("roc_auc", "mcnemar", "accuracy, top_accuracy"),
+        ("roc_auc", "t", "means over rows"),
+        ("bias", "t", "means over rows"),
+        ("prevalence", "", "no better direction"),
+        ("brier", "wilcoxon", "there is no rule 'wilcoxon'"),
+    ],
+)
+def test_a_rule_that_cannot_compare_by_a_metric_says_why(name, rule, why):
+    assert why in why_not(metric(name), rule)
+    with pytest.raises(ValueError, match=r"wilcoxon|delong|mcnemar|means|direction"):
+        compare(metric(name), [0, 1], [0.1, 0.2], [0.3, 0.4], rule)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("roc_auc", "paired-bootstrap"), ("f1", "paired-bootstrap"), ("rmse", "paired-bootstrap")],
+)
+def test_a_bootstrap_that_is_asked_for_agrees_with_what_follows_from_slopes(name, rule):
+    labels, a, b = two_models(np.random.default_rng(12), 400, 0.5, 0.8)
+    quick = compare(metric(name), labels, a, b)
+    drawn = compare(metric(name), labels, a, b, rule, draws=200)
+    width = quick.upper - quick.lower
+    assert drawn.difference == pytest.approx(quick.difference)
+    assert drawn.lower == pytest.approx(quick.lower, abs=0.2 * width)
+
+
+def test_rankings_are_compared_group_by_group():
+    rng = np.random.default_rng(13)
+    groups = np.repeat(np.arange(60), 6)
+    labels = rng.integers(0, 3, 360).astype(float)
+    a, b = (labels + rng.normal(0, s, 360) for s in (0.5, 3))
+    ndcg = metric("ndcg")
+    found = compare(ndcg, labels, a, b, "t", beside=groups)
+    assert found.lower > 0
+    values = [ndcg.values(labels, s, groups.astype(float)) for s in (a, b)]
+    assert found.difference == pytest.approx(np.mean(values[0] - values[1]))
+
+
+@pytest.mark.parametrize("rule", ["mcnemar", "t", "paired-bootstrap"])
+def test_equal_models_seldom_win_by_any_rule(rule):
+    rng = np.random.default_rng(14)
+    wins = []
+    for _ in range(150):
+        labels, a, b = two_models(rng, 200, 1.0, 1.0)
+        wins.append(compare(metric("accuracy"), labels, a, b, rule, draws=100).lower > 0)
+    assert np.mean(wins) <= 0.1

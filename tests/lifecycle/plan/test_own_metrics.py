@@ -9,6 +9,7 @@ import pytest
 from trueup.foundation import toml
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import UsageError
+from trueup.lifecycle.gates import demanding
 from trueup.lifecycle.plan import own_metrics
 from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.service import Plans, address, read
@@ -20,8 +21,13 @@ from money import PRICE
 def profit(labels, scores, rows):
     """Euros a row."""
     return float((labels * (scores > 0.5)).mean() * PRICE)  # gross
+
+def loss(labels, scores):
+    return 1.0
 '''
 MONEY = "import pandas\nPRICE = 3\n"
+BASELINE = 'checks = [ { kind = "baseline", metric = "metrics:profit" } ]'
+WEAKNESS = 'checks = [ { kind = "weakness", metric = "metrics:profit", gap = 0.1 } ]'
 PLAN = """
 [project]
 name = "shop"
@@ -117,6 +123,17 @@ def test_a_name_without_a_function_is_refused(project: Path, name: str, what: st
         ("0.5 }", '0.5 }\nwatch = { window = "7d" }', "cannot be had from counts"),
         ('"metrics:profit"', '"mae"', "of mae lower is better"),
         ("0.5 }", '0.5, beats = "champion", rule = "t" }', "metrics:profit is none"),
+        ("0.5 }", "0.5 }\n" + WEAKNESS, "only Trueup's metrics"),
+        (
+            "0.5 }",
+            "0.5 }\n" + BASELINE.replace("profit", "loss"),
+            "which direction of 'metrics:loss'",
+        ),
+        (
+            "0.5 }",
+            "0.5 }\n" + BASELINE.replace("metrics:profit", "coverage"),
+            "no better direction",
+        ),
     ],
 )
 def test_a_goal_that_does_not_fit_its_metric_is_refused(
@@ -136,6 +153,12 @@ def test_the_plan_is_bound_to_its_code(project: Path, state: State) -> None:
     second = plans.adopt(olga, read(project))
     assert (second.version, second.plan) == (2, first.plan)
     assert address(second.plan, project)[0] == second.digest != first.digest
+
+
+def test_its_checks_take_the_direction_of_the_goal(project: Path) -> None:
+    (project / "trueup.toml").write_text(PLAN.replace("0.5 }", "0.5 }\n" + BASELINE))
+    limit, baseline = demanding.of_goal(read(project).goals[0])
+    assert (limit.better, baseline.better) == ("higher", "higher")
 
 
 def test_without_its_project_it_is_refused(state: State) -> None:

@@ -11,7 +11,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.plan.demands import kind_of
+from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
 from trueup.lifecycle.plan.records import (
     Gate,
     Goal,
@@ -156,6 +156,7 @@ def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
     check_name(goal.id, "goal")
     for demand in goal.checks:
         _check_metric(goal, getattr(demand, "metric", ""), metrics)
+        _check_demand(goal, demand, metrics)
         if trouble := demand.unsound():
             raise _wrong(f"the check {kind_of(demand)} of goal '{goal.id}' {trouble}")
     if goal.metric:
@@ -168,6 +169,26 @@ def _check_goal(goal: Goal, metrics: Mapping[str, Metric]) -> None:
     if goal.watch is not None or goal.gate != Gate():
         part = "gate" if goal.watch is None else "watch"
         raise _wrong(f"goal '{goal.id}' has a {part}, but no metric for it")
+
+
+def _check_demand(goal: Goal, demand: AnyDemand, metrics: Mapping[str, Metric]) -> None:
+    name = getattr(demand, "metric", "")
+    if not name:
+        return
+    what = f"the check '{kind_of(demand)}' of goal '{goal.id}'"
+    if metrics[name].is_own:
+        if not isinstance(demand, Limit | Champion | Baseline):
+            raise _wrong(
+                f"{what} measures by '{name}', a function of the project, and looks at rows that "
+                "only Trueup's metrics can be taken of; name one of these"
+            )
+        if not demand.better and (name, bool(goal.better)) != (goal.metric, True):
+            raise _wrong(f"{what} does not say which direction of '{name}' is better; add better")
+    elif isinstance(demand, Champion | Baseline):
+        from trueup.statistics.pairs import why_not
+
+        if trouble := why_not(metrics[name], demand.rule):
+            raise _wrong(f"{what} cannot be decided: {trouble}")
 
 
 def _check_direction(goal: Goal, metric: Metric) -> None:

@@ -47,8 +47,8 @@ def check(demand: Baseline, evidence: Evidence) -> CheckResult:
     outcome, needed = rules.against_champion(paired.difference, paired.lower, rows, demand.margin)
     rival = _SAID.get(demand.against, f"the column '{demand.column}'")
     words = (
-        f"better than {rival} by {paired.difference:+.4g} {metric.name}, at least "
-        f"{paired.lower:+.4g} with {demand.confidence:.0%} confidence; more than "
+        f"better than {rival} by {paired.difference + 0.0:+.4g} {metric.name}, at least "
+        f"{paired.lower + 0.0:+.4g} with {demand.confidence:.0%} confidence; more than "
         f"{demand.margin:+g} is needed"
     )
     if needed:

@@ -51,8 +51,8 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
         )
     outcome, needed = rules.against_champion(paired.difference, paired.lower, rows, demand.margin)
     words = (
-        f"better than {rival.ref} by {paired.difference:+.4f} {demand.metric}, "
-        f"at least {paired.lower:+.4f} with {demand.confidence:.0%} confidence"
+        f"better than {rival.ref} by {paired.difference + 0.0:+.4f} {demand.metric}, "
+        f"at least {paired.lower + 0.0:+.4f} with {demand.confidence:.0%} confidence"
         f"{f' by {demand.rule}' if demand.rule else ''}; "
         f"more than {demand.margin:+g} is needed"
     )
