@@ -15,6 +15,7 @@ from trueup.rendering.charts import Chart
 
 MOST: Final = 24
 _ROW: Final = 20
+_LETTERS: Final = 36
 _WORST_FIRST: Final = ("failed", "error", "not-enough-data", "not-applicable", "passed")
 
 
@@ -73,6 +74,9 @@ def intervals(name: str, title: str, measured: Sequence[Measured]) -> Chart | No
     ]
     spec = vega.spec({"values": values}, layer=_layers(drawn))
     spec["height"] = {"step": _ROW}
+    # Letters are measured where the picture is drawn; a reader's font may be wider.
+    longest = max(len(each.name) for each in drawn)
+    spec["padding"] = {"left": 4 + min(longest, _LETTERS), "top": 4, "right": 4, "bottom": 4}
     bad = sum(each.state not in ("passed", "not-applicable") for each in known)
     said = f"{plural(len(known), 'value')}, {bad} of them not passed."
     if len(known) > len(drawn):

@@ -150,11 +150,9 @@ def _checks(results: Sequence[CheckResult]) -> report.Section:
     )
 
 
-def parts(result: CheckResult) -> list[report.Section]:
-    """What a check looked at, one by one; nothing for a check that looked at one thing."""
-    if len(result.parts) < 2:
-        return []
-    measured = [
+def measured(result: CheckResult) -> list[findings.Measured]:
+    """What a check looked at, as charts and tables take it."""
+    return [
         findings.Measured(
             name=part.name,
             state=part.outcome,
@@ -167,13 +165,20 @@ def parts(result: CheckResult) -> list[report.Section]:
         )
         for part in result.parts
     ]
-    rows = findings.table(measured)
-    more = len(measured) - len(rows)
+
+
+def parts(result: CheckResult) -> list[report.Section]:
+    """What a check looked at, one by one; nothing for a check that looked at one thing."""
+    if len(result.parts) < 2:
+        return []
+    found = measured(result)
+    rows = findings.table(found)
+    more = len(found) - len(rows)
     return [
         report.Section(
             title=result.name,
             words=result.words + (f" The other {more:,} are left out here." if more else ""),
-            chart=findings.intervals(result.name.replace(".", "-"), result.name, measured),
+            chart=findings.intervals(result.name.replace(".", "-"), result.name, found),
             columns=findings.COLUMNS,
             rows=rows,
             states=1,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
 from trueup.lifecycle.plan import demands
 
-_VALUES: Final[tuple[Any, ...]] = ("NAME", 50, 0.05, ["NAME"], {"NAME": "NAME"})
+_VALUES: Final[tuple[Any, ...]] = ("NAME", 0.5, 50, ["NAME"], {"NAME": "NAME"})
 _MOST: Final = 3  # required settings; more are not guessed at
 
 
@@ -37,19 +37,30 @@ def _readable(kind: str) -> Iterator[dict[str, Any]]:
     known = {each.__struct_config__.tag: each for each in get_args(demands.AnyDemand)}
     if kind not in known:
         return
-    fields = msgspec.structs.fields(known[kind])
-    required = [field.encode_name for field in fields if field.required]
-    optional = [field.encode_name for field in fields if not field.required]
+    fields = {field.encode_name: field for field in msgspec.structs.fields(known[kind])}
+    required = [name for name, field in fields.items() if field.required]
+    optional = [name for name, field in fields.items() if not field.required]
     if len(required) > _MOST:
         return
-    for names in ([*required], *([*required, name] for name in optional)):
-        for values in product(_VALUES, repeat=len(names)):
+    for names in (required, *([*required, name] for name in optional)):
+        for values in product(*(_values(fields[name].type) for name in names)):
             settings = {"kind": kind, **dict(zip(names, values, strict=True))}
-            try:
-                msgspec.convert(settings, known[kind])
-            except ValueError:
-                continue
-            yield settings
+            if _is_sound(settings, known[kind]):
+                yield settings
+
+
+def _values(type_: Any) -> tuple[Any, ...]:
+    return get_args(type_) if get_origin(type_) is Literal else _VALUES
+
+
+def _is_sound(settings: dict[str, Any], family: type[Any]) -> bool:
+    """Whether a plan may hold this, as far as the family itself knows."""
+    try:
+        demand = msgspec.convert(settings, family)
+    except ValueError:
+        return False
+    unsound = getattr(demand, "unsound", None)
+    return unsound is None or not unsound()
 
 
 def _written(value: Any) -> str:

@@ -198,6 +198,7 @@ def _environment() -> Environment:
         "training_first": _training_first,
         "listing": text.listing,
         "heading": words.title,
+        "sentence": text.sentence,
         "short": digests.short,
         "link": links.link,
         "why": links.why,

@@ -61,6 +61,7 @@ HANDLERS: Final[list[HTTPRouteHandler]] = [
     scores.score,
     scores.score_file,
     gates.verdict,
+    gates.drawing,
     people.approval,
     deployments.deployments,
     deployments.deployment,
