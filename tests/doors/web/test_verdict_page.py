@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 
@@ -25,9 +26,9 @@ PARTS = (
 def with_parts(workspace: Workspace, *parts: Part) -> Verdict:
     """A verdict of the project whose first check looked at several things."""
     verdict: Verdict = workspace.gates.of_model(workspace.owner, "lumps@1")[0]
-    statement = builtins(verdict.statement)
-    result = CheckResult(check="slices", outcome="failed", words="one is worse", parts=parts)
-    statement["results"][0] = builtins(result)
+    first = CheckResult(check="slices", outcome="failed", words="one is worse", parts=parts)
+    results = (first, *verdict.statement.results[1:])
+    statement = builtins(msgspec.structs.replace(verdict.statement, results=results))
     with workspace.state.database.writing() as connection:
         changed = verdicts.update().where(verdicts.c.id == verdict.id)
         connection.execute(changed.values(statement=statement))
