@@ -217,6 +217,14 @@ def test_a_check_counts_while_the_plan_demands_it_and_gates_pass_it(
     assert lost(but(ran=tuple(r for r in PERFECT.ran if r.kind != kind))) == tests
 
 
+def test_judging_one_version_over_and_over_is_not_repeating() -> None:
+    others = tuple(r for r in PERFECT.ran if r.kind != "slices")
+    same_day = (ran("slices", 3), ran("slices", 3))
+    assert lost(but(ran=(*others, *same_day))) == {"M6"}
+    next_day = msgspec.structs.replace(same_day[1], at=ago(6))
+    assert lost(but(ran=(*others, same_day[0], next_day))) == set()
+
+
 def test_a_check_that_refused_another_version_did_its_work() -> None:
     """What counts is the version that serves; the refusal is the second time that it ran."""
     refused = tuple(r for r in PERFECT.ran if r.kind != "slices")

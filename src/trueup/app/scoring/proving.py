@@ -103,10 +103,12 @@ def _checked(facts: Facts, kind: str) -> Answer:
         words = f"{kind} {newest.outcome.replace('-', ' ')} for {newest.model_ref}"
         about = shows(f"verdict:{newest.verdict}", words)
         return no(words, (about,), (f"trueup why verdict:{newest.verdict}",))
-    if len(recent) < REPEATED:
+    # Whoever judges one version over and over in an hour has not repeated anything.
+    occasions = len({(each.model_ref, each.at.date()) for each in recent})
+    if occasions < REPEATED:
         words = f"{kind} ran once in {QUARTER.days} days: that is not repeated yet"
         return no(words, proofs, anew)
-    words = f"{kind} passed for {facts.about}; gates ran it {times(len(recent))}"
+    words = f"{kind} passed for {facts.about}; gates ran it {times(occasions)}"
     return yes(words, proofs)
 
 
