@@ -37,6 +37,7 @@ bench: environment ## measure the budgets and write bench/RESULTS.md
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/data.py
 	@$(BIN)/python bench/pipelines.py
+	@$(BIN)/python bench/gates.py
 	@$(BIN)/python bench/logged.py
 	@$(BIN)/python bench/tracking.py
 	@$(BIN)/python bench/drift.py

@@ -96,3 +96,29 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     with pytest.raises(UsageError) as caught:
         toml.read(tmp_path / "tree.toml", Tree)
     assert caught.value.code == "config-unreadable"
+
+
+class Oak(Record, tag_field="kind", tag="oak"):
+    acorns: int
+
+
+class Fir(Record, tag_field="kind", tag="fir"):
+    cones: int
+
+
+class Wood(Record):
+    trees: tuple[Oak | Fir, ...]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "hint"),
+    [
+        ('kind = "fur"\ncones = 1', "Did you mean 'fir'?", "use one of: oak, fir"),
+        ('kind = "fir"\ncone = 1', "Did you mean 'cones'?", "known keys here: cones"),
+    ],
+)
+def test_of_several_kinds_the_one_that_is_named_counts(text: str, words: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        toml.parse(f"[[trees]]\n{text}\n", "wood.toml", Wood)
+    assert words in caught.value.message
+    assert caught.value.hint == hint

@@ -58,7 +58,7 @@ def _explained(detail: str, text: str, name: str, tree: Any, type_: Any) -> Usag
     if match := _UNKNOWN.match(detail):
         key, path = match["key"], match["path"] or "$"
         line = _line_of(text, path, key)
-        known = _fields_at(type_, path)
+        known = _fields_at(type_, path, tree)
         return UsageError(
             "config-unknown-key",
             f"{name} line {line}: unknown key '{key}' in {_place(path)}.{did_you_mean(key, known)}",
@@ -79,10 +79,17 @@ def _explained(detail: str, text: str, name: str, tree: Any, type_: Any) -> Usag
     value = _value_at(tree, path)
     parent, _, key = path.rpartition(".")
     line = _line_of(text, parent or "$", re.sub(r"\[.*", "", key))
+    tags = [
+        kind.__struct_config__.tag
+        for kind in _kinds_at(type_, parent, tree)
+        if kind.__struct_config__.tag_field == key
+    ]
+    near = did_you_mean(str(value), tags)
+    what = match["what"] if match else detail
     return UsageError(
         "config-wrong-value",
-        f"{name} line {line}: {_place(path)} is {value!r}: {match['what'] if match else detail}.",
-        hint=f"correct line {line} of {name}",
+        f"{name} line {line}: {_place(path)} is {value!r}: {what}.{near}",
+        hint=f"use one of: {', '.join(tags)}" if tags else f"correct line {line} of {name}",
         context={"file": name, "line": line, "path": path},
     )
 
@@ -118,20 +125,37 @@ def _line_of(text: str, path: str, key: str) -> int:
     return start + 1
 
 
-def _fields_at(type_: Any, path: str) -> list[str]:
-    for name, _index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
-        struct = _struct_of(type_)
-        if name and struct is not None:
-            by_name = {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
-            type_ = by_name.get(name, type_)
-        else:  # an element of a list, or any value of a mapping
-            arguments = [a for a in get_args(type_) if a is not Ellipsis]
-            type_ = arguments[-1] if arguments else type_
-    struct = _struct_of(type_)
+def _fields_at(type_: Any, path: str, tree: Any) -> list[str]:
+    kinds = _kinds_at(type_, path, tree)
+    chosen = next((kind for kind in kinds if _is_tagged(kind, _value_at(tree, path))), None)
+    struct = chosen or next(iter(kinds), None)
     return [f.encode_name for f in msgspec.structs.fields(struct)] if struct is not None else []
 
 
-def _struct_of(type_: Any) -> Any:
+def _kinds_at(type_: Any, path: str, tree: Any) -> list[Any]:
+    """The records that may stand at a place; several where a tag says which of them does."""
+    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
+        kinds = _kinds_of(type_)
+        if name and kinds:
+            kind = next((kind for kind in kinds if _is_tagged(kind, tree)), kinds[0])
+            type_ = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}.get(name, type_)
+        else:  # an element of a list, or any value of a mapping
+            arguments = [a for a in get_args(type_) if a is not Ellipsis]
+            type_ = arguments[-1] if arguments else type_
+        tree = _value_at(tree, f".{name}" if name else f"[{index}]")
+    return _kinds_of(type_)
+
+
+def _is_tagged(kind: Any, value: Any) -> bool:
+    tag = kind.__struct_config__
+    return (
+        tag.tag_field is not None
+        and isinstance(value, dict)
+        and value.get(tag.tag_field) == (tag.tag)
+    )
+
+
+def _kinds_of(type_: Any) -> list[Any]:
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        return type_
-    return next((s for a in get_args(type_) if (s := _struct_of(a)) is not None), None)
+        return [type_]
+    return [kind for argument in get_args(type_) for kind in _kinds_of(argument)]

@@ -80,7 +80,8 @@ def test_a_limit_too_near_needs_more_rows_and_says_how_many() -> None:
     found = slices.check(Slices(metric="roc_auc", by=("carrier",), at_least=0.79), GOOD)
     assert found.outcome == "not-enough-data"
     assert found.rows_needed > 4000
-    assert "would tell, there are" in found.words
+    assert "the largest that is not is carrier =" in found.words
+    assert found.words.endswith(f"about {found.rows_needed:,} rows in all would tell")
     assert found.detectable is not None
     assert 0.02 < found.detectable < 0.1
 

@@ -51,16 +51,17 @@ def check(demand: Slices, evidence: Evidence) -> CheckResult:
     if any(part.outcome == "failed" for part in parts):
         outcome = "failed"
     worst = _worst(every, parts)
+    needed = _needed(demand, cuts, every, rows) if outcome == "not-enough-data" else 0
     return CheckResult(
         check="slices",
         outcome=outcome,
-        words=_words(demand, parts, covered, worst),
+        words=_words(demand, parts, covered, worst, needed),
         value=worst.value if worst else None,
         bound=(worst.lower if _is_floor(worst, every) else worst.upper) if worst else None,
         limit=worst.limit if worst else None,
         confidence=demand.confidence,
         rows=rows,
-        rows_needed=_needed(demand, cuts, every, rows) if outcome == "not-enough-data" else 0,
+        rows_needed=needed,
         detectable=detectable(every, demand.confidence),
         parts=(*parts, *small),
     )
@@ -139,17 +140,23 @@ def _needed(demand: Slices, cuts: Sequence[Slicing], claims: Sequence[Claim], ro
     return max(math.ceil(rows * max(times, default=0)), rows + 1)
 
 
-def _words(demand: Slices, parts: Sequence[Part], covered: float, worst: Part | None) -> str:
+def _words(
+    demand: Slices, parts: Sequence[Part], covered: float, worst: Part | None, needed: int
+) -> str:
     by = listing(" with ".join(columns_of(cut)) for cut in demand.by)
     failed = [part for part in parts if part.outcome == "failed"]
     if worst is None:
         return f"no slice by {by} has the {demand.min_rows:,} rows that it needs"
     if failed:
         said = f"{demand.metric} is too bad where {worst.name}: {worst.words}"
-        return said + (
-            f"; so it is in {plural(len(failed) - 1, 'other slice')}" if failed[1:] else ""
-        )
+        others = plural(len(failed) - 1, "other slice")
+        return said + (f"; so it is in {others}" if failed[1:] else "")
     said = f"{demand.metric} by {by} is proven good in slices that hold {covered:.0%} of the rows"
-    if covered < demand.cover:
-        said += f", and must be in {demand.cover:.0%}"
-    return f"{said}; the worst is {worst.name}: {worst.words}"
+    if covered >= demand.cover:
+        return f"{said}; the worst is {worst.name}: {worst.words}"
+    said += f", and must be in {demand.cover:.0%}"
+    open_parts = [part for part in parts if part.outcome == "not-enough-data"]
+    if open_parts:
+        largest = max(open_parts, key=lambda part: part.rows)
+        said += f"; the largest that is not is {largest.name}: {largest.words}"
+    return f"{said}; about {needed:,} rows in all would tell"
