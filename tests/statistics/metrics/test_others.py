@@ -257,3 +257,34 @@ def test_an_argument_stands_behind_the_name():
         metric("precision@1.5")
     with pytest.raises(LookupError, match="did you mean 'precision'"):
         metric("precison@0.5")
+
+
+SMOOTH = [
+    (name, task)
+    for name, task in ORACLES
+    if metric(name).row_value is None and name not in ("median_absolute_error", "max_error")
+]
+
+
+@pytest.mark.parametrize(("name", "task"), SMOOTH)
+def test_slopes_are_the_derivative_by_the_weight_of_every_row(name, task):
+    labels, scores, _ = ROWS[task](np.random.default_rng(6), 30)
+    chosen, weights, step = metric(name), np.ones(30), 1e-6
+    slopes = chosen.slopes(labels, scores, weights)
+    for row in range(30):
+        more, less = weights.copy(), weights.copy()
+        more[row] += step
+        less[row] -= step
+        up, down = (chosen.estimate(labels, scores, each).value for each in (more, less))
+        assert slopes[row] == pytest.approx((up - down) / (2 * step), abs=1e-6)
+
+
+def test_a_thousand_classes_are_no_burden():
+    """Tables of a million cells are summed, not stacked."""
+    rng = np.random.default_rng(7)
+    labels = rng.integers(0, 1_000, 2_000).astype(float)
+    scores = rng.random((2_000, 1_000))
+    scores /= scores.sum(axis=1, keepdims=True)
+    found = metric("macro_f1")(labels, scores)
+    oracle = sklearn.f1_score(labels, scores.argmax(axis=1), average="macro")
+    assert found.value == pytest.approx(oracle, abs=1e-9)

@@ -119,29 +119,28 @@ def of_f_beta(table: FloatArray, beta: float) -> Found:
 
 def of_macro_recall(table: FloatArray) -> Found:
     """Of any classes: mean recall of those that are there; undefined with fewer than two."""
-    there = np.flatnonzero(table.sum(axis=1) > 0)
-    if there.size < 2:
+    shares = table.sum(axis=1)
+    there = shares > 0
+    count = int(there.sum())
+    if count < 2:
         return math.nan, table, 0.0
-    return _mean([_found(table, int(each)) for each in there])
+    size = np.where(there, shares, 1.0)
+    found = np.diagonal(table) / size
+    slope = (np.diag(there / size) - (found / size)[:, np.newaxis]) / count
+    return total(found) / count, slope, float(np.linalg.norm(there / size)) / count
 
 
 def of_macro_f1(table: FloatArray) -> Found:
     """Of any classes: mean F1 of those that are there or decided."""
-    there = np.flatnonzero(table.sum(axis=0) + table.sum(axis=1) > 0)
-    return _mean([_f_of_class(table, int(each), 1.0) for each in there])
+    there = table.sum(axis=0) + table.sum(axis=1) > 0
+    value, slope, step, _ = _f_of_classes(table, there / there.sum())
+    return value, slope, step
 
 
 def of_weighted_f1(table: FloatArray) -> Found:
     """Of any classes: F1 weighted by their rows."""
-    shares = table.sum(axis=1)
-    value, slope, steps = 0.0, np.zeros_like(table), 0.0
-    for each in np.flatnonzero(shares > 0):
-        f, by_cell, step = _f_of_class(table, int(each), 1.0)
-        value += float(shares[each]) * f
-        slope += shares[each] * by_cell
-        slope[each] += f
-        steps += float(shares[each] * step) ** 2
-    return value, slope - value, math.sqrt(steps)
+    value, slope, step, of_class = _f_of_classes(table, table.sum(axis=1))
+    return value, slope + of_class[:, np.newaxis] - value, step
 
 
 def of_kappa(table: FloatArray) -> Found:
@@ -197,10 +196,18 @@ def _f_of_class(table: FloatArray, each: int, beta: float) -> Found:
     return value, slope, (1 + beta**2) / base
 
 
-def _mean(found: list[Found]) -> Found:
-    values, slopes, steps = zip(*found, strict=True)
-    slope: FloatArray = np.mean(np.stack(slopes), axis=0)
-    return float(np.mean(values)), slope, math.hypot(*steps) / len(steps)
+def _f_of_classes(
+    table: FloatArray, weights: FloatArray
+) -> tuple[float, FloatArray, float, FloatArray]:
+    """The weighted sum of the F1 of all classes, and each of them."""
+    base = table.sum(axis=0) + table.sum(axis=1)
+    size = np.where(base > 0, base, 1.0)
+    of_class: FloatArray = 2 * np.diagonal(table) / size
+    # A row moves the F1 of its class and of its decision.
+    falls = weights * of_class / size
+    slope = np.diag(2 * weights / size) - falls[:, np.newaxis] - falls[np.newaxis, :]
+    step = float(np.linalg.norm(2 * weights / size))
+    return total(weights * of_class), slope, step, of_class
 
 
 def _measured(
