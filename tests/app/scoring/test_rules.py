@@ -38,6 +38,14 @@ KINDS = (
 )
 WATCHED = ("performance", "quality", "errors", "latency", "drift")
 REFS = ("small@3", "small@2", "small@1")  # newest first
+GOOGLE = ("manual process", "the pipeline is automated", "CI/CD of the pipeline is automated")
+MICROSOFT = (
+    "no MLOps",
+    "DevOps, but no MLOps",
+    "automated training",
+    "automated deployment",
+    "full MLOps",
+)
 ALL = {test.id for test in TESTS}
 
 
@@ -212,8 +220,8 @@ def test_a_check_counts_while_the_plan_demands_it_and_gates_pass_it(
     once = tuple(r for r in PERFECT.ran if r.kind != kind or r.model_ref == "small@3")
     assert lost(but(ran=once)) == tests
     for outcome in ("failed", "error", "not-enough-data"):
-        newest = (ran(kind, 3, outcome), *(r for r in PERFECT.ran if r.kind != kind))
-        assert lost(but(ran=newest)) == tests
+        others = (ran(kind, 2), *(r for r in PERFECT.ran if r.kind != kind))
+        assert lost(but(ran=(ran(kind, 3, outcome), *others))) == tests
     assert lost(but(ran=tuple(r for r in PERFECT.ran if r.kind != kind))) == tests
 
 
@@ -254,6 +262,8 @@ def test_a_monitor_counts_while_it_is_evaluated_again_and_again_and_all_is_well(
         assert lost(but(watched=(broken, *others, *mine[1:]))) == tests
     unsure = tuple(msgspec.structs.replace(w, verdict="not-enough-data") for w in mine)
     assert lost(but(watched=(*unsure, *others))) == tests
+    waiting = msgspec.structs.replace(mine[0], verdict="not-enough-data", event="e0")
+    assert lost(but(watched=(waiting, *PERFECT.watched))) == set(), "labels are still to come"
 
 
 @pytest.mark.parametrize(
@@ -299,6 +309,7 @@ def test_what_happened_counts_when_it_happened_twice(
         ("executed", {"origin": "person"}, {"I3", "Mo1"}),
         ("executed", {"finished": False}, {"I3"}),
         ("remade", {"is_equal": False}, {"I1"}),
+        ("watched", {"model_ref": "small@2"}, {"M2", "I5"}),
         ("defined", {"at": ago(60)}, {"D6"}),
     ],
 )
@@ -307,6 +318,11 @@ def test_what_happened_counts_when_it_was_done_well(
 ) -> None:
     changed = tuple(msgspec.structs.replace(each, **change) for each in getattr(PERFECT, field))
     assert lost(but(**{field: changed})) == tests
+
+
+def test_what_serves_must_be_young_whatever_was_trained_since() -> None:
+    old = msgspec.structs.replace(PERFECT.made[0], at=ago(100))
+    assert lost(but(made=(old, *PERFECT.made[1:]))) == {"Mo4"}
 
 
 def test_gate_and_use_must_agree_on_which_version_is_better() -> None:
@@ -347,7 +363,11 @@ def test_a_gate_that_reproduces_each_run_is_as_good_as_doing_it_by_hand() -> Non
 def test_a_level_is_reached_when_all_below_it_are(
     changes: dict[str, Any], reached: tuple[int, int]
 ) -> None:
-    assert levels(computing.of(but(**changes))) == reached
+    card = computing.of(but(**changes))
+    assert levels(card) == reached
+    google, microsoft = card.maturity
+    assert google.title == GOOGLE[reached[0]]
+    assert microsoft.title == MICROSOFT[reached[1]]
 
 
 def test_the_score_is_the_smallest_of_the_four_sums() -> None:
