@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from msgspec import Meta
 
 from trueup.foundation import toml
 from trueup.foundation.errors import UsageError
@@ -107,7 +109,7 @@ class Fir(Record, tag_field="kind", tag="fir"):
 
 
 class Wood(Record):
-    trees: tuple[Oak | Fir, ...]
+    trees: Annotated[tuple[Oak | Fir, ...], Meta(min_length=1)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -135,6 +135,8 @@ def _fields_at(type_: Any, path: str, tree: Any) -> list[str]:
 def _kinds_at(type_: Any, path: str, tree: Any) -> list[Any]:
     """The records that may stand at a place; several where a tag says which of them does."""
     for name, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
+        if get_origin(type_) is Annotated:
+            type_ = get_args(type_)[0]
         kinds = _kinds_of(type_)
         if name and kinds:
             kind = next((kind for kind in kinds if _is_tagged(kind, tree)), kinds[0])
