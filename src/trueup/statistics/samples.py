@@ -175,7 +175,9 @@ def quantiles(values: FloatArray, shares: npt.ArrayLike) -> FloatArray:
     at = np.asarray(shares, dtype=np.float64) * (values.size - 1)
     low = np.floor(at).astype(np.intp)
     high = np.minimum(low + 1, values.size - 1)
-    found: FloatArray = values[low] + (values[high] - values[low]) * (at - low)
+    share = at - low
+    # Not the difference: between two huge numbers it is no number.
+    found: FloatArray = values[low] * (1 - share) + values[high] * share
     return found
 
 

@@ -255,10 +255,32 @@ def test_what_is_no_table_is_refused():
         drift(np.ones((3, 2)), np.ones((3, 2)))
     with pytest.raises(UsageError, match="is a int, and no frame"):
         drift(3, 4)
+    with pytest.raises(UsageError, match="The reference data is no table"):
+        drift({"a": [1, 2], "b": [1]}, {"a": [1]})
     with pytest.raises(UsageError, match="Did you mean 'age'"):
         drift({"age": [1]}, {"age": [1]}, columns=["agee"])
     with pytest.raises(UsageError, match="must be a share between 0 and 1"):
         drift({"age": [1]}, {"age": [1]}, effect=5)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict"),
+    [
+        (np.array([1e308, -1e308] * 500), np.array([5e307, -5e307] * 500), "changed"),
+        (
+            np.array(["2026-01-01"] * 900, "M8[s]"),
+            np.array(["2026-01-02"] * 900, "M8[s]"),
+            "changed",
+        ),
+        (np.array([1, 2] * 900, "m8[s]"), np.array([2, 2] * 900, "m8[s]"), "changed"),
+        ([2**64 - 1, 0] * 900, [2**64 - 1, 0] * 900, "unchanged"),
+        ([[1], [2]], [[1], [2]], "not-compared"),
+    ],
+)
+def test_odd_values_have_an_answer(before, now, verdict):
+    column = drift({"x": before}, {"x": now}, columns=["x"], effect=0.1).columns[0]
+    assert column.verdict == verdict
+    assert "mean moved" not in column.words
 
 
 def test_columns_are_chosen_and_left_out():

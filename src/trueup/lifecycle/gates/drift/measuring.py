@@ -72,9 +72,11 @@ def numbers(name: str, reference: pl.Series, current: pl.Series) -> Measured:
     if a.missing or b.missing or a.infinite or b.infinite:
         table = [[side.values.size, side.missing, side.infinite] for side in (a, b)]
         found.append(("missing", "chi-square", shifts.of_table(*table)))
-    return Measured(
-        name, "numbers", sides, tuple(found), _of_numbers(a, b, smirnov, sides[0]), picture
-    )
+    apart = _of_numbers(a, b, smirnov, sides[0])
+    if reference.dtype.is_temporal():  # their mean, counted from a beginning, says nothing
+        sides, picture = (_counted(sides[0]), _counted(sides[1])), Picture()
+        apart.pop("wasserstein", None)
+    return Measured(name, "numbers", sides, tuple(found), apart, picture)
 
 
 def categories(name: str, reference: pl.Series, current: pl.Series) -> Measured:
@@ -149,6 +151,11 @@ def _side(type_: str, sample: Sample) -> Side:
         deviation=_finite(deviation),
         quantiles=tuple(samples.quantiles(values, _SHOWN).tolist()),
     )
+
+
+def _counted(side: Side) -> Side:
+    """How many values there are, and no more."""
+    return Side(type=side.type, rows=side.rows, missing=side.missing, infinite=side.infinite)
 
 
 def _of_numbers(a: Sample, b: Sample, smirnov: float, reference: Side) -> dict[str, float]:

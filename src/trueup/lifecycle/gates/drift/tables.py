@@ -49,7 +49,17 @@ def of_frame(value: Any, name: str) -> Table:
         lazy = value
         return Table(name, lazy.collect_schema(), rows, lambda names: _collected(lazy, names, name))
     troubles: dict[str, str] = {}
-    frame = _as_polars(value, name, troubles)
+    try:
+        frame = _as_polars(value, name, troubles)
+    except UsageError:
+        raise
+    except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            "frame-unknown",
+            f"The {name} data is no table: {said}.",
+            hint="trueup explain frame-unknown",
+        ) from error
     return Table(name, frame.schema, frame.height, frame.select, troubles)
 
 
@@ -186,6 +196,8 @@ def _as_polars(value: Any, name: str, troubles: dict[str, str]) -> pl.DataFrame:
 def _series(column: Any) -> pl.Series:
     """A column of an array, whose texts may be of fixed width."""
     values = np.asarray(column)
+    if values.dtype.kind in "mM":
+        return pl.Series(values.astype(f"{values.dtype.kind}8[us]"))
     if values.dtype.kind in "US":
         return pl.Series([str(value) for value in values.astype(str).tolist()])
     if values.dtype.kind == "O":
