@@ -94,6 +94,15 @@ def test_too_few_rows_are_no_pass_and_say_how_many_would_do():
     assert again.verdict == "unchanged"
 
 
+def test_what_rows_show_counts_all_questions_that_are_asked():
+    rng = np.random.default_rng(1)
+    alone = drift({"x": rng.normal(size=1_000)}, {"x": rng.normal(size=1_000)}).columns[0]
+    assert alone.tests[0].detectable == pytest.approx((1.3581 + 0.4208) / np.sqrt(500), abs=1e-4)
+    twenty = [{f"x{i}": rng.normal(size=1_000) for i in range(20)} for _ in range(2)]
+    shown = [column.tests[0].detectable for column in drift(*twenty).columns]
+    assert shown == pytest.approx([(1.8283 + 0.4208) / np.sqrt(500)] * 20, abs=1e-4)
+
+
 def test_a_change_too_small_to_matter_is_said_and_is_no_change():
     rng = np.random.default_rng(3)
     found = drift({"x": rng.normal(size=200_000)}, {"x": rng.normal(0.03, 1, 200_000)})
