@@ -102,6 +102,13 @@ def test_a_model_that_knows_nothing_beats_nothing(task: str, against: Any) -> No
     assert baseline.check(demand, evidence(task, doubt=1.0)).outcome == "failed"
 
 
+def test_a_ranking_at_random_is_no_better_than_any_order() -> None:
+    """Scores that are alike would rank worse than chance, and be beaten by it."""
+    drawn = np.random.default_rng(6).random(HOLDOUT.height)
+    known = replace(evidence("ranking"), scores=drawn)
+    assert baseline.check(Baseline(metric="ndcg"), known).outcome != "passed"
+
+
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass", "quantile", "ranking"])
 def test_as_good_as_a_linear_model_is_no_better(task: str) -> None:
     """The labels follow a line: the best model there is gains nothing worth speaking of."""
