@@ -215,9 +215,11 @@ class Workspace(ClientVerbs):
     @cached_property
     def gates(self) -> Gates:
         """Verbs of gates."""
+        from trueup.app.rebuilding.versions import Rebuilding
         from trueup.lifecycle.gates.service import Gates
 
-        return Gates(self.state, self.root)
+        rebuilding = Rebuilding(self.state, self.root, self.settings.home)
+        return Gates(self.state, self.root, rebuilding.of)
 
     @cached_property
     def attestations(self) -> Attestations:

@@ -16,6 +16,7 @@ from trueup.foundation import digests
 from trueup.foundation.errors import TrueupError, UserCodeError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import listing
+from trueup.lifecycle.gates.rebuilding import Rebuild
 from trueup.lifecycle.gates.records import Ground
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.models import answers
@@ -96,6 +97,7 @@ class Evidence:
         file: What it is kept in; None for a model that was never kept.
         address: Digest of all this; empty where not all of it has a digest.
         measures: What it may be measured by, besides Trueup's own metrics.
+        rebuild: Trains it again, and builds its code; None where that is not known.
     """
 
     ref: str
@@ -111,6 +113,7 @@ class Evidence:
     file: ModelFile | None = None
     address: str = ""
     measures: Measures = NO_MEASURES
+    rebuild: Rebuild | None = None
 
     @cached_property
     def inputs(self) -> pl.DataFrame:
@@ -248,6 +251,7 @@ def gather(
     champion: ModelVersion | None,
     allowed: Leave = NEVER,
     measures: Measures = NO_MEASURES,
+    rebuild: Rebuild | None = None,
 ) -> Evidence:
     """Load candidate, champion and rows by their digests, and let both models answer."""
     manifest = version.manifest
@@ -275,6 +279,7 @@ def gather(
             }
         ),
         measures=measures,
+        rebuild=rebuild,
     )
 
 
@@ -291,6 +296,7 @@ def collect(
     file: ModelFile | None = None,
     address: str = "",
     measures: Measures = NO_MEASURES,
+    rebuild: Rebuild | None = None,
 ) -> Evidence:
     """Let a model answer the rows it is judged on, twice.
 
@@ -313,6 +319,7 @@ def collect(
         file=file,
         address=address,
         measures=measures,
+        rebuild=rebuild,
     )
 
 

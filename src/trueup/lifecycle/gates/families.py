@@ -36,5 +36,6 @@ def is_timed(demand: Demand) -> bool:
 
 def family_of(demand: Demand) -> Family:
     """The family that answers a demand."""
-    module = importlib.import_module(f"trueup.lifecycle.gates.checks.{kind_of(demand)}")
+    name = kind_of(demand).replace("-", "_")
+    module = importlib.import_module(f"trueup.lifecycle.gates.checks.{name}")
     return cast(Family, module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,14 +29,16 @@ from trueup.lifecycle.gates import (
     waiving,
 )
 from trueup.lifecycle.gates.demanding import PRODUCTION
-from trueup.lifecycle.gates.evidence import Evidence, gather
+from trueup.lifecycle.gates.evidence import NO_MEASURES, Evidence, Measures, gather
 from trueup.lifecycle.gates.ground import GivenRows
+from trueup.lifecycle.gates.rebuilding import Rebuild
 from trueup.lifecycle.gates.records import CheckResult, Ground, Replay, Statement, Verdict, Waiver
 from trueup.lifecycle.gates.running import Asked, Told
 from trueup.lifecycle.gates.standing import failing, is_genuine, rival_of
 from trueup.lifecycle.models import leave
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models import service as models
+from trueup.lifecycle.models.leave import Leave
 from trueup.lifecycle.models.records import ModelVersion, Reference
 from trueup.lifecycle.models.usable import check_usable
 from trueup.lifecycle.plan import table as plan_table
@@ -54,11 +56,18 @@ class Gates:
     Args:
         state: Where they are kept.
         root: The project, where plans measure by functions of it.
+        rebuild: Makes versions again, for checks that need it.
     """
 
-    def __init__(self, state: State, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        root: Path | None = None,
+        rebuild: Callable[[Actor, ModelVersion, Leave], Rebuild] | None = None,
+    ) -> None:
         self._state = state
         self._root = root
+        self._rebuild = rebuild
 
     def judge(
         self,
@@ -99,7 +108,7 @@ class Gates:
             return same
         started = time.perf_counter()
         measures = own_metrics.load(self._root, plan.metrics)
-        evidence = gather(self._state.blobs, version, on, rival, allowed, measures)
+        evidence = self._gather(actor, version, on, rival, allowed, measures)
         asked = demanding.demands(plan.plan, gate)
         results = running.run(asked, evidence, self._known(actor, asked, evidence), told)
         waivers = rules.needed(results, self._waivers(actor, version))
@@ -210,7 +219,19 @@ class Gates:
                 on = self._ground(connection, version, None)
             else:
                 on = ground.keep(self._state.blobs, version, given)
-        return gather(self._state.blobs, version, on, rival, allowed)
+        return self._gather(actor, version, on, rival, allowed)
+
+    def _gather(
+        self,
+        actor: Actor,
+        version: ModelVersion,
+        on: Ground,
+        rival: ModelVersion | None,
+        allowed: Leave,
+        measures: Measures = NO_MEASURES,
+    ) -> Evidence:
+        rebuild = self._rebuild(actor, version, allowed) if self._rebuild is not None else None
+        return gather(self._state.blobs, version, on, rival, allowed, measures, rebuild)
 
     def show(self, actor: Actor, verdict_id: str) -> Verdict:
         """One verdict.

@@ -9,37 +9,74 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from trueup.foundation.records import Record
+from trueup.lifecycle.plan.demand import (
+    Better,
+    Confidence,
+    Cut,
+    Demand,
+    Disturbance,
+    FairnessMeasure,
+    FewestRows,
+    GateName,
+    OnMissing,
+    PairRule,
+    Positive,
+    ProperShare,
+    Share,
+)
+from trueup.lifecycle.plan.engineering import (
+    CodeTests,
+    Determinism,
+    FeatureValue,
+    FileFormat,
+    Reproduction,
+    SignatureFits,
+    Speed,
+    Stability,
+    Staleness,
+)
 from trueup.lifecycle.plan.trials import Minimum, Trial
 
-OnMissing = Literal["refuse", "leave-out"]
-PairRule = Literal["", "paired-bootstrap", "delong", "mcnemar", "t"]
-Better = Literal["", "higher", "lower"]
-GateName = Literal["candidate", "staging", "production"]
-Positive = Annotated[float, Meta(gt=0)]
-Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-ProperShare = Annotated[float, Meta(gt=0, lt=1)]
-FewestRows = Annotated[int, Meta(ge=2)]
-Disturbance = Literal["noise", "missing", "extremes", "swaps", "unseen"]
-FairnessMeasure = Literal[
-    "demographic_parity_difference",
-    "demographic_parity_ratio",
-    "equalized_odds_difference",
-    "equalized_odds_ratio",
-    "equal_opportunity_difference",
-    "equal_opportunity_ratio",
+__all__ = [
+    "Answers",
+    "AnyDemand",
+    "Baseline",
+    "Behaviour",
+    "Better",
+    "Calibration",
+    "Champion",
+    "CodeTests",
+    "Confidence",
+    "Cut",
+    "Demand",
+    "Determinism",
+    "Disturbance",
+    "Drift",
+    "Fairness",
+    "FairnessMeasure",
+    "FeatureValue",
+    "FewestRows",
+    "FileFormat",
+    "Fuzzing",
+    "GateName",
+    "Leakage",
+    "Limit",
+    "OnMissing",
+    "PairRule",
+    "Positive",
+    "ProperShare",
+    "Reproduction",
+    "Robustness",
+    "Share",
+    "SignatureFits",
+    "Skew",
+    "Slices",
+    "Speed",
+    "Stability",
+    "Staleness",
+    "Weakness",
+    "kind_of",
 ]
-Cut: TypeAlias = str | tuple[str, ...]
-"""A column, or several together."""
-
-
-class Demand(Record, tag_field="kind"):
-    """One demand: its kind names the family of checks that answers it."""
-
-    def unsound(self) -> str:
-        """Why nothing could prove it; empty when it can be asked."""
-        return ""
 
 
 class Limit(Demand, tag="limit"):
@@ -123,84 +160,6 @@ class Answers(Demand, tag="answers"):
 
 class Leakage(Demand, tag="leakage"):
     """Rows set aside are rows never trained on."""
-
-
-class Speed(Demand, tag="speed"):
-    """A model answers and starts fast enough, and needs little enough. At least one limit.
-
-    Attributes:
-        p50_ms: Most milliseconds of a call with one row, in half of the calls.
-        p95_ms: The same in 95 of 100 calls.
-        p99_ms: The same in 99 of 100 calls.
-        rows_per_second: Fewest rows a second, in batches.
-        start_seconds: Longest from the start of a process to the first answer.
-        memory_mb: Most memory of a process that loads it and answers the holdout.
-        size_mb: Largest model file.
-        joules_per_1000: Most energy for 1,000 rows: an estimate where no meter can be read.
-        calls: How many calls are timed.
-        batch: Rows in a batch.
-        watts: What a busy processor core is taken to use, for that estimate.
-        confidence: One-sided confidence of the bounds.
-    """
-
-    p50_ms: Positive | None = None
-    p95_ms: Positive | None = None
-    p99_ms: Positive | None = None
-    rows_per_second: Positive | None = None
-    start_seconds: Positive | None = None
-    memory_mb: Positive | None = None
-    size_mb: Positive | None = None
-    joules_per_1000: Positive | None = None
-    calls: Annotated[int, Meta(ge=10, le=100_000)] = 300
-    batch: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
-    watts: Positive = 15.0
-    confidence: Confidence = 0.95
-
-    def __post_init__(self) -> None:
-        """A demand without a limit would pass whatever is measured."""
-        settings = {"calls", "batch", "watts", "confidence"}
-        limits = [name for name in self.__struct_fields__ if name not in settings]
-        if all(getattr(self, name) is None for name in limits):
-            raise ValueError(f"it has no limit; give one of {', '.join(limits)}")
-
-
-class FileFormat(Demand, tag="format"):
-    """The model's file holds what it says, nothing that runs, and nothing outside of it.
-
-    Attributes:
-        allowed: The formats that will do; any format of data when left out.
-        code: Whether the file may hold code of the project.
-        unpacked_mb: Largest size that an archive may unpack to.
-    """
-
-    allowed: tuple[str, ...] = ()
-    code: Literal["refuse", "allow"] = "refuse"
-    unpacked_mb: Positive = 2000.0
-
-
-class SignatureFits(Demand, tag="signature"):
-    """What the model says that it takes is what the rows hold.
-
-    Attributes:
-        unseen: Largest share of a column's values that training never saw: outside of its range,
-            or of no category of it.
-        extra: Whether the rows may hold columns that the model does not take.
-    """
-
-    unseen: Annotated[float, Meta(ge=0, le=1)] = 0.01
-    extra: Literal["allow", "refuse"] = "allow"
-
-
-class Determinism(Demand, tag="determinism"):
-    """The same row gets the same answer: again, in any batch, order, thread and process.
-
-    Attributes:
-        eps: Largest difference that counts as the same; 0 demands the same bits.
-        rows: How many rows are asked about.
-    """
-
-    eps: Annotated[float, Meta(ge=0)] = 0.0
-    rows: Annotated[int, Meta(ge=1)] = 2000
 
 
 class Slices(Demand, tag="slices"):
@@ -465,6 +424,11 @@ AnyDemand: TypeAlias = (
     | Fuzzing
     | Drift
     | Skew
+    | Stability
+    | Staleness
+    | FeatureValue
+    | Reproduction
+    | CodeTests
 )
 
 
