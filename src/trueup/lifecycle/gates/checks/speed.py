@@ -146,7 +146,7 @@ def _needs(demand: Speed, evidence: Evidence, costs: fresh.Costs) -> Iterator[Pa
         yield _most("start-up", costs.start, demand.start_seconds, "s", words)
     if demand.memory_mb is not None:
         rows = evidence.inputs.height
-        words = f" of memory at most, to load the model and answer {rows:,} rows"
+        words = f" at its peak, to load the model and answer {rows:,} rows"
         yield _most("memory", costs.peak / _MB, demand.memory_mb, "MB", words)
     if demand.size_mb is not None and evidence.file is not None:
         size = len(evidence.file.read()) / _MB

@@ -38,10 +38,11 @@ def check(demand: Stability, evidence: Evidence) -> CheckResult:
     if not np.isfinite(values).all():
         words = f"{demand.metric}: {evidence.why_undefined()}"
         return CheckResult(check="stability", outcome="not-enough-data", words=words)
-    return _found(demand, values, len(evidence.labels))
+    is_same = len({model.digest for model in models}) == 1
+    return _found(demand, values, len(evidence.labels), is_same)
 
 
-def _found(demand: Stability, values: list[float], rows: int) -> CheckResult:
+def _found(demand: Stability, values: list[float], rows: int, is_same: bool) -> CheckResult:
     spread, freedom = float(np.std(values, ddof=1)), len(values) - 1
     reach = math.sqrt(freedom / float(stats.chi2.ppf(1 - demand.confidence, freedom)))
     bound = spread * reach
@@ -51,6 +52,8 @@ def _found(demand: Stability, values: list[float], rows: int) -> CheckResult:
         f"standard deviation is {spread:.2g}, surely at most {bound:.2g}, and may be "
         f"{demand.spread:g}"
     )
+    if is_same:
+        words += f"; '{demand.argument}' changes nothing in this model"
     needed = 0
     if spread > demand.spread:
         outcome = "failed"
