@@ -38,6 +38,8 @@ def test_bounds_hold_as_often_as_they_say(shift: float, truth: float) -> None:
     assert np.mean([one.upper >= truth for one in found]) >= 0.92
     assert np.mean([one.lower <= truth for one in found]) >= 0.92
     assert np.mean([one.error for one in found]) > truth  # what nobody should hold a limit against
+    # What resampling overstates is taken off again, else far more rows would be needed.
+    assert np.mean([one.upper - one.error - 2 * one.spread for one in found]) < 0
 
 
 def test_many_rows_pin_the_error_down() -> None:

@@ -41,7 +41,7 @@ def test_what_should_change_nothing_and_does_fails() -> None:
     assert found.outcome == "failed"
     assert found.words.startswith("no carrier is late by name: it holds on ")
     assert found.value is not None
-    assert found.value < 0.7  # of the rows whose carrier did change
+    assert found.value < 0.55  # of the rows whose carrier did change: every second one
 
 
 def test_what_must_never_fall_and_does_fails() -> None:
