@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -18,8 +19,12 @@ _MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`(?: - at `
 _WRONG = re.compile(r"(?P<what>.*?) - at `(?P<path>[^`]*)`", re.DOTALL)
 
 
-def read(path: Path, type_: type[_T]) -> _T:
-    """The record that a TOML file describes.
+def _as_it_is(tree: Any) -> Any:
+    return tree
+
+
+def read(path: Path, type_: type[_T], prepare: Callable[[Any], Any] = _as_it_is) -> _T:
+    """The record that a TOML file describes; `prepare` may change values before they are looked at.
 
     Raises:
         UsageError: The file is missing, is no TOML, or does not have the shape of `type_`;
@@ -31,17 +36,17 @@ def read(path: Path, type_: type[_T]) -> _T:
         raise UsageError(
             "config-unreadable", f"{path.name} cannot be read: {error}.", hint=f"ls -l '{path}'"
         ) from error
-    return parse(text, path.name, type_)
+    return parse(text, path.name, type_, prepare)
 
 
-def parse(text: str, name: str, type_: type[_T]) -> _T:
+def parse(text: str, name: str, type_: type[_T], prepare: Callable[[Any], Any] = _as_it_is) -> _T:
     """The record that TOML text describes; `name` stands in messages.
 
     Raises:
         UsageError: As for `read`.
     """
     try:
-        tree = tomllib.loads(text)
+        tree = prepare(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             "config-syntax",

@@ -104,7 +104,7 @@ def test_it_becomes_champion_by_the_clients_own_call_once_it_has_passed(
     assert foreign.models.aliases(foreign.owner, "trees") == {"champion": 1}
 
 
-def test_the_verdict_names_its_rows_and_says_that_leakage_was_not_looked_for(
+def test_the_verdict_names_its_rows_and_says_that_what_was_learned_is_not_known(
     foreign: Workspace,
 ) -> None:
     said = judge(foreign).statement
@@ -112,9 +112,11 @@ def test_the_verdict_names_its_rows_and_says_that_leakage_was_not_looked_for(
     assert pl.read_parquet(io.BytesIO(foreign.state.blobs.get(said.data))).equals(sample())
     assert {r.check: r.outcome for r in said.results} == {
         "answers": "passed",
-        "leakage": "not-applicable",
+        "leakage": "passed",
         "limit": "passed",
     }
+    (leakage,) = [r for r in said.results if r.check == "leakage"]
+    assert "which rows a model learned from is not known here" in leakage.words
 
 
 def test_rows_it_learned_from_are_found_among_those_it_is_judged_on(foreign: Workspace) -> None:

@@ -18,7 +18,8 @@ from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.models import answers
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.pipeline.passing import frames
-from trueup.lifecycle.plan.demands import AnyDemand, Demand
+from trueup.lifecycle.plan.demand import Demand
+from trueup.lifecycle.plan.demands import AnyDemand
 from trueup.ports import loading
 from trueup.ports.format import Predictor
 from trueup.rendering import words

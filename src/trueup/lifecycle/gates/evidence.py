@@ -132,15 +132,20 @@ class Evidence:
 
     def sample(self, on: str = "holdout") -> Sample:
         """The rows set aside, beside those it learned from; or these alone, for `training`."""
+        inputs = tuple(column.name for column in self.signature.inputs)
         if on == "training" and self.trained_on is not None:
             return Sample(
-                name=f"training rows of {self.ref}", rows=self.trained_on, label=self.label
+                name=f"training rows of {self.ref}",
+                rows=self.trained_on,
+                label=self.label,
+                inputs=inputs,
             )
         return Sample(
             name=f"holdout of {self.ref}",
             rows=self.holdout,
             label=self.label,
             reference=self.trained_on,
+            inputs=inputs,
         )
 
     def labelled(self, on_missing: OnMissing) -> Evidence:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast
 
 from trueup.lifecycle.gates.records import CheckResult
-from trueup.lifecycle.plan.demands import Demand, kind_of
+from trueup.lifecycle.plan.demand import Demand
+from trueup.lifecycle.plan.demands import kind_of
 
 
 class Family(Protocol):

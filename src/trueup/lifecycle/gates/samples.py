@@ -21,6 +21,7 @@ class Sample:
         tables: Further tables by name, for rules across tables.
         environment: What the rows are for: `training` has labels, `serving` has not.
         at: The moment that freshness counts from; None for now.
+        inputs: Columns that a model is given; empty when no model is known.
     """
 
     name: str
@@ -30,3 +31,11 @@ class Sample:
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     environment: str = "training"
     at: datetime | None = None
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that a model may learn from."""
+        if self.inputs:
+            return [name for name in self.inputs if name in self.rows.columns]
+        return [name for name in self.rows.columns if name != self.label]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
+from trueup.lifecycle.plan.data_demands import Conflicts, Outliers, Privacy, Schema
 from trueup.lifecycle.plan.demand import (
     Better,
     Confidence,
@@ -47,6 +48,7 @@ __all__ = [
     "Champion",
     "CodeTests",
     "Confidence",
+    "Conflicts",
     "Cut",
     "Demand",
     "Determinism",
@@ -62,11 +64,14 @@ __all__ = [
     "Leakage",
     "Limit",
     "OnMissing",
+    "Outliers",
     "PairRule",
     "Positive",
+    "Privacy",
     "ProperShare",
     "Reproduction",
     "Robustness",
+    "Schema",
     "Share",
     "SignatureFits",
     "Skew",
@@ -159,7 +164,23 @@ class Answers(Demand, tag="answers"):
 
 
 class Leakage(Demand, tag="leakage"):
-    """Rows set aside are rows never trained on."""
+    """Rows set aside are rows never trained on, and no feature gives the label away.
+
+    Attributes:
+        shared: Largest share of rows that may also be training rows.
+        digits: Rows are compared a second time with numbers rounded to so many digits.
+        time: Column of the moment a row is about: training rows must all be older.
+        auc: Largest AUC that one feature alone may have for the label.
+        after: Columns that are known only after the label.
+        ignore: Columns that are no features.
+    """
+
+    shared: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    digits: Annotated[int, Meta(ge=1, le=12)] = 3
+    time: str = ""
+    auc: Annotated[float, Meta(ge=0.5, le=1)] = 0.99
+    after: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
 
 
 class Slices(Demand, tag="slices"):
@@ -411,6 +432,10 @@ AnyDemand: TypeAlias = (
     | Baseline
     | Answers
     | Leakage
+    | Schema
+    | Conflicts
+    | Outliers
+    | Privacy
     | Speed
     | FileFormat
     | SignatureFits

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from trueup.foundation import configuration, toml
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import NotFoundError
+from trueup.foundation.errors import NotFoundError, UsageError
 from trueup.lifecycle.plan import own_metrics, rules, table, trials
+from trueup.lifecycle.plan.data_demands import Schema
 from trueup.lifecycle.plan.demands import AnyDemand, Behaviour
 from trueup.lifecycle.plan.records import (
     AdoptedPlan,
@@ -55,18 +56,20 @@ def read(root: Path) -> Plan:
     """
     file = toml.read(root / configuration.FILE, _File)
     rules.check_surroundings(_part(file, Surroundings))
-    plan = _with_rows(_part(file, Plan), root)
+    plan = _with_files(_part(file, Plan), root)
     rules.check(plan, _metrics_for(plan, root))
     return plan
 
 
-def _with_rows(plan: Plan, root: Path) -> Plan:
-    """The plan with the rows that its tests of behaviour name by file: its digest binds them."""
+def _with_files(plan: Plan, root: Path) -> Plan:
+    """The plan with the rows and schemas that it names by file: its digest binds them."""
     goals = tuple(replace(g, checks=tuple(_filled(d, root) for d in g.checks)) for g in plan.goals)
     return replace(plan, goals=goals)
 
 
 def _filled(demand: AnyDemand, root: Path) -> AnyDemand:
+    if isinstance(demand, Schema):
+        return replace(demand, text=_schema(demand.file, root))
     if not isinstance(demand, Behaviour):
         return demand
     tests = tuple(
@@ -76,6 +79,21 @@ def _filled(demand: AnyDemand, root: Path) -> AnyDemand:
         for test in demand.tests
     )
     return replace(demand, tests=tests)
+
+
+def _schema(file: str, root: Path) -> str:
+    place = (root / file).resolve()
+    try:
+        if place.is_relative_to(root.resolve()):
+            return place.read_text(encoding="utf-8")
+        why = "it lies outside of the project"
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    raise UsageError(
+        "plan-unsound",
+        f"trueup.toml: a check of kind schema names the file {file}, which cannot be read: {why}.",
+        hint="trueup data schema infer FILE",
+    )
 
 
 def surroundings(root: Path) -> Surroundings:

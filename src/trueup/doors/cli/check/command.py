@@ -11,6 +11,7 @@ class _Checks(LazyGroup):
     folder = "trueup.doors.cli.check"
     verbs = {
         "version": ("version", "command"),
+        "data": ("data", "command"),
         "model": ("model", "command"),
         "service": ("service", "command"),
         "replay": ("replay", "command"),

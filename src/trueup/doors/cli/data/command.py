@@ -27,6 +27,7 @@ class _Data(LazyGroup):
         "push": ("exchange", "push"),
         "pull": ("exchange", "pull"),
         "remotes": ("exchange", "remotes"),
+        "schema": ("schema", "command"),
     }
 
 

@@ -1,0 +1,1 @@
+"""Personal data in columns: how numbers of people look, and which numbers are genuine."""
