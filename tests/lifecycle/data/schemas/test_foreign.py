@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.data.schemas import files, foreign, pandera
+from trueup.lifecycle.data.schemas import files, pandera, taking
+from trueup.lifecycle.data.schemas.foreign import Taken
 from trueup.lifecycle.data.schemas.judging import judge
 from trueup.lifecycle.data.schemas.records import Limits
 
@@ -32,8 +33,8 @@ FLIGHTS = pl.DataFrame(
 )
 
 
-def take(name: str) -> foreign.Taken:
-    return foreign.take((RECORDED / name).read_text(encoding="utf-8"), name)
+def take(name: str) -> Taken:
+    return taking.take((RECORDED / name).read_text(encoding="utf-8"), name)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in RECORDED.iterdir()))
@@ -137,7 +138,7 @@ def test_a_real_object_of_pandera_is_taken_over() -> None:
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        foreign.take(text, "x")
+        taking.take(text, "x")
     assert caught.value.code == "schema-foreign"
 
 
@@ -147,4 +148,4 @@ def test_anything_else_is_refused(text: str) -> None:
 )
 def test_a_demand_that_cannot_be_read_is_listed(kwargs: dict[str, Any]) -> None:
     suite = {"expectations": [{"type": "expect_column_values_to_be_in_set", "kwargs": kwargs}]}
-    assert len(foreign.take(json.dumps(suite), "x").left) == 1
+    assert len(taking.take(json.dumps(suite), "x").left) == 1

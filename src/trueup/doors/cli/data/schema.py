@@ -134,7 +134,7 @@ def import_(file: Path, target: str, as_json: bool) -> None:
     What our schemas cannot say is listed. A schema file that is there already stays as it is.
     """
     from trueup.foundation.errors import ConflictError, UsageError
-    from trueup.lifecycle.data.schemas import files, foreign
+    from trueup.lifecycle.data.schemas import files, taking
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -142,7 +142,7 @@ def import_(file: Path, target: str, as_json: bool) -> None:
         raise UsageError(
             "config-unreadable", f"{file} cannot be read: {error}.", hint=f"ls -l '{file}'"
         ) from error
-    taken = foreign.take(text, str(file))
+    taken = taking.take(text, str(file))
     place = Path(target or tabled.home() / files.place(taken.schema.dataset or file.stem))
     if place.exists():
         raise ConflictError(
