@@ -43,10 +43,10 @@ def page(survey: Survey, at: datetime) -> str:
     """The findings as one HTML file: columns and counts, never the value of a row."""
     overview = report.Section(
         title="Checks",
-        words="Only passed passes. Advice is shown and refuses nothing.",
+        words="Only passed passes. A warning is advice: it refuses nothing.",
         columns=("check", "outcome", "finding"),
         rows=tuple(
-            (_title(result), result.outcome, result.words or words.NOTHING)
+            (result.check, shown_as(result), result.words or words.NOTHING)
             for result in survey.results
         ),
         states=1,
@@ -67,8 +67,10 @@ def page(survey: Survey, at: datetime) -> str:
     return report.html(title, [overview, facts, *parts], state=survey.outcome, note=note)
 
 
-def _title(result: CheckResult) -> str:
-    return f"{result.check} (advice)" if result.advisory else result.check
+def shown_as(result: CheckResult, outcome: str = "") -> str:
+    """An outcome as it is shown: what advice found is a warning."""
+    found = outcome or result.outcome
+    return "warning" if result.advisory and found == "failed" else found
 
 
 def _section(result: CheckResult) -> report.Section:
@@ -80,7 +82,7 @@ def _section(result: CheckResult) -> report.Section:
         rows=tuple(
             (
                 part.name,
-                part.outcome,
+                shown_as(result, part.outcome),
                 words.number(part.value),
                 words.number(part.limit),
                 part.words,

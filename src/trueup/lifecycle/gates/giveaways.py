@@ -175,6 +175,11 @@ def _of_text(given: Classes, name: str, judged: list[int], limit: float, of: int
     return _part(name, max(found), limit, of)
 
 
+def _told(best: _Best, limit: float) -> str:
+    auc = f"AUC {best.auc:.4f}"
+    return f"{best.words}: {auc}" if best.auc > limit else f"has the {auc}"
+
+
 def _part(name: str, best: _Best, limit: float, of: int) -> Part:
     if not best.rows:
         said = f"too few rows of each class have a value; {FEWEST} would tell"
@@ -186,7 +191,7 @@ def _part(name: str, best: _Best, limit: float, of: int) -> Part:
     return Part(
         name=name,
         outcome=outcome,  # type: ignore[arg-type]
-        words=f"alone it {best.words or 'tells nothing of the label'}: AUC {best.auc:.4f}",
+        words=f"alone it {_told(best, limit)}",
         value=best.auc,
         limit=limit,
         rows=best.rows,

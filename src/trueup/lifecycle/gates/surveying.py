@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from trueup.foundation import threads
@@ -10,7 +10,7 @@ from trueup.foundation.records import Record
 from trueup.lifecycle.gates import running
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.gates.samples import Sample
-from trueup.lifecycle.plan.demands import AnyDemand, kind_of
+from trueup.lifecycle.plan.demands import AnyDemand, Drift
 
 AT_ONCE: Final = 2  # Polars uses every core by itself
 FAMILIES: Final = ("schema", "leakage", "conflicts", "outliers", "privacy", "drift")
@@ -51,7 +51,7 @@ def survey(
     sample: Sample,
     demands: Sequence[AnyDemand],
     absent: Sequence[CheckResult] = (),
-    told: Callable[[str], None] | None = None,
+    before: Sample | None = None,
 ) -> Survey:
     """Ask everything about some rows.
 
@@ -59,17 +59,14 @@ def survey(
         sample: The rows.
         demands: What to ask.
         absent: Families that cannot be asked, each with what it needs.
-        told: Called with the name of each family that is done.
+        before: The same rows beside those that they are compared with for drift; None for none.
     """
 
-    def one(demand: AnyDemand) -> CheckResult:
-        found = running.of_sample(demand, sample)
-        if told is not None:
-            told(kind_of(demand))
-        return found
-
+    asked = [(demand, sample) for demand in demands]
+    if before is not None:
+        asked.append((Drift(), before))
     with threads.pool(AT_ONCE, "check") as pool:
-        found = [*pool.map(one, demands), *absent]
+        found = [*pool.map(lambda pair: running.of_sample(*pair), asked), *absent]
     return Survey(
         name=sample.name,
         rows=sample.rows.height,

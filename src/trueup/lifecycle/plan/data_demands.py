@@ -56,7 +56,7 @@ class Outliers(Demand, tag="outliers"):
     """
 
     extreme: Share = 0.0
-    reach: Annotated[float, Meta(gt=1)] = 3.0
+    reach: Annotated[float, Meta(gt=1)] = 4.0
     ignore: tuple[str, ...] = ()
     on: From = "holdout"
 

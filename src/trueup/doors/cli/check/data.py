@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.plan.demands import AnyDemand
 
 _FINDINGS = 25
-_FAMILIES = ("schema", "leakage", "conflicts", "outliers", "privacy")
+_FAMILIES = ("schema", "leakage", "conflicts", "outliers", "privacy", "drift")
 
 
 @click.command(cls=Command, example="trueup check data flights.parquet --label late")
@@ -34,6 +34,12 @@ _FAMILIES = ("schema", "leakage", "conflicts", "outliers", "privacy")
     default="",
     metavar="FILE|data:NAME@VERSION",
     help="Rows that a model learned from: none of them may be here.",
+)
+@click.option(
+    "--against",
+    default="",
+    metavar="FILE|data:NAME@VERSION",
+    help="Rows as they were: has any column drifted since?",
 )
 @click.option(
     "--environment",
@@ -60,6 +66,7 @@ def command(
     label: str,
     time: str,
     trained_on: str,
+    against: str,
     environment: str,
     tables: tuple[str, ...],
     only: tuple[str, ...],
@@ -67,12 +74,14 @@ def command(
     html: str,
     as_json: bool,
 ) -> int:
-    """Check rows: their schema, leakage, conflicts, outliers, personal data.
+    """Check rows: their schema, leakage, conflicts, outliers, personal data, drift.
 
     Without options it asks what can be asked of the rows alone, and says what the other checks
     need. The exit code is 0 when no check refuses the rows and 6 when one does. No report holds a
     value of a row.
     """
+    from dataclasses import replace
+
     from trueup.foundation import clock
     from trueup.lifecycle.data.schemas import files
     from trueup.lifecycle.gates.samples import Sample
@@ -92,8 +101,12 @@ def command(
             environment=environment,
             at=clock.now(),
         )
+    is_compared = against and (not only or "drift" in only)
+    before = replace(sample, reference=_rows(against)) if is_compared else None
     demands, absent = _asked(sample, place, time, only, source)
-    found = survey(sample, demands, absent)
+    if before is None and (not only or "drift" in only):
+        absent.append(_without_reference())
+    found = survey(sample, demands, absent, before)
     _write(found, junit, html)
     exit_code = 0 if found.passed else GateFailedError.exit_code
     if as_json:
@@ -195,6 +208,13 @@ def _asked(
     )
 
 
+def _without_reference() -> CheckResult:
+    from trueup.lifecycle.gates.records import CheckResult
+
+    words = "there are no rows to compare with; --against FILE names them"
+    return CheckResult(check="drift", outcome="not-applicable", words=words)
+
+
 def _write(found: Survey, junit: str, html: str) -> None:
     from trueup.app.ci import survey
     from trueup.foundation import clock
@@ -209,6 +229,8 @@ def _write(found: Survey, junit: str, html: str) -> None:
 
 def show(found: Survey) -> None:
     """Print what was found: every check, then what is wrong, column by column."""
+    from trueup.app.ci.survey import shown_as
+
     title = output.state(found.outcome)
     title.append(f"  {found.name}", style="not dim")
     size = f"{plural(found.rows, 'row')}, {plural(found.columns, 'column')}"
@@ -218,11 +240,11 @@ def show(found: Survey) -> None:
     output.blank()
     output.table(
         ("check", "outcome", "finding"),
-        [(result.check, output.state(_shown_as(result)), result.words) for result in found.results],
+        [(result.check, output.state(shown_as(result)), result.words) for result in found.results],
         whole=2,
     )
     bad = [
-        (_shown_as(result, part.outcome), f"{result.check}  {part.name}: {part.words}")
+        (shown_as(result, part.outcome), f"{result.check}  {part.name}: {part.words}")
         for result in found.results
         for part in result.parts
         if part.outcome not in ("passed", "not-applicable")
@@ -232,9 +254,3 @@ def show(found: Survey) -> None:
         output.findings(bad[:_FINDINGS])
     if len(bad) > _FINDINGS:
         output.say("… and {} more: --html FILE shows them.", f"{len(bad) - _FINDINGS:,}")
-
-
-def _shown_as(result: CheckResult, outcome: str = "") -> str:
-    """An outcome as it is shown: what advice found is a warning."""
-    found = outcome or result.outcome
-    return "warning" if result.advisory and found == "failed" else found

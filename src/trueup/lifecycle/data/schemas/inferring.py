@@ -44,7 +44,7 @@ def infer(rows: pl.DataFrame | pl.LazyFrame, dataset: str = "", label: str = "")
     return Schema(dataset=dataset, rows=Limits(at_least=1), columns=columns)
 
 
-_KEYS: Final = ("missing", "infinite", "distinct", "least", "low", "middle", "high", "most", "n")
+_KEYS: Final = ("missing", "infinite", "distinct", "least", "quantiles", "most", "n")
 
 
 def _asked(name: str, dtype: pl.DataType, number: int) -> list[pl.Expr]:
@@ -60,10 +60,9 @@ def _asked(name: str, dtype: pl.DataType, number: int) -> list[pl.Expr]:
     found["missing"] = missing.sum()
     if kind in kinds.NUMERIC:
         found["n"] = given.count()
-        for key, q in (("low", 0.1), ("middle", 0.5), ("high", 0.9)):
-            found[key] = given.cast(pl.Float64).quantile(q, "linear")
+        found["quantiles"] = given.cast(pl.Float64).quantile([0.1, 0.5, 0.9], "linear")
         found["least"], found["most"] = given.min(), given.max()
-    if kind in {"text", "whole", "number"}:
+    if kind in {"text", "whole"}:
         found["distinct"] = pl.col(name).approx_n_unique() if kind == "text" else given.n_unique()
     return [value.alias(f"{number}:{key}") for key, value in found.items()]
 
@@ -91,10 +90,8 @@ def _column(
 
 
 def _range(seen: dict[str, Any], *, whole: bool) -> dict[str, Value]:
-    spread = slack.Spread(
-        n=int(seen["n"]),
-        **{key: float(seen[key]) for key in ("least", "low", "middle", "high", "most")},
-    )
+    ends = float(seen["least"]), *seen["quantiles"], float(seen["most"])
+    spread = slack.Spread(int(seen["n"]), *ends)
     low, high = slack.limits(spread, whole=whole)
     found: dict[str, Value] = {}
     if low is not None:

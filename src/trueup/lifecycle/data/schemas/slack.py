@@ -60,7 +60,7 @@ def set_holds(rows: int) -> float:
 
 def limits(spread: Spread, *, whole: bool) -> tuple[float | None, float | None]:
     """A range that the next values keep, too; an end is None where nothing sensible can be said."""
-    if spread.n < FEWEST:
+    if spread.n < FEWEST or not all(map(math.isfinite, spread)):
         return None, None
     sides = (
         (spread.most - spread.middle, spread.high - spread.middle),
@@ -98,10 +98,10 @@ def _reach(farthest: float, usual: float, n: int, *, is_long: bool) -> float | N
     return reach if reach < _ABSURD * farthest else None
 
 
-def _outward(value: float, way: int, *, whole: bool) -> float:
-    """Two digits of a number, never nearer to zero's other side than the number itself."""
-    if value == 0:
-        return 0.0
+def _outward(value: float, way: int, *, whole: bool) -> float | None:
+    """Two digits of a number, outwards; None for one beyond all numbers."""
+    if value == 0 or not math.isfinite(value):
+        return None if value else 0.0
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     if whole:
         unit = max(unit, 1.0)

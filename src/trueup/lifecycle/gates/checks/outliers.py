@@ -61,15 +61,11 @@ def check(demand: Outliers, sample: Sample) -> CheckResult:
 
 def _parts(demand: Outliers, rows: pl.LazyFrame, types: pl.Schema, names: list[str]) -> list[Part]:
     quantiles = [
-        _finite(name, types).quantile(q, "linear").alias(f"{number}:{q}")
+        _finite(name, types).quantile(list(_QUANTILES), "linear").alias(str(number))
         for number, name in enumerate(names)
-        for q in _QUANTILES
     ]
-    seen = rows.select(quantiles).collect().row(0, named=True)
-    ends = {
-        name: _ends([seen[f"{number}:{q}"] for q in _QUANTILES], demand.reach)
-        for number, name in enumerate(names)
-    }
+    seen = rows.select(quantiles).collect().row(0)
+    ends = {name: _ends(found, demand.reach) for name, found in zip(names, seen, strict=True)}
     counted = rows.select(
         expression.alias(f"{number}:{key}")
         for number, name in enumerate(names)
