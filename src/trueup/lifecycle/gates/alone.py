@@ -198,11 +198,19 @@ def demands(checks: Iterable[Wanted], takes: Literal["evidence", "sample"]) -> l
 
 
 def without_settings() -> Iterator[AnyDemand]:
-    """Every demand that can be made as it is."""
+    """Every demand that asks something as it is."""
     for kind in _KINDS.values():
-        required = [field for field in msgspec.structs.fields(kind) if field.required]
-        if not required:
-            yield kind()  # type: ignore[misc]
+        try:
+            made: Any = kind()
+        except (TypeError, ValueError):  # a setting is required, or one of several
+            continue
+        if not _unsound(made):
+            yield made
+
+
+def _unsound(demand: Any) -> str:
+    """Why nothing could prove a demand; empty when it can be asked."""
+    return str(demand.unsound()) if hasattr(demand, "unsound") else ""
 
 
 def _demand(wanted: Wanted) -> AnyDemand:
@@ -216,15 +224,20 @@ def _demand(wanted: Wanted) -> AnyDemand:
             f"There is no check '{kind}'.{did_you_mean(kind, _KINDS)}",
             hint=f"use one of: {', '.join(sorted(_KINDS))}",
         )
+    made: Any = None
     try:
-        return msgspec.convert(said, AnyDemand)  # type: ignore[no-any-return]
+        made = msgspec.convert(said, AnyDemand)
+        wrong = _unsound(made)
     except msgspec.ValidationError as error:
+        wrong = str(error)
+    if wrong:
         fields = ", ".join(_KINDS[kind].__struct_fields__)
         raise UsageError(
             "check-malformed",
-            f"The check '{kind}' cannot be made like this: {error}.",
+            f"The check '{kind}' cannot be made like this: {wrong}.",
             hint=f"its settings are: {fields or 'none'}",
-        ) from error
+        )
+    return made  # type: ignore[no-any-return]
 
 
 def _predictor(model: Any) -> Predictor:
