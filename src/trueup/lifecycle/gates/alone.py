@@ -204,13 +204,8 @@ def without_settings() -> Iterator[AnyDemand]:
             made: Any = kind()
         except (TypeError, ValueError):  # a setting is required, or one of several
             continue
-        if not _unsound(made):
+        if not made.unsound():
             yield made
-
-
-def _unsound(demand: Any) -> str:
-    """Why nothing could prove a demand; empty when it can be asked."""
-    return str(demand.unsound()) if hasattr(demand, "unsound") else ""
 
 
 def _demand(wanted: Wanted) -> AnyDemand:
@@ -227,7 +222,7 @@ def _demand(wanted: Wanted) -> AnyDemand:
     made: Any = None
     try:
         made = msgspec.convert(said, AnyDemand)
-        wrong = _unsound(made)
+        wrong = made.unsound()
     except msgspec.ValidationError as error:
         wrong = str(error)
     if wrong:
