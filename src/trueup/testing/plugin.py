@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MODEL: Final = "TRUEUP_MODEL"
 """Environment variable that names the version under test, such as `flights@12`."""
+PROJECT: Final = "TRUEUP_PROJECT"
+"""Environment variable that names the project's folder: a gate runs tests in a copy of its code."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +45,8 @@ def candidate(request: pytest.FixtureRequest) -> Iterator[Candidate]:
     from trueup.testing.candidates import opened
 
     named = request.config.getoption("--trueup-model") or os.environ.get(MODEL, "")
-    with opened(Path(request.config.rootpath), named) as found:
+    project = Path(os.environ.get(PROJECT, "") or request.config.rootpath)
+    with opened(project, named) as found:
         yield found
 
 

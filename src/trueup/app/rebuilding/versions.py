@@ -115,7 +115,7 @@ class VersionRebuild:
                 capturing.restore_outside(self._blobs, code, imports)
             except TrueupError as error:
                 raise NotHereError(error.message) from error
-            yield Code(root, imports, code.commit, bool(code.diff))
+            yield Code(root, imports, code.commit, bool(code.diff), self._root)
 
     def _trained(self, changes: Sequence[Change]) -> tuple[Made, ...]:
         manifest = self._version.manifest

@@ -60,12 +60,14 @@ class Code(NamedTuple):
         imports: Files that lie outside of the project and that it imports.
         commit: The Git commit.
         is_changed: Whether files differed from that commit when the version was made.
+        project: The project that the version is registered in.
     """
 
     root: Path
     imports: Path
     commit: str
     is_changed: bool
+    project: Path
 
 
 class Rebuild(Protocol):

@@ -30,18 +30,20 @@ def check(demand: CodeTests, evidence: Evidence) -> CheckResult:
         return CheckResult(check="tests", outcome="not-applicable", words=words)
     try:
         with evidence.rebuild.code() as code:
-            return _run(demand, code)
+            return _run(demand, code, evidence.ref)
     except NotHereError as why:
         return CheckResult(check="tests", outcome="not-applicable", words=str(why))
 
 
-def _run(demand: CodeTests, code: Code) -> CheckResult:
+def _run(demand: CodeTests, code: Code, ref: str) -> CheckResult:
     at = f"commit {code.commit[:12]}" + (" with its changes" if code.is_changed else "")
     if missing := [path for path in demand.paths if not (code.root / path).exists()]:
         words = f"{listing(missing)} is not in {at}; commit the tests, or correct paths"
         return CheckResult(check="tests", outcome="error", words=words)
     report = code.imports / "tests.xml"
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("TRUEUP_", "GIT_", "PYTEST_"))}
+    # What the fixture `candidate` of our pytest plugin gives: this version, of this project.
+    about = {"TRUEUP_MODEL": ref, "TRUEUP_PROJECT": str(code.project)}
     paths = [str(code.imports), str(code.root), *(entry for entry in sys.path if entry)]
     try:
         done = subprocess.run(  # noqa: S603 - pytest, no shell
@@ -53,7 +55,7 @@ def _run(demand: CodeTests, code: Code) -> CheckResult:
             check=False,
             timeout=demand.seconds,
             cwd=code.root,
-            env={**kept, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**kept, **about, "PYTHONPATH": os.pathsep.join(paths)},
         )
     except subprocess.TimeoutExpired:
         words = f"the tests did not end within {demand.seconds:g} s"
