@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
+from trueup import statistics
 from trueup.foundation import digests, threads
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import builtins
+from trueup.lifecycle import gates, models
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.families import family_of, is_timed
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.demands import AnyDemand, kind_of
-from trueup.statistics.fingerprints import fingerprint_of
 
 AT_ONCE: Final = 4  # NumPy, Polars and model libraries leave the interpreter while they compute
 
@@ -40,11 +43,25 @@ def address(asked: Asked, evidence: Evidence) -> str:
     return digests.of_record(
         {
             "demand": builtins(asked.demand),
-            "code": fingerprint_of(family_of(asked.demand).check),
+            "code": code(),
             "metric": evidence.measures.prints.get(getattr(asked.demand, "metric", ""), ""),
             "evidence": evidence.address,
         }
     )
+
+
+@cache
+def code() -> str:
+    """What all checks and the statistics below them are called by: the digest of their files.
+
+    A finding may rest on any of them, so a change of any asks again; comments count, too.
+    """
+    found = {}
+    for package in (gates, models, statistics):
+        root = Path(package.__path__[0])
+        for file in sorted(root.rglob("*.py")):
+            found[f"{root.name}/{file.relative_to(root).as_posix()}"] = digests.of_file(file)
+    return digests.of_record(found)
 
 
 def run(
