@@ -100,9 +100,9 @@ class _Best(NamedTuple):
 def _of_numbers(
     given: Classes, names: list[str], judged: list[int], limit: float, of: int
 ) -> Iterator[Part]:
-    asked = []
+    asked, types = [], given.rows.select(names).schema
     for place, name in enumerate(names):
-        value = _physical(name, given.rows.schema[name])
+        value = _physical(name, types[name])
         asked.append(value.count().alias(f"{place}:n"))
         for number in judged:
             is_yes = pl.col(f"is:{number}")

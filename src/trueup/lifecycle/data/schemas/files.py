@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,12 +84,17 @@ def text(schema: Schema, about: str = "") -> str:
 
 def _plain(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
     """What differs from the usual, and what is always said."""
-    usual = {f.name: f.default for f in msgspec.structs.fields(record)}
+    usual = _usual(type(record))
     return {
         name: msgspec.to_builtins(getattr(record, name))
         for name in record.__struct_fields__
         if name in keep or getattr(record, name) != usual[name]
     }
+
+
+@cache
+def _usual(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
 
 
 def _pairs(pairs: dict[str, Any]) -> Iterator[str]:

@@ -27,7 +27,8 @@ def check(demand: Conflicts, sample: Sample) -> CheckResult:
             check="conflicts", outcome="not-enough-data", words=f"{sample.name} has no rows"
         )
     whole = rows.hash_rows()
-    features = [name for name in sample.features if name in rows.columns]
+    known = set(rows.columns)
+    features = [name for name in sample.features if name in known]
     by_chance = _by_chance(rows)
     parts = [_repeated(demand, whole, by_chance)]
     if sample.label not in rows.columns or not features:

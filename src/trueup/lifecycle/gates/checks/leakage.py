@@ -71,7 +71,8 @@ def _rows(demand: Leakage, sample: Sample) -> Iterator[Part]:
         return
     alike = overlap.exact(sample.rows, seen, demand.shared)
     yield alike
-    both = [name for name in seen.columns if name in sample.rows.columns]
+    known = set(sample.rows.columns)
+    both = [name for name in seen.columns if name in known]
     if alike.outcome == "passed" and any(seen[name].dtype.is_float() for name in both):
         yield overlap.rounded(
             sample.rows.select(both), seen.select(both), demand.shared, demand.digits

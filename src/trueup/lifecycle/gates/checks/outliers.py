@@ -18,6 +18,8 @@ from trueup.statistics import shares
 TAKES = "sample"
 FEWEST: Final = 50
 _AT_ONCE: Final = 200
+_FEWEST_AT_ONCE: Final = 8
+_VALUES_AT_ONCE: Final = 10_000_000
 _QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -38,8 +40,10 @@ def check(demand: Outliers, sample: Sample) -> CheckResult:
             check="outliers", outcome="not-enough-data", words=f"{sample.name} has no rows"
         )
     parts = []
-    for start in range(0, len(names), _AT_ONCE):
-        parts += _parts(demand, rows.lazy(), rows.schema, names[start : start + _AT_ONCE])
+    at_once = max(_FEWEST_AT_ONCE, min(_AT_ONCE, _VALUES_AT_ONCE // rows.height))
+    for start in range(0, len(names), at_once):
+        some = names[start : start + at_once]
+        parts += _parts(demand, rows.select(some), some)
     looked = sum(part.outcome == "passed" for part in parts)
     if names and rows.height < FEWEST:
         said = f"{plural(rows.height, 'row')}; {FEWEST} would tell what is far outside"
@@ -59,19 +63,20 @@ def check(demand: Outliers, sample: Sample) -> CheckResult:
     )
 
 
-def _parts(demand: Outliers, rows: pl.LazyFrame, types: pl.Schema, names: list[str]) -> list[Part]:
+def _parts(demand: Outliers, rows: pl.DataFrame, names: list[str]) -> list[Part]:
+    types = rows.schema
     quantiles = [
         _finite(name, types).quantile(list(_QUANTILES), "linear").alias(str(number))
         for number, name in enumerate(names)
     ]
-    seen = rows.select(quantiles).collect().row(0)
+    seen = rows.select(quantiles).row(0)
     ends = {name: _ends(found, demand.reach) for name, found in zip(names, seen, strict=True)}
     counted = rows.select(
         expression.alias(f"{number}:{key}")
         for number, name in enumerate(names)
         for key, expression in _counts(name, types, ends[name]).items()
     )
-    row = counted.collect().row(0, named=True)
+    row = counted.row(0, named=True)
     return [
         _part(
             demand,
