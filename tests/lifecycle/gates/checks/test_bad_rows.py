@@ -118,4 +118,4 @@ def test_ten_thousand_columns_and_a_million_categories() -> None:
         assert len(found.parts) <= 200
     long = pl.DataFrame({"a": [f"v{n}" for n in range(1_000_000)], "y": [0, 1] * 500_000})
     for found in asked(Sample("s", long, label="y"), files.text(infer(long))):
-        assert found.outcome in ("passed", "error"), found.words
+        assert found.outcome in ("passed", "not-applicable", "error"), found.words

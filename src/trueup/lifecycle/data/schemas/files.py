@@ -93,7 +93,7 @@ def _plain(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 @cache
-def _usual(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _usual(kind: Any) -> dict[str, Any]:
     return {field.name: field.default for field in msgspec.structs.fields(kind)}
 
 
