@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -84,7 +84,8 @@ def text(schema: Schema, about: str = "") -> str:
 
 def _plain(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
     """What differs from the usual, and what is always said."""
-    usual = _usual(type(record))
+    kind: Hashable = type(record)
+    usual = _usual(kind)
     return {
         name: msgspec.to_builtins(getattr(record, name))
         for name in record.__struct_fields__
