@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,8 +83,7 @@ def text(schema: Schema, about: str = "") -> str:
 
 def _plain(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
     """What differs from the usual, and what is always said."""
-    kind: Hashable = type(record)
-    usual = _usual(kind)
+    usual = _usual(type(record))
     return {
         name: msgspec.to_builtins(getattr(record, name))
         for name in record.__struct_fields__
@@ -93,9 +91,13 @@ def _plain(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
     }
 
 
-@cache
-def _usual(kind: Any) -> dict[str, Any]:
-    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+def _usual(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    if kind not in _known:
+        _known[kind] = {field.name: field.default for field in msgspec.structs.fields(kind)}
+    return _known[kind]
+
+
+_known: dict[type[msgspec.Struct], dict[str, Any]] = {}
 
 
 def _pairs(pairs: dict[str, Any]) -> Iterator[str]:
