@@ -140,9 +140,9 @@ _STYLE: Final = """
 @media (prefers-color-scheme:dark){:root{--ink:#edeef0;--dim:#b0b4ba;--line:#363a3f;--paper:#111;
 --good:#3dd68c;--bad:#ff9592;--warn:#ffca16;--busy:#70b8ff;--was:#454b54;--now:#6cb2f0}}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:64rem;margin:0 auto;padding:2rem 1.25rem}
+main{max-width:72rem;margin:0 auto;padding:2rem 1.25rem}
 h1{font-size:1.5rem;margin:0 0 1.5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-p{max-width:46rem}.wide{overflow-x:auto}
+p{max-width:46rem}.wide{overflow-x:auto}td:last-child{overflow-wrap:anywhere}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 th{text-align:left;font-weight:500;color:var(--dim)}
 th,td{padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}

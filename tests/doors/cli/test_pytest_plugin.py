@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -38,10 +37,8 @@ def said_by_pytest(
     root: Path, *options: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """What pytest says in a project, in a process of its own."""
-    # An installation knows the plugin by its entry point; a source tree has to name it.
-    is_installed = bool(metadata.entry_points(group="pytest11", name="trueup"))
-    plugin = [] if is_installed else ["-p", "trueup.testing.plugin"]
     settings = ("-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-W", "ignore")
+    plugin = ("-p", "trueup.testing.plugin")  # an installation finds it by itself
     return subprocess.run(
         [sys.executable, "-m", "pytest", *settings, *plugin, *options, "tests/model"],
         cwd=root,

@@ -22,7 +22,7 @@ _OUTCOMES: Final[dict[str, junit.Outcome]] = {
     "error": "error",
     "not-applicable": "skipped",
 }
-_CHECKS: Final = ("check", "value", "bound", "limit", "rows", "outcome")
+_CHECKS: Final = ("check", "value", "bound", "limit", "detectable", "rows", "outcome")
 
 
 class MetricChange(NamedTuple):
@@ -146,7 +146,7 @@ def _checks(results: Sequence[CheckResult]) -> report.Section:
         words="Every check must pass; not enough data does not pass. Advice refuses nothing.",
         columns=(*_CHECKS, "finding"),
         rows=tuple((*_row(result), result.words) for result in results),
-        states=5,
+        states=6,
     )
 
 
@@ -271,6 +271,7 @@ def _row(result: CheckResult) -> tuple[str, ...]:
         words.number(result.value),
         words.number(result.bound),
         words.number(result.limit),
+        words.number(result.detectable),
         f"{result.rows:,}" if result.rows else words.NOTHING,
         result.outcome,
     )

@@ -22,7 +22,9 @@ def show(title: str, found: Sequence[CheckResult], outcome: VerdictOutcome) -> N
 
 def table(found: Sequence[CheckResult]) -> None:
     """Print every check, then a sentence each."""
-    output.table(("check", "value", "bound", "limit", "rows", "outcome"), map(_row, found))
+    output.table(
+        ("check", "value", "bound", "limit", "detectable", "rows", "outcome"), map(_row, found)
+    )
     output.blank()
     output.findings((result.outcome, result.words) for result in found)
 
@@ -64,4 +66,5 @@ def _row(result: CheckResult) -> tuple[object, ...]:
     outcome = output.state(result.outcome)
     if result.advisory:
         outcome.append(" (advice)", style="dim")
-    return result.name, result.value, result.bound, result.limit, result.rows or None, outcome
+    figures = (result.value, result.bound, result.limit, result.detectable)
+    return result.name, *figures, result.rows or None, outcome

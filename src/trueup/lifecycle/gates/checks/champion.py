@@ -9,6 +9,7 @@ from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.demands import Champion
 from trueup.statistics import pairs
+from trueup.statistics.intervals import minimum_detectable, normal_quantile
 
 TAKES = "evidence"
 
@@ -21,7 +22,7 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
         return CheckResult(
             check="champion",
             outcome="not-applicable",
-            words="there is no champion yet to compare with",
+            words="there is no champion yet, or it is this version: nothing to compare with",
         )
     metric = evidence.metric(demand.metric, demand.better)
     if trouble := evidence.why_not(metric) or evidence.trouble():
@@ -56,6 +57,7 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
         f"{f' by {demand.rule}' if demand.rule else ''}; "
         f"more than {demand.margin:+g} is needed"
     )
+    error = (paired.difference - paired.lower) / normal_quantile(demand.confidence)
     if needed:
         words += f"; about {needed:,} rows would tell, there are {rows:,}"
     return CheckResult(
@@ -68,6 +70,7 @@ def check(demand: Champion, evidence: Evidence) -> CheckResult:
         confidence=demand.confidence,
         rows=rows,
         rows_needed=needed,
+        detectable=_finite(minimum_detectable(error, demand.confidence)),
     )
 
 

@@ -8,6 +8,7 @@ from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
 from trueup.lifecycle.gates.records import CheckResult
 from trueup.lifecycle.plan.demands import Limit
+from trueup.statistics.intervals import minimum_detectable
 from trueup.statistics.metrics import FEWEST_CALLS, is_own, metric
 
 TAKES = "evidence"
@@ -59,6 +60,7 @@ def check(demand: Limit, evidence: Evidence) -> CheckResult:
         confidence=demand.confidence,
         rows=estimate.n,
         rows_needed=needed,
+        detectable=_finite(minimum_detectable(estimate.standard_error, demand.confidence)),
     )
 
 

@@ -49,6 +49,7 @@ def _run(demand: CodeTests, code: Code, ref: str) -> CheckResult:
         done = subprocess.run(  # noqa: S603 - pytest, no shell
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+                *("-p", "trueup.testing.plugin"),
                 *(f"--junitxml={report}", "--", *demand.paths),
             ],
             capture_output=True,
