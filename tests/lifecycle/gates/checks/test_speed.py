@@ -10,9 +10,9 @@ import pytest
 from trueup.foundation import toml
 from trueup.foundation.errors import UsageError
 from trueup.foundation.records import Record
-from trueup.lifecycle.gates import fresh
 from trueup.lifecycle.gates.checks import speed
-from trueup.lifecycle.gates.fresh import Costs
+from trueup.lifecycle.gates.methods import fresh
+from trueup.lifecycle.gates.methods.fresh import Costs
 from trueup.lifecycle.plan.demands import Speed
 
 from .kept_models import STEADY, evidence, sample

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from trueup.lifecycle.gates import rules, simpler
+from trueup.lifecycle.gates import rules
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods import simpler
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult
 from trueup.lifecycle.plan.demands import Baseline
 from trueup.statistics import pairs

@@ -7,11 +7,11 @@ import numpy.typing as npt
 import polars as pl
 
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.asking import ask, furthest
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods.asking import ask, furthest
+from trueup.lifecycle.gates.methods.slicing import absent
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.gates.rules import rows_needed
-from trueup.lifecycle.gates.slicing import absent
 from trueup.lifecycle.models.rules import conform
 from trueup.lifecycle.plan.demands import Behaviour
 from trueup.lifecycle.plan.trials import Direction, Invariance, Minimum, Trial

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from trueup.foundation import threads
-from trueup.lifecycle.gates import fresh
 from trueup.lifecycle.gates.evidence import Evidence
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods import fresh
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.models.answers import as_said
 from trueup.lifecycle.plan.demands import Determinism

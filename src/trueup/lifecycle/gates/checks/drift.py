@@ -7,7 +7,7 @@ from typing import Final
 from trueup.foundation.text import plural
 from trueup.lifecycle.gates.drift import comparing, tables
 from trueup.lifecycle.gates.drift.records import ColumnDrift, DriftReport, Limits, Verdict
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.demands import Drift

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from trueup.foundation.text import plural
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods.slicing import absent, columns_of, sliced
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.gates.rules import rows_needed
-from trueup.lifecycle.gates.slicing import absent, columns_of, sliced
 from trueup.lifecycle.plan.demands import Cut, Fairness
 from trueup.statistics.intervals import minimum_detectable, wilson
 from trueup.statistics.parity import Kind, Parity, parity

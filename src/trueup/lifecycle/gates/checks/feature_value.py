@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.gates import retraining
 from trueup.lifecycle.gates.evidence import Evidence
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods import retraining
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.rebuilding import Change, NotHereError
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.plan.demands import FeatureValue

@@ -10,7 +10,7 @@ from typing import Final
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.evidence import Evidence, ModelFile
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.models.contents.containers import danger_in
 from trueup.lifecycle.models.contents.reading import format_of

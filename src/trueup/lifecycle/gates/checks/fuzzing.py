@@ -14,10 +14,10 @@ import numpy.typing as npt
 import polars as pl
 
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.asking import Reply, ask, furthest
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods.asking import Reply, ask, furthest
+from trueup.lifecycle.gates.methods.spoiling import misshapen, poisoned, poisons
 from trueup.lifecycle.gates.records import CheckResult, Part
-from trueup.lifecycle.gates.spoiling import misshapen, poisoned, poisons
 from trueup.lifecycle.models.rules import conform
 from trueup.lifecycle.plan.demands import Fuzzing
 from trueup.ports.format import Scores

@@ -9,8 +9,8 @@ import msgspec
 import polars as pl
 
 from trueup.lifecycle.data.schemas.kinds import is_named_key
-from trueup.lifecycle.gates import giveaways, overlap
-from trueup.lifecycle.gates.joining import joined
+from trueup.lifecycle.gates.methods import giveaways, overlap
+from trueup.lifecycle.gates.methods.joining import joined
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.demands import Leakage

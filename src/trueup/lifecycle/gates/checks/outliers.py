@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.joining import joined
+from trueup.lifecycle.gates.methods.joining import joined
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.data_demands import Outliers

@@ -8,7 +8,7 @@ import polars as pl
 
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.data.personal.marks import MARKS, Mark, is_named_personal
-from trueup.lifecycle.gates.joining import joined
+from trueup.lifecycle.gates.methods.joining import joined
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.data_demands import Privacy

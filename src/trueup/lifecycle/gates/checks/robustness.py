@@ -9,11 +9,11 @@ import numpy.typing as npt
 import polars as pl
 
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.asking import Reply, ask, ask_each, decided
-from trueup.lifecycle.gates.disturbing import Way, disturbed, halves, ways
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods.asking import Reply, ask, ask_each, decided
+from trueup.lifecycle.gates.methods.disturbing import Way, disturbed, halves, ways
+from trueup.lifecycle.gates.methods.slicing import absent
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
-from trueup.lifecycle.gates.slicing import absent
 from trueup.lifecycle.models.rules import conform
 from trueup.lifecycle.plan.demands import Robustness
 from trueup.ports.format import Scores

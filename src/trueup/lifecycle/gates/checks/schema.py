@@ -6,7 +6,7 @@ from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import plural
 from trueup.lifecycle.data.schemas import files
 from trueup.lifecycle.data.schemas.judging import judge
-from trueup.lifecycle.gates.joining import joined
+from trueup.lifecycle.gates.methods.joining import joined
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.plan.data_demands import Schema

@@ -9,7 +9,7 @@ from polars import selectors
 
 from trueup.foundation.text import listing
 from trueup.lifecycle.gates.evidence import Evidence
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.models.records import Column
 from trueup.lifecycle.plan.demands import SignatureFits

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from trueup.lifecycle.gates.drift.tables import kind_of
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.gates.samples import Sample
 from trueup.lifecycle.models.records import ColumnReference

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from trueup.foundation.text import listing, plural
-from trueup.lifecycle.gates.claims import Claim, detectable, enough, judged
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods.claims import Claim, detectable, enough, judged
+from trueup.lifecycle.gates.methods.slicing import Slice, Slicing, absent, columns_of, sliced
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
-from trueup.lifecycle.gates.slicing import Slice, Slicing, absent, columns_of, sliced
 from trueup.lifecycle.plan.demands import Slices
 from trueup.statistics.metrics import METRICS, Estimate
 

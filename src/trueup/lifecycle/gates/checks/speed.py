@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from trueup.lifecycle.gates import fresh, timing
 from trueup.lifecycle.gates.evidence import Evidence
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods import fresh, timing
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.plan.demands import Speed
 from trueup.statistics.quantiles import fewest, quantile

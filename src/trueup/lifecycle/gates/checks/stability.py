@@ -7,8 +7,8 @@ import math
 import numpy as np
 from scipy import stats
 
-from trueup.lifecycle.gates import retraining
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods import retraining
 from trueup.lifecycle.gates.rebuilding import Change, NotHereError
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.plan.demands import Stability

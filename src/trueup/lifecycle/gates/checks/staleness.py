@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from trueup.foundation import clock
-from trueup.lifecycle.gates import retraining
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods import retraining
 from trueup.lifecycle.gates.rebuilding import Change, NotHereError
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.plan.demands import Staleness

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as Xml
 
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.gates.evidence import Evidence
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.rebuilding import Code, NotHereError
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.plan.demands import CodeTests

@@ -8,11 +8,11 @@ import numpy as np
 from scipy import special
 
 from trueup.foundation.text import plural
-from trueup.lifecycle.gates.claims import POWER
-from trueup.lifecycle.gates.coding import Dictionary, coded, in_words
 from trueup.lifecycle.gates.evidence import Evidence
+from trueup.lifecycle.gates.methods.claims import POWER
+from trueup.lifecycle.gates.methods.coding import Dictionary, coded, in_words
+from trueup.lifecycle.gates.methods.slicing import absent
 from trueup.lifecycle.gates.records import CheckResult, Part
-from trueup.lifecycle.gates.slicing import absent
 from trueup.lifecycle.plan.demands import Weakness
 from trueup.statistics.drift import benjamini_hochberg
 from trueup.statistics.metrics import METRICS, FloatArray

@@ -13,7 +13,7 @@ import msgspec
 
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.text import listing
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.models.records import Signature
 from trueup.lifecycle.serving.checking.asking import (

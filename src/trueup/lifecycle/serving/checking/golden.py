@@ -10,7 +10,7 @@ import msgspec
 
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record, decode, encode
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckResult, Part
 from trueup.lifecycle.serving.checking.asking import Columns, Deployment, columns_of, request
 

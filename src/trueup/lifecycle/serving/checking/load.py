@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from trueup.foundation.records import Record
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.serving.checking.asking import Columns, Deployment, request
 from trueup.statistics.quantiles import fewest, quantile

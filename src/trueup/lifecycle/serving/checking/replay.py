@@ -13,7 +13,7 @@ import polars as pl
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record
 from trueup.foundation.text import listing
-from trueup.lifecycle.gates.parts import told, worst
+from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.records import Signature

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from trueup.lifecycle.gates.slicing import number
+from trueup.lifecycle.gates.methods.slicing import number
 from trueup.statistics.weakness import Coded, Condition
 
 MOST_CODES: Final = 32  # bins of a column of numbers, or values that are told apart

@@ -1,7 +1,7 @@
 """A model in a process of its own: what it takes to start, what it costs, what it answers there.
 
-`python -m trueup.lifecycle.gates.fresh` is that process; the order comes as JSON on stdin, the
-answer is the last line of stdout. Model and rows lie in a folder that only its owner can read.
+`python -m trueup.lifecycle.gates.methods.fresh` is that process; the order comes as JSON on stdin,
+the answer is the last line of stdout. Model and rows lie in a folder that only its owner can read.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _ordered(order: Order, threads: Mapping[str, str]) -> Costs:
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "trueup.lifecycle.gates.fresh"],
+            [sys.executable, "-P", "-m", "trueup.lifecycle.gates.methods.fresh"],
             input=encode(order),
             capture_output=True,
             check=False,
@@ -152,7 +152,7 @@ def obey(order: Order) -> Costs:
     import numpy as np
     import polars as pl
 
-    from trueup.lifecycle.gates import timing
+    from trueup.lifecycle.gates.methods import timing
     from trueup.ports.loading import load
 
     place = Path(order.folder)

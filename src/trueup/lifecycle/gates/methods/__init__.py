@@ -1,0 +1,1 @@
+"""How checks look: cutting rows, disturbing them, asking, training again. Used by `checks/`."""
