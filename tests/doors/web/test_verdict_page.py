@@ -24,11 +24,10 @@ PARTS = (
 
 
 def with_parts(workspace: Workspace, *parts: Part) -> Verdict:
-    """A verdict of the project whose first check looked at several things."""
+    """A verdict of the project whose only check looked at several things."""
     verdict: Verdict = workspace.gates.of_model(workspace.owner, "lumps@1")[0]
-    first = CheckResult(check="slices", outcome="failed", words="one is worse", parts=parts)
-    results = (first, *verdict.statement.results[1:])
-    statement = builtins(msgspec.structs.replace(verdict.statement, results=results))
+    only = CheckResult(check="slices", outcome="failed", words="one is worse", parts=parts)
+    statement = builtins(msgspec.structs.replace(verdict.statement, results=(only,)))
     with workspace.state.database.writing() as connection:
         changed = verdicts.update().where(verdicts.c.id == verdict.id)
         connection.execute(changed.values(statement=statement))
