@@ -33,10 +33,10 @@ def serve(folder: str, journaled: bool) -> None:
 
     from trueup.lifecycle.models.records import Column, Signature
     from trueup.lifecycle.releases.records import Arm, Route
-    from trueup.lifecycle.serving.application import Application
-    from trueup.lifecycle.serving.journal import Journal, Place
-    from trueup.lifecycle.serving.server import serve as run
-    from trueup.lifecycle.serving.source import LoadedModel
+    from trueup.lifecycle.serving.inference.source import LoadedModel
+    from trueup.lifecycle.serving.journal.writer import Journal, Place
+    from trueup.lifecycle.serving.server.application import Application
+    from trueup.lifecycle.serving.server.process import serve as run
 
     class Unjournaled(Journal):
         def append(self, records: Any) -> asyncio.Future[Place]:

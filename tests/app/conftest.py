@@ -29,7 +29,7 @@ from trueup.lifecycle.plan.records import AdoptedPlan
 from trueup.lifecycle.plan.service import read as read_plan
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs.records import RunOptions
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Labels, Predictions
 from trueup.state import eventlog
 from trueup.state.eventlog import Event

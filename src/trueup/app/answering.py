@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.foundation.permissions import Permission
-from trueup.lifecycle.serving.application import Application, Authorize
-from trueup.lifecycle.serving.follower import EVERY_S, Follower
-from trueup.lifecycle.serving.journal import Journal
-from trueup.lifecycle.serving.registry import Registry
+from trueup.lifecycle.serving.following.follower import EVERY_S, Follower
+from trueup.lifecycle.serving.following.registry import Registry
+from trueup.lifecycle.serving.journal.writer import Journal
+from trueup.lifecycle.serving.server.application import Application, Authorize
 from trueup.people.access import guard
 from trueup.people.tokens.entrance import Entrance
 

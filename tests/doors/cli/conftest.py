@@ -17,7 +17,7 @@ from trueup.app.wiring import open_workspace
 from trueup.doors.cli.main import run
 from trueup.foundation import clock
 from trueup.foundation.identifiers import time_ordered_id
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Predictions
 
 SOURCES = str(Path(__file__).parents[3] / "src")

@@ -21,7 +21,7 @@ from trueup.foundation.errors import DeniedError, GateFailedError, UsageError, U
 from trueup.lifecycle.gates.ground import GivenRows
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.plan.records import Plan
-from trueup.lifecycle.serving.registry import Registry
+from trueup.lifecycle.serving.following.registry import Registry
 
 from .conftest import Client
 from .test_quarantine import registered

@@ -17,7 +17,7 @@ from trueup.lifecycle.models.contents import reading
 from trueup.lifecycle.models.records import Foreign, ForeignFile, ModelVersion
 from trueup.lifecycle.models.service import load_predictor
 from trueup.lifecycle.plan.service import Plans, in_force
-from trueup.lifecycle.serving.registry import Registry
+from trueup.lifecycle.serving.following.registry import Registry
 from trueup.ports.code import Sources, TensorModel
 
 from ..conftest import Shop, sample

@@ -12,7 +12,8 @@ import pytest
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.models.records import ColumnReference, Reference
 from trueup.lifecycle.monitoring.service import Monitors
-from trueup.lifecycle.plan.records import Deployment, Gate, Goal, Plan, Project, Watch
+from trueup.lifecycle.plan.deployments import Deployment
+from trueup.lifecycle.plan.records import Gate, Goal, Plan, Project, Watch
 from trueup.lifecycle.plan.service import Plans
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
 from trueup.state.unit import State

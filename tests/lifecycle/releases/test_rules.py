@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.gates.records import Statement, Verdict
-from trueup.lifecycle.plan.records import Canary, Deployment
+from trueup.lifecycle.plan.deployments import Canary, Deployment
 from trueup.lifecycle.releases import rules
 from trueup.lifecycle.releases.records import Release, ReleaseState
 from trueup.lifecycle.releases.rules import ArmEvidence, CanaryDecision

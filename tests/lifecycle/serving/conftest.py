@@ -15,10 +15,10 @@ import pytest
 
 from trueup.lifecycle.models.records import Column, Signature
 from trueup.lifecycle.releases.records import Arm, Route
-from trueup.lifecycle.serving.application import Application
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.inference.source import LoadedModel
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Predictions
-from trueup.lifecycle.serving.source import LoadedModel
+from trueup.lifecycle.serving.server.application import Application
 
 SIGNATURE = Signature(
     inputs=(

@@ -17,11 +17,11 @@ import polars as pl
 from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.models.records import Column, Signature
 from trueup.lifecycle.releases.records import Arm, Route
-from trueup.lifecycle.serving.application import Application
-from trueup.lifecycle.serving.follower import Follower
-from trueup.lifecycle.serving.journal import Journal
-from trueup.lifecycle.serving.server import serve
-from trueup.lifecycle.serving.source import LoadedModel
+from trueup.lifecycle.serving.following.follower import Follower
+from trueup.lifecycle.serving.inference.source import LoadedModel
+from trueup.lifecycle.serving.journal.writer import Journal
+from trueup.lifecycle.serving.server.application import Application
+from trueup.lifecycle.serving.server.process import serve
 
 SIGNATURE = Signature(inputs=(Column(name="x", kind="number"),))
 

@@ -9,7 +9,7 @@ import pytest
 from trueup.foundation import digests
 from trueup.foundation.actor import Actor, service
 from trueup.foundation.errors import DeniedError, NotFoundError
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Labels
 from trueup.lifecycle.serving.service import Journals, Predictions
 from trueup.state import eventlog

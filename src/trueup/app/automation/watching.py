@@ -9,7 +9,7 @@ import msgspec
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
 from trueup.lifecycle.monitoring.records import Evaluation, Ingested
-from trueup.lifecycle.serving import reader
+from trueup.lifecycle.serving.journal import reader
 from trueup.lifecycle.serving.records import AnyRecord, Cursor
 from trueup.lifecycle.serving.service import Journals
 

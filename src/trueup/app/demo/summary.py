@@ -25,7 +25,7 @@ from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.service import load_predictor
 from trueup.lifecycle.monitoring.records import Alert
 from trueup.lifecycle.releases.records import Release
-from trueup.lifecycle.serving import reader
+from trueup.lifecycle.serving.journal import reader
 from trueup.lifecycle.serving.records import Failure, Labels, Predictions
 from trueup.statistics.metrics import METRICS
 

@@ -16,7 +16,7 @@ from trueup.foundation.text import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
-    from trueup.lifecycle.plan.records import Deployment
+    from trueup.lifecycle.plan.deployments import Deployment
     from trueup.lifecycle.releases.records import Release
 
 

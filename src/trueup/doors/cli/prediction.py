@@ -118,7 +118,7 @@ def parse_moment(option: str, text: str) -> datetime:
 
 
 def _record(workspace: Workspace, found: Prediction, value: float, at: datetime) -> None:
-    from trueup.lifecycle.serving.journal import Journal
+    from trueup.lifecycle.serving.journal.writer import Journal
 
     journal = Journal(workspace.settings.journal)
     try:

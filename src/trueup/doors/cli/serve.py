@@ -41,7 +41,7 @@ def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
     address.
     """
     from trueup.app.answering import open_answering
-    from trueup.lifecycle.serving import server
+    from trueup.lifecycle.serving.server import process as server
 
     with output.here() as workspace:
         answering = open_answering(workspace, on_failure=told_failure)

@@ -75,7 +75,7 @@ def command(
     from trueup.app.automation import standby, telling
     from trueup.doors.combined import Combined, Later
     from trueup.doors.mlflow import application as mlflow
-    from trueup.lifecycle.serving import server
+    from trueup.lifecycle.serving.server import process as server
     from trueup.state import eventlog
 
     with output.here(artifacts=artifacts) as workspace, ExitStack() as opened:

@@ -22,7 +22,8 @@ from trueup.lifecycle.monitoring import rules, windows
 from trueup.lifecycle.monitoring.counts import LATENCY_EDGES, SCORE, SCORE_BINS, Summary
 from trueup.lifecycle.monitoring.records import Evaluation, Finding
 from trueup.lifecycle.monitoring.windows import Traffic, Window
-from trueup.lifecycle.plan.records import AdoptedPlan, Deployment, Goal
+from trueup.lifecycle.plan.deployments import Deployment
+from trueup.lifecycle.plan.records import AdoptedPlan, Goal
 from trueup.statistics import calibration, summaries
 from trueup.statistics.calibration import Calibrator
 from trueup.statistics.metrics import METRICS, quantile_from_histogram

@@ -9,12 +9,12 @@ import msgspec
 
 from trueup.foundation.records import Record
 from trueup.lifecycle.plan.demands import AnyDemand, Better, GateName, OnMissing, PairRule
+from trueup.lifecycle.plan.deployments import Deployment
 from trueup.people.records import Role
 
 # `alert`, `retrain`, or a build on Jenkins: `build:Team/train`.
 Reaction = Annotated[str, msgspec.Meta(pattern="^(alert|retrain|build:.*[^/ ])$")]
 BUILD: Final = "build:"
-Strategy = Literal["canary", "all-at-once"]
 
 
 class Project(Record):
@@ -157,40 +157,6 @@ class Dataset(Record):
     """A file or folder of Parquet or CSV inside the project."""
 
     path: str
-
-
-class Canary(Record):
-    """How a release is tried out.
-
-    Attributes:
-        weight: Share of the entities that the new version serves.
-        lasts: How long at least, in the time of the traffic.
-        margin: Largest loss of mean Brier score that counts as "no harm".
-    """
-
-    weight: float = 0.25
-    lasts: str = "7d"
-    margin: float = 0.02
-
-
-class Deployment(Record):
-    """A named place where a model answers.
-
-    Attributes:
-        model: Model that is served here.
-        entity: Input that names whom a prediction is about; routing is sticky by it.
-        strategy: How a new version takes over.
-        canary: Settings of that strategy.
-        monitor_every: How often the monitors evaluate.
-        false_alarms_per_year: Budget over all monitors of this deployment.
-    """
-
-    model: str
-    entity: str = ""
-    strategy: Strategy = "canary"
-    canary: Canary = Canary()
-    monitor_every: str = "7d"
-    false_alarms_per_year: float = 1.0
 
 
 class Plan(Record):

@@ -61,11 +61,19 @@ class Release(Record):
 
 
 class Arm(Record):
-    """A release that takes traffic, and its share of the entities."""
+    """A release that takes traffic, and its share of the entities.
+
+    Attributes:
+        release: Its number.
+        model_ref: The model version.
+        weight: Share of the entities it answers; 0 for a shadow.
+        shadow: Whether it scores what others answer: its scores are recorded, never sent.
+    """
 
     release: int
     model_ref: str
     weight: float
+    shadow: bool = False
 
 
 class Route(Record):
@@ -73,7 +81,8 @@ class Route(Record):
 
     Attributes:
         deployment: The place.
-        arms: First the live release, then the canary if there is one; weights sum to 1.
+        arms: First the live release, then the canary if there is one; weights sum to 1. Shadows
+            come last.
         salt: Makes the assignment of entities new for each ramp.
         entity: Input that names whom a prediction is about; empty when there is none.
     """

@@ -13,7 +13,7 @@ from trueup.foundation.clock import parse_duration
 from trueup.foundation.errors import ConflictError
 from trueup.foundation.records import Record
 from trueup.lifecycle.gates.records import Verdict
-from trueup.lifecycle.plan.records import Canary, Deployment
+from trueup.lifecycle.plan.deployments import Canary, Deployment
 from trueup.lifecycle.releases.records import Arm, Release, ReleaseState, Route
 from trueup.statistics import sequential
 

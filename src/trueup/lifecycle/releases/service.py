@@ -15,7 +15,8 @@ from trueup.lifecycle.models import answers
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.moving import CHAMPION, move_alias
 from trueup.lifecycle.models.records import ModelVersion
-from trueup.lifecycle.plan.records import Deployment, Process, Strategy
+from trueup.lifecycle.plan.deployments import Deployment, Strategy
+from trueup.lifecycle.plan.records import Process
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import protection, rules, table
 from trueup.lifecycle.releases.protection import evidence

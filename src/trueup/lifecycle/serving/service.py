@@ -19,10 +19,11 @@ from trueup.lifecycle.models import leave
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.usable import check_usable
 from trueup.lifecycle.plan.service import in_force
-from trueup.lifecycle.serving import folder as folders
-from trueup.lifecycle.serving import frames, lookup, table
+from trueup.lifecycle.serving import table
 from trueup.lifecycle.serving.checking import replay as replaying
 from trueup.lifecycle.serving.checking.replay import Replay
+from trueup.lifecycle.serving.journal import folder as folders
+from trueup.lifecycle.serving.journal import frames, lookup
 from trueup.lifecycle.serving.records import (
     Label,
     Prediction,

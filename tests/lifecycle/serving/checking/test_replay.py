@@ -10,7 +10,7 @@ import polars as pl
 from trueup.lifecycle.models.records import Column, Signature
 from trueup.lifecycle.serving.checking import replay
 from trueup.lifecycle.serving.checking.replay import Replay, Traffic
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Labels
 
 from ..conftest import AT, prediction

@@ -17,7 +17,7 @@ from trueup.foundation.records import Record
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.monitoring.records import Alert, Evaluation, Finding
-from trueup.lifecycle.plan.records import Deployment
+from trueup.lifecycle.plan.deployments import Deployment
 from trueup.lifecycle.releases.records import Release, Route
 from trueup.rendering.charts import Chart
 from trueup.rendering.svg import svg

@@ -17,7 +17,7 @@ from trueup.lifecycle.gates.methods.parts import told, worst
 from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.records import Signature
-from trueup.lifecycle.serving import reader
+from trueup.lifecycle.serving.journal import reader
 from trueup.lifecycle.serving.records import Labels, Predictions
 from trueup.ports.format import Predictor, Scores
 

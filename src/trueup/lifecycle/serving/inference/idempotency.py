@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 
 from trueup.foundation.errors import ConflictError
-from trueup.lifecycle.serving import frames, lookup
-from trueup.lifecycle.serving.folder import segments
-from trueup.lifecycle.serving.journal import Place
+from trueup.lifecycle.serving.journal import frames, lookup
+from trueup.lifecycle.serving.journal.folder import segments
+from trueup.lifecycle.serving.journal.writer import Place
 from trueup.lifecycle.serving.records import Predictions
 
 LIMIT = 100_000

@@ -15,11 +15,11 @@ import pytest
 
 from trueup.foundation.errors import DeniedError, InternalError
 from trueup.foundation.permissions import PERMISSIONS
-from trueup.lifecycle.serving.application import Route, compiled
-from trueup.lifecycle.serving.reader import read
+from trueup.lifecycle.serving.journal.reader import read
 from trueup.lifecycle.serving.records import Failure, Labels, Predictions
+from trueup.lifecycle.serving.server.application import Route, compiled
 
-from .conftest import Answer, Server, fails_on_negative, request_of, tensor
+from ..conftest import Answer, Server, fails_on_negative, request_of, tensor
 
 INFER = "/v2/models/late/infer"
 

@@ -11,12 +11,12 @@ from threading import Event, Semaphore, Thread
 import pytest
 
 from trueup.foundation.errors import BackendError
-from trueup.lifecycle.serving import folder as folders
-from trueup.lifecycle.serving.journal import Journal
-from trueup.lifecycle.serving.reader import read
+from trueup.lifecycle.serving.journal import folder as folders
+from trueup.lifecycle.serving.journal.reader import read
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Predictions
 
-from .conftest import prediction
+from ..conftest import prediction
 
 
 def _requests(folder: Path) -> list[str]:
@@ -48,7 +48,7 @@ def test_nobody_is_told_before_the_sync_is_done_and_the_next_group_forms_meanwhi
         assert may_sync.wait(5)
         real(descriptor)
 
-    monkeypatch.setattr("trueup.lifecycle.serving.journal.os.fdatasync", stopped)
+    monkeypatch.setattr("trueup.lifecycle.serving.journal.writer.os.fdatasync", stopped)
     journal = Journal(folder)
 
     async def burst() -> None:
@@ -213,6 +213,6 @@ def test_names_rise_even_when_the_clock_was_set_back(folder: Path) -> None:
 
 
 def _frame(number: int) -> bytearray:
-    from trueup.lifecycle.serving import frames
+    from trueup.lifecycle.serving.journal import frames
 
     return frames.encode([prediction(_hex(number))])

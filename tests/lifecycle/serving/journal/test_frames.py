@@ -6,10 +6,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.lifecycle.serving import frames
+from trueup.lifecycle.serving.journal import frames
 from trueup.lifecycle.serving.records import AnyRecord, Predictions
 
-from .conftest import AT, prediction
+from ..conftest import AT, prediction
 
 
 def _journal(count: int) -> tuple[bytes, list[frames.Frame]]:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.lifecycle.releases.records import Route
-from trueup.lifecycle.serving.routing import assign, bucket
+from trueup.lifecycle.serving.inference.routing import assign, bucket
 
-from .conftest import route
+from ..conftest import route
 
 weights = st.floats(min_value=0, max_value=1)
 names = st.lists(st.text(max_size=12), max_size=20)

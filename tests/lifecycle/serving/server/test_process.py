@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from trueup.lifecycle.serving.folder import recover, segments
-from trueup.lifecycle.serving.reader import read
+from trueup.lifecycle.serving.journal.folder import recover, segments
+from trueup.lifecycle.serving.journal.reader import read
 from trueup.lifecycle.serving.records import Predictions
 
-SCRIPT = Path(__file__).with_name("real_server.py")
+SCRIPT = Path(__file__).parents[1] / "real_server.py"
 BODY = json.dumps({"inputs": [{"name": "x", "shape": [2], "datatype": "FP64", "data": [1.0, 2.0]}]})
 
 pytestmark = pytest.mark.slow

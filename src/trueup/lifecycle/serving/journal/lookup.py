@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from trueup.lifecycle.serving import frames
-from trueup.lifecycle.serving.folder import Segment, segments
-from trueup.lifecycle.serving.journal import Place
+from trueup.lifecycle.serving.journal import frames
+from trueup.lifecycle.serving.journal.folder import Segment, segments
+from trueup.lifecycle.serving.journal.writer import Place
 from trueup.lifecycle.serving.records import AnyRecord, Label, Labels, Predictions
 
 _FEW = 8  # identifiers to look for in the bytes before anything is decoded

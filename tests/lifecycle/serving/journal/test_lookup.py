@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from trueup.foundation.identifiers import time_ordered_id
-from trueup.lifecycle.serving import lookup
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.journal import lookup
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Labels
 
-from .conftest import AT, prediction
+from ..conftest import AT, prediction
 
 
 def _labels(ids: list[str], values: list[float], hours: int = 0) -> Labels:

@@ -11,7 +11,7 @@ from trueup.lifecycle.models import leave
 from trueup.lifecycle.models.service import find, load_predictor
 from trueup.lifecycle.releases.records import Route
 from trueup.lifecycle.releases.service import Releases
-from trueup.lifecycle.serving.source import LoadedModel
+from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.state.unit import State
 
 _SERVER = service("server")

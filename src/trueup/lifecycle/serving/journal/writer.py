@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from trueup.foundation.configuration import make_private
 from trueup.foundation.errors import BackendError
-from trueup.lifecycle.serving import folder as folders
-from trueup.lifecycle.serving import frames
+from trueup.lifecycle.serving.journal import folder as folders
+from trueup.lifecycle.serving.journal import frames
 from trueup.lifecycle.serving.metrics import Histogram
 from trueup.lifecycle.serving.records import AnyRecord
 

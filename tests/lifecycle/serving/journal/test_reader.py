@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trueup.foundation.records import decode, encode
-from trueup.lifecycle.serving import folder as folders
-from trueup.lifecycle.serving.journal import Journal
-from trueup.lifecycle.serving.reader import read
+from trueup.lifecycle.serving.journal import folder as folders
+from trueup.lifecycle.serving.journal.reader import read
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Cursor, Predictions
 
-from .conftest import prediction
+from ..conftest import prediction
 
 
 def _requests(folder: Path, cursor: Cursor | None = None) -> list[int]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from trueup.lifecycle.serving import idempotency
-from trueup.lifecycle.serving.journal import Journal
-from trueup.lifecycle.serving.reader import read
+from trueup.lifecycle.serving.inference import idempotency
+from trueup.lifecycle.serving.journal.reader import read
+from trueup.lifecycle.serving.journal.writer import Journal
 
-from .conftest import Answer, Server, fails_on_negative, prediction, request_of, tensor
+from ..conftest import Answer, Server, fails_on_negative, prediction, request_of, tensor
 
 INFER = "/v2/models/late/infer"
 

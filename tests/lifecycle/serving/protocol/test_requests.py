@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.models.records import Column, Signature
-from trueup.lifecycle.serving import protocol, replies
-from trueup.lifecycle.serving.protocol import Intake
+from trueup.lifecycle.serving.protocol import replies
+from trueup.lifecycle.serving.protocol import requests as protocol
+from trueup.lifecycle.serving.protocol.requests import Intake
 
-from .conftest import SIGNATURE, prediction, request_of, tensor
+from ..conftest import SIGNATURE, prediction, request_of, tensor
 
 ONE_OF_EACH = (
     Column(name="n", kind="number"),

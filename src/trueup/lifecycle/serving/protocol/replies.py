@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from trueup.lifecycle.models.records import Column
-from trueup.lifecycle.serving.protocol import (
+from trueup.lifecycle.serving.protocol.requests import (
     DATATYPES,
     OUTPUTS,
     PREDICTION_ID,

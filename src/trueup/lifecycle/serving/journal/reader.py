@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from trueup.lifecycle.serving import frames
-from trueup.lifecycle.serving.folder import Segment, segments
+from trueup.lifecycle.serving.journal import frames
+from trueup.lifecycle.serving.journal.folder import Segment, segments
 from trueup.lifecycle.serving.records import AnyRecord, Cursor
 
 

@@ -11,10 +11,10 @@ import polars as pl
 
 from trueup.foundation.errors import BackendError
 from trueup.lifecycle.models.records import Column, Signature
-from trueup.lifecycle.serving.follower import Follower
-from trueup.lifecycle.serving.source import LoadedModel
+from trueup.lifecycle.serving.following.follower import Follower
+from trueup.lifecycle.serving.inference.source import LoadedModel
 
-from .conftest import MemorySource, Server, request_of, route
+from ..conftest import MemorySource, Server, request_of, route
 
 INFER = "/v2/models/late/infer"
 

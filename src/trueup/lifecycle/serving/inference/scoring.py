@@ -20,7 +20,7 @@ import polars as pl
 
 from trueup.foundation.errors import UserCodeError
 from trueup.lifecycle.models.records import ColumnKind
-from trueup.lifecycle.serving.source import LoadedModel
+from trueup.lifecycle.serving.inference.source import LoadedModel
 
 Columns = dict[str, list[Any]]
 Scored = tuple[list[float], float]

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from trueup.lifecycle.releases.records import Route
-from trueup.lifecycle.serving.application import Application
-from trueup.lifecycle.serving.source import ModelSource
+from trueup.lifecycle.serving.inference.source import ModelSource
+from trueup.lifecycle.serving.server.application import Application
 
 EVERY_S = 0.1
 _AGAIN_S = 30.0  # a route that failed to load is tried again after this long

@@ -16,13 +16,13 @@ from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, 
 from trueup.foundation.permissions import PERMISSIONS, Permission
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.releases.records import Route as TrafficRoute
-from trueup.lifecycle.serving import http
-from trueup.lifecycle.serving.endpoint import QUEUE_ROWS, Endpoint, Loader, not_serving
-from trueup.lifecycle.serving.http import Receive, Reply, Scope, Send
-from trueup.lifecycle.serving.idempotency import Keys, used_keys
-from trueup.lifecycle.serving.journal import Journal
+from trueup.lifecycle.serving.inference.endpoint import QUEUE_ROWS, Endpoint, Loader, not_serving
+from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
+from trueup.lifecycle.serving.inference.scoring import make_pool
+from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics
-from trueup.lifecycle.serving.scoring import make_pool
+from trueup.lifecycle.serving.server import http
+from trueup.lifecycle.serving.server.http import Receive, Reply, Scope, Send
 
 BODY_BYTES = 16 << 20
 _KEY_LENGTH = 255

@@ -15,13 +15,15 @@ from trueup.foundation import clock, digests
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
 from trueup.foundation.identifiers import time_ordered_id
 from trueup.lifecycle.releases.records import Route
-from trueup.lifecycle.serving import lookup, protocol, replies
-from trueup.lifecycle.serving.idempotency import Answered, Keys
-from trueup.lifecycle.serving.journal import Place
+from trueup.lifecycle.serving.inference.idempotency import Answered, Keys
+from trueup.lifecycle.serving.inference.routing import assign
+from trueup.lifecycle.serving.inference.scoring import Columns, Scorer
+from trueup.lifecycle.serving.inference.source import LoadedModel
+from trueup.lifecycle.serving.journal import lookup
+from trueup.lifecycle.serving.journal.writer import Place
+from trueup.lifecycle.serving.protocol import replies
+from trueup.lifecycle.serving.protocol import requests as protocol
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
-from trueup.lifecycle.serving.routing import assign
-from trueup.lifecycle.serving.scoring import Columns, Scorer
-from trueup.lifecycle.serving.source import LoadedModel
 
 QUEUE_ROWS = 20_000
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trueup.foundation.identifiers import time_ordered_id
-from trueup.lifecycle.serving import frames
+from trueup.lifecycle.serving.journal import frames
 
 OPEN = ".open"
 SEALED = ".journal"

@@ -1,0 +1,1 @@
+"""Keeps a server at what is released: load aside, prove, swap."""

@@ -1,0 +1,1 @@
+"""The prediction journal: segments of frames, one writer, many readers."""
