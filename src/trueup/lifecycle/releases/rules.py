@@ -15,7 +15,7 @@ from trueup.foundation.records import Record
 from trueup.lifecycle.gates.records import Verdict
 from trueup.lifecycle.plan.deployments import Canary, Deployment
 from trueup.lifecycle.releases.records import Arm, Release, ReleaseState, Route
-from trueup.statistics import sequential
+from trueup.statistics.sequential import means, shares
 
 TRANSITIONS: Final[Mapping[ReleaseState, frozenset[ReleaseState]]] = {
     "requested": frozenset({"canary", "live", "rejected", "withdrawn"}),
@@ -142,7 +142,7 @@ def judge_canary(
     alpha = CANARY_ALPHA / 2  # two signals share the budget: failures and loss
     failures = canary.failures + control.failures
     if failures:
-        evidence = sequential.count_martingale(canary.failures, control.failures, settings.weight)
+        evidence = shares.count_martingale(canary.failures, control.failures, settings.weight)
         if evidence >= 1 / alpha and canary.failures > settings.weight * failures:
             words = f"{canary.failures} of {failures} failures hit the canary"
             return CanaryDecision(action="roll-back", words=words, low=0.0, high=1.0)
@@ -154,7 +154,7 @@ def judge_canary(
         return CanaryDecision(
             action="hold" if waited_long else "continue", words=words, low=-1.0, high=1.0
         )
-    low, high = sequential.mean_difference_sequence(
+    low, high = means.mean_difference_sequence(
         canary.labelled,
         canary.loss,
         canary.variance,
