@@ -26,7 +26,7 @@ REQUEST = {
 }
 
 
-def serve(folder: str, journaled: bool) -> None:
+def serve(folder: str, journaled: bool, http: str) -> None:
     """The server process: one deployment `bench` with a model that averages its row."""
     import numpy as np
     import polars as pl
@@ -35,7 +35,9 @@ def serve(folder: str, journaled: bool) -> None:
     from trueup.lifecycle.releases.records import Arm, Route
     from trueup.lifecycle.serving.inference.source import LoadedModel
     from trueup.lifecycle.serving.journal.writer import Journal, Place
-    from trueup.lifecycle.serving.server.application import Application
+    from trueup.lifecycle.serving.server.application import NOBODY, Application
+    from trueup.lifecycle.serving.server.fronts import Granian, Own, Uvicorn
+    from trueup.lifecycle.serving.server.process import Stopping
     from trueup.lifecycle.serving.server.process import serve as run
 
     class Unjournaled(Journal):
@@ -54,10 +56,14 @@ def serve(folder: str, journaled: bool) -> None:
         return LoadedModel(model_ref, release, signature, mean)
 
     journal = (Journal if journaled else Unjournaled)(Path(folder))
-    application = Application(journal, authorize=lambda _scope, _permission: None)
+    application = Application(journal, authorize=lambda *_: NOBODY)
     arm = Arm(release=1, model_ref="mean@1", weight=1.0)
     application.serve(Route(deployment="bench", arms=(arm,), salt="s"), load)
-    run(application, stop_when_stdin_closes=True)
+    run(
+        application,
+        lambda: {"trueup": Own, "uvicorn": Uvicorn, "granian": Granian}[http](application),
+        stopping=Stopping(when_stdin_closes=True),
+    )
 
 
 class Client(asyncio.Protocol):
@@ -165,6 +171,6 @@ def main(seconds: float) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2], sys.argv[3] == "1")
+        serve(sys.argv[2], sys.argv[3] == "1", *(sys.argv[4:] or ["trueup"]))
     else:
         main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from trueup.app.wiring import Workspace
 from trueup.foundation.actor import Actor
@@ -11,7 +11,8 @@ from trueup.foundation.permissions import Permission
 from trueup.lifecycle.serving.following.follower import EVERY_S, Follower
 from trueup.lifecycle.serving.following.registry import Registry
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.server.application import Application, Authorize
+from trueup.lifecycle.serving.server.application import Application, Authorize, Caller
+from trueup.lifecycle.serving.server.http import Request
 from trueup.people.access import guard
 from trueup.people.tokens.entrance import Entrance
 
@@ -45,22 +46,25 @@ def open_answering(
     """
     owner: Actor = workspace.owner
 
-    def allow(actor: Actor, permission: Permission) -> None:
+    def allow(actor: Actor, permission: Permission) -> Caller:
         with workspace.state.database.reading() as connection:
             guard(connection, actor, permission)
+        return Caller(actor.name)
 
-    def of_owner(_scope: Any, permission: Permission) -> None:
-        allow(owner, permission)
+    def of_owner(_request: Request, permission: Permission, _deployment: str) -> Caller:
+        # Rights are read once per permission: the owner's cannot change while this serves.
+        caller = allowed.get(permission)
+        if caller is None:
+            caller = allowed[permission] = allow(owner, permission)
+        return caller
 
-    async def of_sender(scope: Any, permission: Permission) -> None:
+    async def of_sender(request: Request, permission: Permission, _deployment: str) -> Caller:
         assert entrance is not None  # only then this is used
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        peer = (scope.get("client") or ("",))[0]
-        header = given[0].decode("latin-1") if given else ""
-        allow(await entrance.enter(header, peer), permission)
+        header = request.headers.get(b"authorization", b"").decode("latin-1")
+        return allow(await entrance.enter(header, request.peer), permission)
 
-    # Rights are read once per permission: the owner's cannot change while this process serves.
-    authorize: Authorize = _once(of_owner) if entrance is None else of_sender
+    allowed: dict[Permission, Caller] = {}
+    authorize: Authorize = of_owner if entrance is None else of_sender
     application = Application(Journal(workspace.settings.journal), authorize=authorize)
     follower = Follower(
         Registry(workspace.state), application, on_failure=on_failure, every_s=every_s
@@ -68,14 +72,3 @@ def open_answering(
     follower.refresh()
     follower.start()
     return Answering(application, follower)
-
-
-def _once(authorize: Callable[[Any, Permission], None]) -> Callable[[Any, Permission], None]:
-    allowed: set[Permission] = set()
-
-    def remembered(scope: Any, permission: Permission) -> None:
-        if permission not in allowed:
-            authorize(scope, permission)
-            allowed.add(permission)
-
-    return remembered

@@ -18,7 +18,7 @@ from trueup.lifecycle.releases.records import Arm, Route
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Predictions
-from trueup.lifecycle.serving.server.application import Application
+from trueup.lifecycle.serving.server.application import NOBODY, Application, Caller
 
 SIGNATURE = Signature(
     inputs=(
@@ -126,9 +126,13 @@ class Server:
         self.journal = Journal(folder)
         self.application = Application(
             self.journal,
-            authorize=lambda _scope, permission: self.asked.append(permission),
+            authorize=self._allow,
             **options,
         )
+
+    def _allow(self, _request: object, permission: str, _deployment: str) -> Caller:
+        self.asked.append(permission)
+        return NOBODY
 
     def serve(self, *arms: tuple[int, str, float], **options: Any) -> None:
         self.application.serve(route(*arms, **options), self.source.load)

@@ -20,8 +20,9 @@ from trueup.lifecycle.releases.records import Arm, Route
 from trueup.lifecycle.serving.following.follower import Follower
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.server.application import Application
-from trueup.lifecycle.serving.server.process import serve
+from trueup.lifecycle.serving.server.application import NOBODY, Application
+from trueup.lifecycle.serving.server.fronts import Own
+from trueup.lifecycle.serving.server.process import Stopping, serve
 
 SIGNATURE = Signature(inputs=(Column(name="x", kind="number"),))
 
@@ -56,7 +57,7 @@ def main() -> int:
     asked = options.parse_args()
     if asked.file_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (asked.file_bytes, asked.file_bytes))
-    application = Application(Journal(asked.folder), authorize=lambda _scope, _permission: None)
+    application = Application(Journal(asked.folder), authorize=lambda *_: NOBODY)
     follower = Follower(
         Flipping(asked.flip, asked.slow),
         application,
@@ -66,7 +67,12 @@ def main() -> int:
     follower.refresh()
     follower.start()
     try:
-        serve(application, port=asked.port, stop_when_stdin_closes=True)
+        serve(
+            application,
+            lambda: Own(application),
+            port=asked.port,
+            stopping=Stopping(when_stdin_closes=True),
+        )
     except TrueupError as error:
         sys.stderr.write(f"{error.code}\n")
         return error.exit_code

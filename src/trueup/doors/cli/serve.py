@@ -42,6 +42,7 @@ def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
     """
     from trueup.app.answering import open_answering
     from trueup.lifecycle.serving.server import process as server
+    from trueup.lifecycle.serving.server.fronts import Own
 
     with output.here() as workspace:
         answering = open_answering(workspace, on_failure=told_failure)
@@ -56,8 +57,9 @@ def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
         try:
             server.serve(
                 answering.application,
+                lambda: Own(answering.application),
                 port=port,
-                stop_when_stdin_closes=until_stdin_closes,
+                stopping=server.Stopping(when_stdin_closes=until_stdin_closes),
                 on_listening=listening,
             )
         finally:

@@ -76,6 +76,7 @@ def command(
     from trueup.doors.combined import Combined, Later
     from trueup.doors.mlflow import application as mlflow
     from trueup.lifecycle.serving.server import process as server
+    from trueup.lifecycle.serving.server.fronts import Uvicorn
     from trueup.state import eventlog
 
     with output.here(artifacts=artifacts) as workspace, ExitStack() as opened:
@@ -132,8 +133,9 @@ def command(
         try:
             server.serve(
                 combined,
+                lambda: Uvicorn(combined),
                 port=port,
-                stop_when_stdin_closes=until_stdin_closes,
+                stopping=server.Stopping(when_stdin_closes=until_stdin_closes),
                 on_listening=listening,
             )
         finally:

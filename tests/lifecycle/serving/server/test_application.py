@@ -17,7 +17,7 @@ from trueup.foundation.errors import DeniedError, InternalError
 from trueup.foundation.permissions import PERMISSIONS
 from trueup.lifecycle.serving.journal.reader import read
 from trueup.lifecycle.serving.records import Failure, Labels, Predictions
-from trueup.lifecycle.serving.server.application import Route, compiled
+from trueup.lifecycle.serving.server.application import Caller, Route, compiled
 
 from ..conftest import Answer, Server, fails_on_negative, request_of, tensor
 
@@ -229,7 +229,7 @@ def test_who_may_not_gets_nothing_done(start: Callable[..., Server], folder: Pat
     server = start()
     server.serve((1, "flights@1", 1.0))
 
-    def nobody(_scope: Any, permission: str) -> None:
+    def nobody(_request: object, permission: str, _deployment: str) -> Caller:
         raise DeniedError("permission-denied", f"You may not '{permission}'.")
 
     server.application._authorize = nobody

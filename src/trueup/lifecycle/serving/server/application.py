@@ -1,7 +1,7 @@
 """The prediction server as one ASGI callable: a small table of routes, each with its permission.
 
 What is not in the table does not exist, and nothing runs before `authorize` has allowed it. Read
-`endpoint.py` for what happens to a request, `server.py` for the process around it.
+`endpoint.py` for what happens to a request, `connection.py` and `process.py` for what is around it.
 """
 
 from __future__ import annotations
@@ -21,23 +21,36 @@ from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
 from trueup.lifecycle.serving.inference.scoring import make_pool
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics
-from trueup.lifecycle.serving.server import http
-from trueup.lifecycle.serving.server.http import Receive, Reply, Scope, Send
+from trueup.lifecycle.serving.server import asgi, http
+from trueup.lifecycle.serving.server.http import Reply, Request
 
 BODY_BYTES = 16 << 20
 _KEY_LENGTH = 255
+_REMEMBERED_PATHS = 256
 _SEGMENTS_BEFORE_MODEL = 3  # '', 'v2', 'models', then the name
 _SERVER: Final = b'{"name":"trueup","version":"2","extensions":[]}'
 
-Authorize = Callable[[Scope, Permission], Awaitable[None] | None]
+
+class Caller(NamedTuple):
+    """Who sends a request, once that is allowed.
+
+    Attributes:
+        name: The person or service; empty where nobody was asked for.
+    """
+
+    name: str = ""
+
+
+NOBODY: Final = Caller()
+Authorize = Callable[[Request, Permission, str], Awaitable[Caller] | Caller]
 
 
 class Call(NamedTuple):
     """One request, on its way to a handler."""
 
     model: str
-    headers: http.Headers
-    receive: Receive
+    request: Request
+    caller: Caller
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -94,6 +107,7 @@ class Application:
             Route("GET", "/metrics", "read", self._metrics),
         )
         self._table = compiled(self.routes)
+        self._found: dict[tuple[str, str], tuple[Route, str]] = {}
         self._authorize = authorize
         self._hosts = http.Hosts(hosts)
         self._body_bytes = body_bytes
@@ -135,22 +149,25 @@ class Application:
         self._pool.shutdown()
         self.journal.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Answer one HTTP request (ASGI)."""
         if scope["type"] != "http":
             raise InternalError("scope-unknown", f"The server cannot do '{scope['type']}'.")
+        await asgi.send_reply(send, await self.answer(asgi.AsgiRequest(scope, receive)))
+
+    async def answer(self, request: Request) -> Reply:
+        """The reply to a request, also where something fails."""
         started = time.perf_counter()
         deployment = ""
         try:
-            headers = http.headers_of(scope)
-            self._hosts.check(headers.host)
-            route, model = self._find(scope["method"], scope["path"])
+            self._hosts.check(request.headers.get(b"host", b""))
+            route, model = self._find(request.method, request.path)
+            caller = NOBODY
             if route.permission != "public":
-                waiting = self._authorize(scope, route.permission)
-                if waiting is not None:
-                    await waiting
+                asked = self._authorize(request, route.permission, model)
+                caller = asked if isinstance(asked, Caller) else await asked
             deployment = model if model in self._endpoints else ""
-            reply = await route.handler(Call(model, headers, receive))
+            reply = await route.handler(Call(model, request, caller))
         except TrueupError as error:
             self.metrics.erred(deployment, error.code)
             reply = http.refusal(error)
@@ -158,9 +175,17 @@ class Application:
             self.metrics.erred(deployment, "internal")
             reply = http.refusal(_bug(error))
         self.metrics.answered(deployment, reply.status, time.perf_counter() - started)
-        await http.answer(send, reply)
+        return reply
 
     def _find(self, method: str, path: str) -> tuple[Route, str]:
+        found = self._found.get((method, path))
+        if found is None:
+            found = self._looked_up(method, path)
+            if len(self._found) < _REMEMBERED_PATHS:
+                self._found[method, path] = found
+        return found
+
+    def _looked_up(self, method: str, path: str) -> tuple[Route, str]:
         parts = path.split("/")
         model = ""
         if len(parts) > _SEGMENTS_BEFORE_MODEL and parts[2] == "models":
@@ -209,15 +234,15 @@ class Application:
 
     async def _infer(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
-        key = _checked_key(call.headers.idempotency_key)
-        body = await http.read_json(call.headers, call.receive, self._body_bytes)
+        key = _checked_key(call.request.headers.get(b"idempotency-key", b""))
+        body = await http.read_json(call.request, self._body_bytes)
         answered, rows = await endpoint.infer(body, key)
         self.metrics.predicted(call.model, rows)
         return Reply(200, answered)
 
     async def _feedback(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
-        body = await http.read_json(call.headers, call.receive, self._body_bytes)
+        body = await http.read_json(call.request, self._body_bytes)
         return Reply(200, await endpoint.feedback(body))
 
     async def _metrics(self, _call: Call) -> Reply:

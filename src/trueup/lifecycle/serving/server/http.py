@@ -1,22 +1,22 @@
-"""The little HTTP that the prediction path needs: headers, bodies, replies, ASGI types."""
+"""The little HTTP that the prediction path needs: requests, replies, what errors look like.
+
+`connection.py` and `asgi.py` make requests out of what comes over the wire.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.people.tokens.entrance import CHALLENGES
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
 
 _JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-_NO_STORE = (b"cache-control", b"no-store")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _REMEMBERED_HOSTS = 64
 
@@ -25,29 +25,43 @@ _STATUS: Final = {
     "body-too-large": 413,
     "request-too-large": 413,
     "body-not-json": 415,
+    "head-too-large": 431,
     "host-refused": 421,
     "method-not-allowed": 405,
     "queue-full": 429,
+    "request-late": 504,
+    "request-timeout": 408,
     "sign-in-needed": 401,
     "sign-in-limited": 429,
 }
 _RETRY_AFTER: Final = {"queue-full": b"1", "model-not-ready": b"1"}
-_KNOWN: Final = frozenset(
-    {
-        *(b"host", b"content-type", b"content-length"),
-        *(b"content-encoding", b"idempotency-key"),
-    }
-)
 
 
-class Headers(NamedTuple):
-    """The request headers that matter here."""
+class Request(Protocol):
+    """One request, whoever took it off the wire.
 
-    host: bytes
-    content_type: bytes
-    content_length: bytes
-    content_encoding: bytes
-    idempotency_key: bytes
+    Attributes:
+        method: HTTP method.
+        path: Decoded path, without the query.
+        query: What stands behind the `?`.
+        headers: By name in lower case; the values of a name that came twice stand behind each
+            other, with commas.
+        peer: Address that it came from; empty when there is none.
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    peer: str
+
+    async def body(self, limit: int) -> bytes:
+        """All of the body.
+
+        Raises:
+            UsageError: It is larger than `limit`, or the connection closed before its end.
+        """
+        ...
 
 
 class Reply(NamedTuple):
@@ -57,19 +71,6 @@ class Reply(NamedTuple):
     body: bytes
     header: tuple[bytes, bytes] = _JSON
     more: tuple[tuple[bytes, bytes], ...] = ()
-
-
-def headers_of(scope: Scope) -> Headers:
-    """The request headers that matter here, empty where absent."""
-    found = {name: value for name, value in scope["headers"] if name in _KNOWN}
-    get = found.get
-    return Headers(
-        get(b"host", b""),
-        get(b"content-type", b""),
-        get(b"content-length", b""),
-        get(b"content-encoding", b""),
-        get(b"idempotency-key", b""),
-    )
 
 
 class Hosts:
@@ -107,41 +108,36 @@ class Hosts:
             self._seen.add(host)
 
 
-async def read_json(headers: Headers, receive: Receive, limit: int) -> bytes:
+async def read_json(request: Request, limit: int) -> bytes:
     """The body of a JSON request.
 
     Raises:
         UsageError: It is not declared as JSON, is compressed, too large, or incomplete.
     """
-    kind = headers.content_type
+    kind = request.headers.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
         raise UsageError(
             "body-not-json",
             "The body must have the content type application/json.",
             hint="curl -H 'Content-Type: application/json' …",
         )
-    if headers.content_encoding not in (b"", b"identity"):
+    if request.headers.get(b"content-encoding", b"identity") != b"identity":
         raise UsageError("body-not-json", "A compressed body is not accepted.")
-    length = headers.content_length
-    if length.isdigit() and int(length) > limit:
-        raise _too_large(limit)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        _check_complete(message)
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body"):
-        message = await receive()
-        _check_complete(message)
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise _too_large(limit)
-    return b"".join(parts)
+    return await request.body(limit)
+
+
+def too_large(limit: int) -> UsageError:
+    """The error for a body that is larger than anybody wants to read."""
+    return UsageError(
+        "body-too-large",
+        f"The body is larger than {limit} bytes.",
+        hint="send the rows in several requests",
+    )
+
+
+def incomplete() -> UsageError:
+    """The error for a body whose sender is gone."""
+    return UsageError("body-incomplete", "The connection closed before the body was complete.")
 
 
 def status_of(error: TrueupError) -> int:
@@ -164,33 +160,7 @@ def refusal(error: TrueupError) -> Reply:
     return Reply(status_of(error), msgspec.json.encode(body), _JSON, more)
 
 
-async def answer(send: Send, reply: Reply) -> None:
-    """Send a reply."""
-    length = (b"content-length", b"%d" % len(reply.body))
-    await send(
-        {
-            "type": "http.response.start",
-            "status": reply.status,
-            "headers": [reply.header, length, _NO_STORE, *reply.more],
-        }
-    )
-    await send({"type": "http.response.body", "body": reply.body})
-
-
 def _is_json(content_type: bytes) -> bool:
     name, _, parameter = content_type.lower().partition(b";")
     charset = parameter.strip().replace(b'"', b"")
     return name.strip() == b"application/json" and charset in (b"", b"charset=utf-8")
-
-
-def _check_complete(message: MutableMapping[str, Any]) -> None:
-    if message["type"] == "http.disconnect":
-        raise UsageError("body-incomplete", "The connection closed before the body was complete.")
-
-
-def _too_large(limit: int) -> UsageError:
-    return UsageError(
-        "body-too-large",
-        f"The body is larger than {limit} bytes.",
-        hint="send the rows in several requests",
-    )
