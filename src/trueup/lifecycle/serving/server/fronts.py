@@ -135,7 +135,7 @@ class Granian:
 
         host, port = listener.getsockname()[:2]
         listener.close()
-        self._server = Server(
+        self._server: Any = Server(
             self._application,
             address=host,
             port=port,

@@ -44,16 +44,18 @@ class Request(Protocol):
         method: HTTP method.
         path: Decoded path, without the query.
         query: What stands behind the `?`.
-        headers: By name in lower case; the values of a name that came twice stand behind each
-            other, with commas.
         peer: Address that it came from; empty when there is none.
     """
 
     method: str
     path: str
     query: bytes
-    headers: Headers
     peer: str
+
+    @property
+    def headers(self) -> Headers:
+        """By name in lower case; values of a name that came twice are joined with commas."""
+        ...
 
     async def body(self, limit: int) -> bytes:
         """All of the body.
