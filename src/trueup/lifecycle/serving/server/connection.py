@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import Final, Literal, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
 
 from trueup.foundation.errors import BackendError, UsageError
 from trueup.lifecycle.serving.server import http
-from trueup.lifecycle.serving.server.http import Reply
-
-if TYPE_CHECKING:
-    from trueup.lifecycle.serving.server.listener import Listener
+from trueup.lifecycle.serving.server.http import Reply, Request
 
 State = Literal["answering", "reading", "idle", "closing"]
 
@@ -34,6 +32,21 @@ _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncache-control: no-store\r\n".encode()
     for status in HTTPStatus
 }
+
+
+class Home(Protocol):
+    """Where connections come in; see `listener.Listener`."""
+
+    loop: asyncio.AbstractEventLoop
+    connections: set[Connection]
+    date: bytes
+    is_draining: bool
+    now: float
+    answer: Callable[[Request], Awaitable[Reply]]
+
+    def gone(self, connection: Connection) -> None:
+        """One closed."""
+        ...
 
 
 class WireRequest:
@@ -105,7 +118,7 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Home) -> None:
         self.peer = ""
         self.since = listener.now
         self._listener = listener
