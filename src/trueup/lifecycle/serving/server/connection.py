@@ -174,10 +174,10 @@ class Connection(asyncio.Protocol):
             self.transport.abort()  # a bug of ours: the event loop tells of it
             raise
         except httptools.HttpParserError:
-            self._refuse("request-malformed", "What came is no HTTP/1.1 request.")
+            self._turn_away(_malformed())
         else:
             if self._head_bytes > HEAD_BYTES:
-                self._refuse("head-too-large", f"The head is larger than {HEAD_BYTES} bytes.")
+                self._turn_away(_large_head())
         if self._task is None and self._waiting:
             self._begin()
 
@@ -263,7 +263,7 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         elif self.state == "reading" and not self._is_new:
-            self._refuse("request-timeout", "The request did not come in time.")
+            self._turn_away(_slow())
         else:  # also who does not read what was sent: that is dropped
             self.transport.abort()
 
@@ -325,14 +325,14 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.writelines((head, body))
 
-    def _refuse(self, code: str, message: str) -> None:
+    def _turn_away(self, error: UsageError) -> None:
         """Answer what is no request, and close; whole requests in front of it come first."""
         self._is_deaf = self._is_ending = True
         if self._incoming is not None and self._incoming in self._waiting:
             self._waiting.remove(self._incoming)
         self._break_off()
         if self._task is None and not self._waiting and not self._is_lost:
-            self._send(http.refusal(UsageError(code, message)), is_last=True)
+            self._send(http.refusal(error), is_last=True)
             self._end(lingers=True)
 
     def _break_off(self) -> None:
@@ -353,3 +353,11 @@ def _late() -> BackendError:
 
 def _slow() -> UsageError:
     return UsageError("request-timeout", "The request did not come in time.")
+
+
+def _malformed() -> UsageError:
+    return UsageError("request-malformed", "What came is no HTTP/1.1 request.")
+
+
+def _large_head() -> UsageError:
+    return UsageError("head-too-large", f"The head is larger than {HEAD_BYTES} bytes.")
