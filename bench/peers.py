@@ -10,6 +10,12 @@ BUILD = Path(__file__).parents[1] / "build"
 PACKAGES = ("dvc==3.67.1", "dvc-s3==3.3.0", "oxenai==0.65.1")
 DRIFT = ("evidently==0.7.23", "pandas<3")  # it cannot be imported beside pandas 3
 TRACKING = ("mlflow==3.17.2", "scikit-learn")
+# Each in an environment of its own: together they cannot be resolved.
+MLSERVER = ("mlserver", "mlserver-sklearn", "uvloop<0.22")  # newer ones end its workers
+BENTOML = ("bentoml", "scikit-learn")
+LITSERVE = ("litserve", "scikit-learn")
+MLFLOW_MODELS = TRACKING
+RAY = ("ray[serve]", "scikit-learn")
 
 
 def python(name: str = "peers", packages: tuple[str, ...] = PACKAGES) -> str:

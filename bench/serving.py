@@ -1,176 +1,343 @@
-"""Requests a second and latency of the prediction server, journal on and off, in one run.
+"""Requests a second and latency of the prediction server and of five peers, in one run.
 
-    python bench/serving.py [seconds per measurement]
+    python bench/serving.py [--seconds S] [--rounds N] [--only NAME …] [--models sklearn,onnx]
 
-A trivial model answers, so the table shows the cost of HTTP, the protocol and the journal alone.
-The client runs in its own process on the same machine and takes its share of the cores.
+One model, one machine, one load tool (wrk, one row a request, connections kept alive). The model
+is a pipeline of scikit-learn with 30 inputs; ours is trained, judged and released as users do it,
+and each of its answers is on disk before it goes out; no peer records any. Peers run with one and
+two workers, the better one counts. Writes the section "Serving" of bench/RESULTS.md.
 """
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from statistics import median
+from typing import NamedTuple
+from urllib.request import Request, urlopen
 
-REQUEST = {
-    "inputs": [
-        {"name": f"column_{i}", "shape": [1], "datatype": "FP64", "data": [i + 0.5]}
-        for i in range(8)
-    ]
-}
+import numpy as np
+import peers
+import polars as pl
+from results import write_section
 
-
-def serve(folder: str, journaled: bool, http: str) -> None:
-    """The server process: one deployment `bench` with a model that averages its row."""
-    import numpy as np
-    import polars as pl
-
-    from trueup.lifecycle.models.records import Column, Signature
-    from trueup.lifecycle.releases.records import Arm, Route
-    from trueup.lifecycle.serving.inference.source import LoadedModel
-    from trueup.lifecycle.serving.journal.writer import Journal, Place
-    from trueup.lifecycle.serving.server.application import NOBODY, Application
-    from trueup.lifecycle.serving.server.fronts import Granian, Own, Uvicorn
-    from trueup.lifecycle.serving.server.process import Stopping
-    from trueup.lifecycle.serving.server.process import serve as run
-
-    class Unjournaled(Journal):
-        def append(self, records: Any) -> asyncio.Future[Place]:
-            future = asyncio.get_running_loop().create_future()
-            future.set_result(Place("", 0))
-            return future
-
-    def load(model_ref: str, release: int) -> LoadedModel:
-        columns = [c["name"] for c in REQUEST["inputs"]]
-        signature = Signature(inputs=tuple(Column(name=n, kind="number") for n in columns))
-
-        def mean(rows: pl.DataFrame) -> Any:
-            return np.array(rows.rows()).mean(axis=1)
-
-        return LoadedModel(model_ref, release, signature, mean)
-
-    journal = (Journal if journaled else Unjournaled)(Path(folder))
-    application = Application(journal, authorize=lambda *_: NOBODY)
-    arm = Arm(release=1, model_ref="mean@1", weight=1.0)
-    application.serve(Route(deployment="bench", arms=(arm,), salt="s"), load)
-    run(
-        application,
-        lambda: {"trueup": Own, "uvicorn": Uvicorn, "granian": Granian}[http](application),
-        stopping=Stopping(when_stdin_closes=True),
-    )
-
-
-class Client(asyncio.Protocol):
-    """One keep-alive connection that asks again as soon as it is answered."""
-
-    def __init__(self, request: bytes, until: float, latencies: list[float]) -> None:
-        self.request = request
-        self.until = until
-        self.latencies = latencies
-        self.buffer = b""
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.ask()
-
-    def ask(self) -> None:
-        self.asked = time.perf_counter()
-        self.transport.write(self.request)
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        head, separator, body = self.buffer.partition(b"\r\n\r\n")
-        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
-        if not separator or len(body) < length:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(self.buffer.decode())
-        self.buffer = b""
-        now = time.perf_counter()
-        self.latencies.append(now - self.asked)
-        if now < self.until:
-            self.ask()
-        else:
-            self.transport.close()
-            self.done.set_result(None)
-
-
-async def load(port: int, clients: int, seconds: float) -> list[float]:
-    body = json.dumps(REQUEST).encode()
-    head = (
-        "POST /v2/models/bench/infer HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    latencies: list[float] = []
-    until = time.perf_counter() + seconds
-    loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(
-            lambda: Client(head.encode() + body, until, latencies), "127.0.0.1", port
-        )
-        for _ in range(clients)
-    ]
-    await asyncio.gather(*(client.done for _, client in made))
-    return latencies
+HERE = Path(__file__).parent
+INPUTS = [f"f{i:02}" for i in range(30)]
+READY_S = 90
+_LUA = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local file = io.open(os.getenv("BODY"), "rb")
+wrk.body = file:read("*a")
+file:close()
+"""
+_UNIT = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
 class Figures(NamedTuple):
-    """What one measurement found."""
+    """What wrk found: requests a second, milliseconds, and answers that were no success."""
 
     rate: float
-    p50_ms: float
-    p99_ms: float
-    cpu_us: float  # of the server, for each request: tells more than the rate on a busy machine
+    p50: float
+    p99: float
+    failed: int
 
 
-def measure(journaled: bool, clients: int, seconds: float) -> Figures:
-    import uvloop
+class Server(NamedTuple):
+    """Something to be asked.
 
+    Attributes:
+        name: In the table.
+        workers: Processes that answer.
+        command: Starts it at a port.
+        path: Where it is asked.
+        body: What it is asked.
+        folder: Where it is started.
+        environment: Variables besides the usual.
+    """
+
+    name: str
+    workers: int
+    command: Callable[[int], list[str]]
+    path: str
+    body: object
+    folder: Path
+    environment: dict[str, str] = {}
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--seconds", type=int, default=8)
+    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--only", nargs="*", default=[])
+    asked.add_argument("--models", default="sklearn,onnx,lightgbm")
+    asked.add_argument("--workers", default="1,2")
+    asked.add_argument("--dry", action="store_true", help="print, write nothing")
+    options = asked.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        command = [sys.executable, __file__, "--serve", folder, str(int(journaled))]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-            assert server.stdin and server.stdout
-            port = int(json.loads(server.stdout.readline())["listening"].rpartition(":")[2])
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(load(port, clients, 0.5))
-                before = cpu_seconds(server.pid)
-                found = sorted(runner.run(load(port, clients, seconds)))
-                spent = cpu_seconds(server.pid) - before
-            server.stdin.close()
-            server.wait()
-    return Figures(
-        rate=len(found) / seconds,
-        p50_ms=found[len(found) // 2] * 1e3,
-        p99_ms=found[int(len(found) * 0.99)] * 1e3,
-        cpu_us=spent / len(found) * 1e6,
+        place = Path(folder)
+        row = prepare(place)
+        workers = [int(count) for count in options.workers.split(",")]
+        servers = [*ours(place, row, options.models.split(","), workers)]
+        servers += theirs(place, row, workers)
+        chosen = [s for s in servers if not options.only or s.name.split()[0] in options.only]
+        found = measure(chosen, options.seconds, options.rounds)
+    lines = report(found, options.seconds, options.rounds)
+    print("\n".join(lines))
+    if not options.dry:
+        write_section("Serving", lines)
+
+
+def prepare(place: Path) -> list[float]:
+    """A project with three released models, the first as a file for the peers; gives one row."""
+    project = place / "project"
+    shutil.copytree(HERE / "serving_project", project)
+    random = np.random.default_rng(7)
+    table = random.normal(size=(4_000, len(INPUTS)))
+    chance = 1 / (1 + np.exp(-table @ random.normal(size=len(INPUTS)) / 3))
+    paid = (random.random(len(table)) < chance).astype(np.int64)
+    columns = {name: table[:, i] for i, name in enumerate(INPUTS)}
+    (project / "data").mkdir()
+    pl.DataFrame({**columns, "paid": paid}).write_parquet(project / "data" / "credit.parquet")
+    (project / ".gitignore").write_text(".trueup\n")
+    author = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "Bench"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    for model in ("sklearn", "onnx", "lightgbm"):
+        for words in (
+            ["run", model],
+            ["check", f"{model}@1"],
+            ["release", "propose", f"{model}@1"],
+        ):
+            subprocess.run([*trueup(), *words], cwd=project, check=True, capture_output=True)
+    script = (
+        "import sys, joblib, polars as pl; sys.path.insert(0, 'pipelines'); import credit;"
+        "rows = pl.read_parquet('data/credit.parquet');"
+        "joblib.dump(credit.scaled(rows.slice(rows.height // 10)), sys.argv[1])"
     )
+    model_file = str(place / "model.joblib")
+    subprocess.run([sys.executable, "-c", script, model_file], cwd=project, check=True)
+    return [round(float(value), 6) for value in table[0]]
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def trueup() -> list[str]:
+    return [sys.executable, "-m", "trueup"]
 
 
-def main(seconds: float) -> None:
-    print("clients  journal     req/s   p50 ms   p99 ms   server CPU µs/request")
-    for clients in (1, 32):
-        for journaled in (False, True):
-            found = measure(journaled, clients, seconds)
-            print(
-                f"{clients:>7}  {'on' if journaled else 'off':>7}  {found.rate:>8.0f}"
-                f"  {found.p50_ms:>7.2f}  {found.p99_ms:>7.2f}  {found.cpu_us:>8.0f}"
+def ours(place: Path, row: list[float], models: list[str], workers: list[int]) -> Iterator[Server]:
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
+        for name, value in zip(INPUTS, row, strict=True)
+    ]
+    for model in models:
+        for count in workers:
+            for journal in ("durable", "off") if model == "sklearn" else ("durable",):
+                yield Server(
+                    f"trueup {model} journal {journal}",
+                    count,
+                    lambda port, count=count: [
+                        *trueup(), "serve", "--port", str(port), "--workers", str(count)
+                    ],
+                    f"/v2/models/{model}/infer",
+                    {"inputs": tensors},
+                    place / "project",
+                    {"TRUEUP_JOURNAL_OFF": "1"} if journal == "off" else {},
+                )  # fmt: skip
+
+
+def theirs(place: Path, row: list[float], workers: list[int]) -> Iterator[Server]:
+    model = str(place / "model.joblib")
+    tensor = {"name": "rows", "shape": [1, len(row)], "datatype": "FP64", "data": row}
+    outputs = [{"name": "predict_proba"}]
+    for name, script, packages, path, body in (
+        ("MLServer", "ml_server.py", peers.MLSERVER, "/v2/models/credit/infer",
+         {"inputs": [tensor], "outputs": outputs}),
+        ("BentoML", "bento.py", peers.BENTOML, "/predict", {"rows": [row]}),
+        ("LitServe", "lit.py", peers.LITSERVE, "/predict", {"rows": [row]}),
+        ("MLflow", "ml_flow.py", peers.MLFLOW_MODELS, "/invocations", {"inputs": [row]}),
+        ("Ray", "ray_serve.py", peers.RAY, "/", {"rows": [row]}),
+    ):  # fmt: skip
+        python = peers.python(name.lower(), packages)
+        for count in workers:
+            yield Server(
+                name,
+                count,
+                lambda port, python=python, script=script, count=count: [
+                    python, str(HERE / "serving_peers" / script), str(port), str(count), model
+                ],
+                path,
+                body,
+                place,
+            )  # fmt: skip
+
+
+def measure(
+    servers: list[Server], seconds: int, rounds: int
+) -> dict[tuple[str, int], dict[int, Figures]]:
+    """Medians over the rounds; the servers take turns, so that a slow minute hits all of them."""
+    seen: dict[tuple[str, int], dict[int, list[Figures]]] = {}
+    for _ in range(rounds):
+        for server in servers:
+            with running(server) as url:
+                for connections in (1, 32):
+                    loaded(server, url, connections, 2)
+                    figures = loaded(server, url, connections, seconds)
+                    of_server = seen.setdefault((server.name, server.workers), {})
+                    of_server.setdefault(connections, []).append(figures)
+                    print(f"{server.name:28} x{server.workers} {connections:3} {figures}")
+    return {
+        key: {
+            connections: Figures(*(median(column) for column in zip(*figures, strict=True)))
+            for connections, figures in by_connections.items()
+        }
+        for key, by_connections in seen.items()
+    }
+
+
+@contextmanager
+def running(server: Server) -> Iterator[str]:
+    """Start a server and wait until it answers; end it and all that it started."""
+    port = 18000 + os.getpid() % 1000
+    environment = {**os.environ, **server.environment}
+    log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+    process = subprocess.Popen(
+        server.command(port),
+        cwd=server.folder,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}{server.path}"
+    try:
+        wait_for(server, url, process, log)
+        yield url
+    finally:
+        family = descendants(process.pid)  # some servers start daemons outside of their group
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        for pid in (process.pid, *family):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        log.close()
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that a process started, and those that they started."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(folder.name)] = int(
+                (folder / "stat").read_text().rpartition(")")[2].split()[1]
             )
+    found = [pid]
+    for parent in found:
+        found += [child for child, of in parents.items() if of == parent]
+    return found[1:]
+
+
+def wait_for(server: Server, url: str, process: subprocess.Popen[bytes], log: object) -> None:
+    until = time.monotonic() + READY_S
+    raw = json.dumps(server.body).encode()
+    request = Request(url, raw, {"Content-Type": "application/json"})
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urlopen(request, timeout=10) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    log.seek(0)  # type: ignore[attr-defined]
+    print(log.read().decode()[-4_000:], file=sys.stderr)  # type: ignore[attr-defined]
+    raise SystemExit(f"{server.name} does not answer at {url}")
+
+
+def loaded(server: Server, url: str, connections: int, seconds: int) -> Figures:
+    """What wrk finds with so many connections."""
+    with tempfile.TemporaryDirectory() as folder:
+        script, body = Path(folder, "post.lua"), Path(folder, "body.json")
+        script.write_text(_LUA)
+        body.write_text(json.dumps(server.body))
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "--latency",
+            "-s",
+            script,
+            url,
+        ]
+        done = subprocess.run(
+            [str(word) for word in command],
+            env={**os.environ, "BODY": str(body)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return read(done.stdout)
+
+
+def read(text: str) -> Figures:
+    """The figures in wrk's report."""
+    words = {line.split()[0]: line.split()[-1] for line in text.splitlines() if line.split()}
+    failed = int(words.get("Non-2xx", "0"))
+    if "Socket" in words:
+        errors = text.partition("Socket errors:")[2].partition("\n")[0]
+        failed += sum(int(word) for word in errors.replace(",", "").split() if word.isdigit())
+    return Figures(float(words["Requests/sec:"]), span(words["50%"]), span(words["99%"]), failed)
+
+
+def span(text: str) -> float:
+    number = text.rstrip("usmh")
+    return float(number) * _UNIT[text[len(number) :]]
+
+
+def report(
+    found: dict[tuple[str, int], dict[int, Figures]], seconds: int, rounds: int
+) -> list[str]:
+    peers_32 = [f[32] for (name, _), f in found.items() if not name.startswith("trueup")]
+    lines = [
+        f"wrk, one thread, {seconds} s each, median of {rounds} rounds in turns, one row of 30",
+        "numbers a request. `durable`: on disk before it goes out. Peers record nothing.",
+        "",
+        "| Server | Workers | 32 clients: req/s | p50 ms | p99 ms | 1 client: p50 | p99 | Failed |",
+        "|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for (name, workers), by in found.items():
+        many, one = by[32], by[1]
+        lines.append(
+            f"| {name} | {workers} | {many.rate:,.0f} | {many.p50:.1f} | {many.p99:.1f} "
+            f"| {one.p50:.2f} | {one.p99:.2f} | {many.failed + one.failed:.0f} |"
+        )
+    best = max((f.rate for f in peers_32), default=0.0)
+    mine = [by[32] for (name, _), by in found.items() if name == "trueup sklearn journal durable"]
+    off = [by[32] for (name, _), by in found.items() if name == "trueup sklearn journal off"]
+    if best and mine:
+        top = max(mine, key=lambda figures: figures.rate)
+        quick = min(f.p99 for f in peers_32)
+        lines += [
+            "",
+            f"- {top.rate / best:.1f} × the best peer's requests/s (budget 4); its p99 is "
+            f"{top.p99 / quick:.2f} of the best peer's (budget 0.5).",
+        ]
+    if mine and off:
+        cost = 1 - max(f.rate for f in mine) / max(f.rate for f in off)
+        lines.append(f"- Durable costs {cost:.0%} of requests/s against no journal (budget 20 %).")
+    return lines
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2], sys.argv[3] == "1", *(sys.argv[4:] or ["trueup"]))
-    else:
-        main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0)
+    main()
