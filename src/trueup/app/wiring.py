@@ -18,6 +18,7 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.configuration import find_root, settings_for
 
 if TYPE_CHECKING:
+    from trueup.foundation.questions import Task
     from trueup.lifecycle.data.branching.service import Branching
     from trueup.lifecycle.data.difference.service import Differences
     from trueup.lifecycle.data.dvc.service import DvcOutputs
@@ -247,7 +248,7 @@ class Workspace(ClientVerbs):
         """Verbs of monitoring."""
         from trueup.lifecycle.monitoring.service import Monitors
 
-        return Monitors(self.state, self._reference_of)
+        return Monitors(self.state, self._reference_of, self._task_of)
 
     @cached_property
     def improvements(self) -> Improvements:
@@ -255,6 +256,10 @@ class Workspace(ClientVerbs):
         from trueup.lifecycle.improvement.service import Improvements
 
         return Improvements(self.state)
+
+    def _task_of(self, model_ref: str) -> Task:
+        model, _, number = model_ref.partition("@")
+        return self.models.show(self.owner, model, number).manifest.signature.task
 
     def _reference_of(self, model_ref: str) -> Reference:
         from trueup.lifecycle.gates import service as gates

@@ -5,7 +5,7 @@ Most formats hold data only. Those that hold code say so, and are loaded by leav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 Scores = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+OfMatrix = Callable[[Matrix], Scores]
 
 
 class Predictor(Protocol):
@@ -25,6 +27,18 @@ class Predictor(Protocol):
 
     def __call__(self, rows: pl.DataFrame) -> Scores:
         """The numbers, in the order of the rows."""
+        ...
+
+
+class OfNumbers(Predictor, Protocol):
+    """A predictor whose model takes numbers only: no frame has to be made of the rows."""
+
+    def for_columns(self, names: Sequence[str]) -> OfMatrix | None:
+        """The same for rows as a matrix of these columns, shape [n, len(names)].
+
+        Whole numbers and booleans stand in it as numbers, missing values as NaN. None if the
+        model does not take them so.
+        """
         ...
 
 

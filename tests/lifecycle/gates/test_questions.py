@@ -117,13 +117,6 @@ def test_the_same_run_told_another_question_makes_another_version(shop: Shop) ->
     assert (other.ref != one.ref, other.manifest.signature.task) == (True, "quantile")
 
 
-def test_a_deployment_refuses_what_it_cannot_serve(shop: Shop) -> None:
-    version = registered(shop, "regression")
-    with pytest.raises(UsageError, match="answers a number") as caught:
-        shop.releases.request(shop.sam, "desk", "small", str(version.version))
-    assert caught.value.code == "task-not-served"
-
-
 # --- what is wrong is said, never passed
 
 

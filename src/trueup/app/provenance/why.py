@@ -76,7 +76,7 @@ def _prediction(workspace: Workspace, actor: Actor, ref: Reference) -> Node:
         )
     known = f"{found.label.value:g}" if found.label else "not known yet"
     facts = {
-        "score": f"{found.score:.4f}",
+        "score": found.answer,
         "label": known,
         "about": f"{found.at:%Y-%m-%d %H:%M}",
         "received": f"{found.received_at:%Y-%m-%d %H:%M:%S}",

@@ -165,7 +165,7 @@ class VersionRebuild:
             return Retrained(None, trouble=made.trouble or "the step returned no model")
         stored = made.model
         predict = load_file(self._blobs, stored.format, stored.digest, self._allowed)
-        shaped = answers.shaped(predict, self._version.manifest.signature)
+        shaped = answers.Shaped(predict, self._version.manifest.signature)
         return Retrained(shaped, stored.digest, seconds=made.seconds)
 
     def _key(self, change: Change) -> str:

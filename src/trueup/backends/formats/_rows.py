@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from trueup.foundation.errors import DeniedError, UsageError
-from trueup.ports.format import Scores
+from trueup.ports.format import Matrix, OfMatrix, Scores
 
 
 def matrix(rows: pl.DataFrame, names: Sequence[str] = ()) -> npt.NDArray[np.float64]:
@@ -37,6 +37,33 @@ def matrix(rows: pl.DataFrame, names: Sequence[str] = ()) -> npt.NDArray[np.floa
             context={"columns": texts[:50]},
         )
     return chosen.select(pl.all().cast(pl.Float64)).to_numpy(order="c").reshape(rows.height, -1)
+
+
+class ByPlace:
+    """A model of numbers: columns by the model's own names where it has them, else by place.
+
+    Args:
+        ask: What the model gives for a matrix of at least one row.
+        names: The model's own names of columns, in its order; none if it has none.
+    """
+
+    def __init__(self, ask: Callable[[Matrix], Any], names: Sequence[str] = ()) -> None:
+        self._ask = ask
+        self._names = tuple(names)
+
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        """The numbers, in the order of the rows."""
+        if not rows.height:
+            return scores([], 0)
+        return scores(self._ask(matrix(rows, self._names)), rows.height)
+
+    def for_columns(self, names: Sequence[str]) -> OfMatrix:
+        """The same for a matrix of these columns."""
+        own = self._names
+        if not own or not set(own) <= set(names) or own == tuple(names):
+            return lambda given: scores(self._ask(given), len(given))
+        order = [list(names).index(name) for name in own]
+        return lambda given: scores(self._ask(given[:, order]), len(given))
 
 
 def scores(answers: Any, height: int) -> Scores:

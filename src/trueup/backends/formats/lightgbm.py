@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import polars as pl
-
 from trueup.backends.formats import _rows
 from trueup.foundation.errors import MissingExtraError
-from trueup.ports.format import Flavor, Predictor, Scores
+from trueup.ports.format import Flavor, Predictor
 
 LARGEST: Final = 1 << 30
 _END: Final = "end of trees"
@@ -50,16 +48,9 @@ class Backend:
     def predictor(self, model: Any) -> Predictor:
         """The probability of the second class, those of several, or the prediction."""
         booster = _booster(model)
-        names = booster.feature_name()
-
-        def score(rows: pl.DataFrame) -> Scores:
-            if not rows.height:
-                return _rows.scores([], 0)
-            return _rows.scores(
-                booster.predict(_rows.matrix(rows, names), num_threads=1), rows.height
-            )
-
-        return score
+        return _rows.ByPlace(
+            lambda rows: booster.predict(rows, num_threads=1), booster.feature_name()
+        )
 
 
 def check(raw: bytes) -> str:

@@ -6,7 +6,7 @@ do not belong to ONNX itself, for their code would have to come from somewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import polars as pl
 
 from trueup.backends.formats import _rows
 from trueup.foundation.errors import MissingExtraError, UsageError
-from trueup.ports.format import Flavor, Predictor, Scores
+from trueup.ports.format import Flavor, OfMatrix, Predictor, Scores
 
 LARGEST: Final = (1 << 31) - 1  # of one Protocol Buffers message
 _DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -63,18 +63,35 @@ class Backend:
     def predictor(self, model: Any) -> Predictor:
         """The probabilities of the classes, or the only output."""
         session = self.load(self.dump(model)) if self.accepts(model) else model
-        inputs = session.get_inputs()
-        output = _output(session.get_outputs())
+        return _Session(session)
 
-        def score(rows: pl.DataFrame) -> Scores:
-            if not rows.height:
-                return _rows.scores([], 0)
-            (answers,) = session.run([output], _feed(inputs, rows))
-            if isinstance(answers, list) and answers:  # one map of class to probability a row
-                answers = [[row[label] for label in sorted(row)] for row in answers]
-            return _rows.scores(answers, rows.height)
 
-        return score
+class _Session:
+    """Asks a session of ONNX Runtime."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._inputs = session.get_inputs()
+        self._output = _output(session.get_outputs())
+
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        """The numbers, in the order of the rows."""
+        if not rows.height:
+            return _rows.scores([], 0)
+        return self._run(_feed(self._inputs, rows), rows.height)
+
+    def for_columns(self, names: Sequence[str]) -> OfMatrix | None:
+        """The same for a matrix of these columns."""
+        if not _takes_matrix(self._inputs, names):
+            return None
+        name, kind = self._inputs[0].name, _NUMBERS[self._inputs[0].type]
+        return lambda given: self._run({name: given.astype(kind)}, len(given))
+
+    def _run(self, feed: dict[str, Any], rows: int) -> Scores:
+        (answers,) = self._session.run([self._output], feed)
+        if isinstance(answers, list) and answers:  # one map of class to probability a row
+            answers = [[row[label] for label in sorted(row)] for row in answers]
+        return _rows.scores(answers, rows)
 
 
 def check(raw: bytes) -> None:
@@ -131,9 +148,13 @@ def _output(outputs: list[Any]) -> str:
     return str(outputs[-1].name)
 
 
+def _takes_matrix(inputs: list[Any], names: Sequence[str]) -> bool:
+    return len(inputs) == 1 and inputs[0].type in _NUMBERS and inputs[0].name not in names
+
+
 def _feed(inputs: list[Any], rows: pl.DataFrame) -> dict[str, Any]:
     """The rows as the model takes them: one matrix, or one input a column."""
-    if len(inputs) == 1 and inputs[0].type in _NUMBERS and inputs[0].name not in rows.columns:
+    if _takes_matrix(inputs, rows.columns):
         return {inputs[0].name: _rows.matrix(rows).astype(_NUMBERS[inputs[0].type])}
     absent = [each.name for each in inputs if each.name not in rows.columns]
     if absent:

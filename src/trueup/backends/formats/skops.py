@@ -6,17 +6,20 @@ which hold numbers and run nothing when they are put together.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 import skops.io
 
 from trueup.backends.formats import _rows
 from trueup.foundation.errors import DeniedError, UsageError
-from trueup.ports.format import Flavor, Predictor, Scores
+from trueup.ports.format import Flavor, OfMatrix, Predictor, Scores
 
 # Exact names: a prefix would let in whatever scikit-learn adds later.
 _TRUSTED = frozenset(
@@ -35,6 +38,8 @@ _TRUSTED = frozenset(
 
 
 _SCHEMA = "schema.json"
+# Estimators to whose parts a frame is something else than a matrix.
+_BY_NAME = frozenset({"ColumnTransformer", "FunctionTransformer"})
 
 
 class Backend:
@@ -88,17 +93,78 @@ class Backend:
 
     def predictor(self, model: Any) -> Predictor:
         """The probabilities of all classes in its order, or the prediction where there are none."""
-        # A model that was fitted on a matrix knows columns by their place alone.
-        is_named = hasattr(model, "feature_names_in_")
+        return _Estimator(model)
 
-        ask = model.predict_proba if hasattr(model, "predict_proba") else model.predict
 
-        def score(rows: pl.DataFrame) -> Scores:
-            if not rows.height:
-                return _rows.scores([], 0)
-            return _rows.scores(ask(rows if is_named else _rows.matrix(rows)), rows.height)
+class _Estimator:
+    """Asks an estimator: by the names of columns if it was fitted on a frame, else by place."""
 
-        return score
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._names = getattr(model, "feature_names_in_", None)
+        self._by_place = _rows.ByPlace(_question(model))
+
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        """The numbers, in the order of the rows."""
+        if self._names is None or not rows.height:
+            return self._by_place(rows)
+        return _rows.scores(_question(self._model)(rows), rows.height)
+
+    def for_columns(self, names: Sequence[str]) -> OfMatrix | None:
+        """The same for a matrix of these columns."""
+        if self._names is None:
+            return self._by_place.for_columns(names)
+        if list(self._names) != list(names) or _looks_up_names(self._model):
+            return None
+        return _rows.ByPlace(_question(_nameless(self._model))).for_columns(names)
+
+
+def _question(model: Any) -> Callable[[Any], Any]:
+    ask: Callable[[Any], Any] = getattr(model, "predict_proba", None) or model.predict
+    return ask
+
+
+def _nameless(value: Any) -> Any:
+    """A model that knows no names of columns, else each call would warn; arrays are shared."""
+    if isinstance(value, list | tuple):
+        return type(value)([_nameless(each) for each in value])
+    if isinstance(value, dict):
+        return {name: _nameless(each) for name, each in value.items()}
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return np.array([_nameless(each) for each in value.flat], object).reshape(value.shape)
+    if not _is_estimator(value):
+        return value
+    made = copy.copy(value)
+    for name, part in vars(value).items():
+        setattr(made, name, _nameless(part))
+    vars(made).pop("feature_names_in_", None)
+    return made
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A model and the estimators that it is made of."""
+    if isinstance(value, list | tuple):
+        inside = value
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        inside = value.ravel().tolist()
+    elif isinstance(value, dict):
+        inside = list(value.values())
+    elif _is_estimator(value):
+        yield value
+        inside = list(vars(value).values())
+    else:
+        return
+    for each in inside:
+        yield from _parts(each)
+
+
+def _is_estimator(value: Any) -> bool:
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _looks_up_names(model: Any) -> bool:
+    """Whether a part of it takes columns by their names, or hands frames to code of its own."""
+    return any(type(part).__name__ in _BY_NAME for part in _parts(model))
 
 
 def _stable(raw: bytes) -> bytes:

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from trueup.backends.formats import _rows, _ubjson
 from trueup.foundation.errors import MissingExtraError
-from trueup.ports.format import Flavor, Predictor, Scores
+from trueup.ports.format import Flavor, Matrix, Predictor
 
 LARGEST: Final = 1 << 30
 _ROOT: Final = 2147483647
@@ -63,18 +62,14 @@ class Backend:
         # This objective answers with the number of a class; its margins hold the probabilities.
         is_decided = _objective(booster) == "multi:softmax"
 
-        def score(rows: pl.DataFrame) -> Scores:
-            if not rows.height:
-                return _rows.scores([], 0)
-            given = library.DMatrix(
-                _rows.matrix(rows, names), feature_names=list(names) or None, nthread=1
-            )
+        def ask(rows: Matrix) -> Any:
+            given = library.DMatrix(rows, feature_names=list(names) or None, nthread=1)
             found = booster.predict(
                 given, iteration_range=rounds, validate_features=False, output_margin=is_decided
             )
-            return _rows.scores(_softmax(found) if is_decided else found, rows.height)
+            return _softmax(found) if is_decided else found
 
-        return score
+        return _rows.ByPlace(ask, names)
 
 
 def check(raw: bytes) -> None:

@@ -43,7 +43,7 @@ def list_(deployment: str, limit: int, as_json: bool) -> None:
         output.next_step("trueup serve")
         return
     columns = ["prediction", "model", "score", "label", "received at", "deployment"]
-    rows = [[p.id, p.model_ref, p.score, _label(p), p.received_at, p.deployment] for p in found]
+    rows = [[p.id, p.model_ref, p.answer, _label(p), p.received_at, p.deployment] for p in found]
     if len({p.deployment for p in found}) == 1:  # one place needs no column of its own
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     output.table(columns, rows)
@@ -64,7 +64,7 @@ def show(reference: str, as_json: bool) -> None:
     output.heading(found.ref)
     output.facts(
         {
-            "score": found.score,
+            "score": found.answer,
             "label": _label(found) or "not known yet",
             "answered by": f"{found.model_ref} in release:{found.deployment}@{found.release}",
             "entity": found.entity,
@@ -97,7 +97,7 @@ def label(reference: str, value: str, at: str, speaker: str, as_json: bool) -> N
     if as_json:
         output.emit_json(found)
         return
-    output.show(f"{found.ref}  score {found.score:.4g}  label {value}")
+    output.show(f"{found.ref}  score {found.answer}  label {value}")
     output.next_step(f"trueup monitor run {found.deployment}")
 
 

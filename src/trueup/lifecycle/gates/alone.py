@@ -142,7 +142,7 @@ def check_model(
     question = answers.question_of(Question(task=task), holdout[label], width)
     signature = model_rules.signature_of(holdout, label, question)
     evidence = collect(
-        answers.shaped(predict, signature),
+        answers.Shaped(predict, signature),
         holdout,
         label,
         signature=signature,

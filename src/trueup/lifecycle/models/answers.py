@@ -15,7 +15,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.questions import Question, Task
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.models.records import Signature
-from trueup.ports.format import Predictor, Scores
+from trueup.ports.format import OfMatrix, Predictor, Scores
 
 Labels = npt.NDArray[np.float64]
 UNSEEN = -1.0  # a label that is no class of the model; NaN is a label that is missing
@@ -75,13 +75,30 @@ def _classes(labels: pl.Series, known: pl.Series) -> tuple[int | str, ...]:
     return tuple(sorted(str(value) for value in values))
 
 
-def shaped(predict: Predictor, signature: Signature) -> Predictor:
-    """A model that answers as its signature says: [n], or [n, k] for several classes or levels."""
+class Shaped:
+    """A model that answers as its signature says: [n], or [n, k] for several classes or levels.
 
-    def answer(rows: pl.DataFrame) -> Scores:
-        return as_said(predict(rows), signature)
+    Args:
+        predict: Gives what the model itself gives.
+        signature: What it is to give.
+    """
 
-    return answer
+    def __init__(self, predict: Predictor, signature: Signature) -> None:
+        self._predict = predict
+        self._signature = signature
+
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        """The numbers, in the order of the rows."""
+        return as_said(self._predict(rows), self._signature)
+
+    def of_matrix(self) -> OfMatrix | None:
+        """The same for rows as a matrix of the signature's columns, where the model can do that."""
+        inputs = self._signature.inputs
+        for_columns = getattr(self._predict, "for_columns", None)
+        if for_columns is None or any(column.kind == "text" for column in inputs):
+            return None
+        ask: OfMatrix | None = for_columns([column.name for column in inputs])
+        return None if ask is None else lambda given: as_said(ask(given), self._signature)
 
 
 def as_said(found: Scores, signature: Signature) -> Scores:

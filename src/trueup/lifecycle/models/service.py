@@ -164,7 +164,7 @@ class Models:
 def load_predictor(blobs: Blobs, manifest: Manifest, allowed: Leave = leave.NEVER) -> Predictor:
     """Load the model of a version, to answer as its signature says; see `load_file`."""
     found = load_file(blobs, manifest.format, manifest.file, allowed)
-    return answers.shaped(found, manifest.signature)
+    return answers.Shaped(found, manifest.signature)
 
 
 def load_file(blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVER) -> Predictor:

@@ -13,6 +13,7 @@ from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, NotFoundError, UsageError
 from trueup.foundation.identifiers import short_id
+from trueup.foundation.questions import Task
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.models.records import Reference
@@ -35,7 +36,7 @@ from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.rules import limit as limits
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import table as releases
-from trueup.lifecycle.serving.records import AnyRecord
+from trueup.lifecycle.serving.records import AnyRecord, Labels, Predictions
 from trueup.ports.builds import Build
 from trueup.state.unit import State, Unit
 
@@ -45,9 +46,15 @@ _LOOK_BACK = 60  # earlier evaluations that first-bad and track record may use
 class Monitors:
     """What the traffic says about the plan's goals, and who must hear of it."""
 
-    def __init__(self, state: State, reference_of: Callable[[str], Reference]) -> None:
-        """`reference_of` gives the training reference of a model version such as `flights@3`."""
+    def __init__(
+        self,
+        state: State,
+        reference_of: Callable[[str], Reference],
+        task_of: Callable[[str], Task] = lambda _model_ref: "binary",
+    ) -> None:
+        """Both say of a model version such as `flights@3`: training reference, and question."""
         self._state = state
+        self._task_of = task_of
         self._reference_of = reference_of
         self._references: dict[str, Reference] = {}
 
@@ -77,7 +84,7 @@ class Monitors:
             ConflictError: The journal has been counted from `cursor_before` on already.
         """
         before, after = builtins(cursor_before), builtins(cursor_after)
-        batch = sort(records)
+        batch = sort(record for record in records if self._is_counted(record))
         with self._state.read(actor) as connection:
             known = table.versions_of(connection, batch.requests)
         layouts = {ref: Layout.of(self._reference(ref)) for ref in batch.model_refs | known}
@@ -247,6 +254,13 @@ class Monitors:
         return windows.arm_losses(
             traffic.window(model_ref, Window(start, end)), model_ref, start, end
         )
+
+    def _is_counted(self, record: AnyRecord) -> bool:
+        """Whether there are counts for it: so far for answers that were given, of binary models."""
+        if isinstance(record, Labels):
+            return True
+        is_shadow = isinstance(record, Predictions) and record.shadow
+        return not is_shadow and self._task_of(record.model_ref) == "binary"
 
     def _reference(self, model_ref: str) -> Reference:
         # A model version never changes, so neither does its reference.

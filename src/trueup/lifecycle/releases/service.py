@@ -7,14 +7,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from trueup.foundation.actor import Actor
-from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError, UsageError
+from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError
 from trueup.foundation.records import builtins
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.gates import standing as gates
-from trueup.lifecycle.models import answers
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.moving import CHAMPION, move_alias
-from trueup.lifecycle.models.records import ModelVersion
 from trueup.lifecycle.plan.deployments import Deployment, Strategy
 from trueup.lifecycle.plan.records import Process
 from trueup.lifecycle.plan.service import in_force
@@ -53,7 +51,6 @@ class Releases:
 
         Raises:
             NotFoundError: There is no such deployment or version.
-            UsageError: It answers a question that deployments do not serve.
             GateFailedError: The version has no passing verdict under the plan in force.
             ConflictError: Another release of this deployment is on its way.
         """
@@ -63,7 +60,6 @@ class Releases:
             settings = _settings(plan.deployments, deployment)
             version = models.find(connection, model, selector)
             _same_model(settings, deployment, version.model)
-            _check_served(version)
             verdict = evidence(connection, self._state.keys, version)
             for other in table.in_state(connection, deployment, ("requested", "canary", "live")):
                 if other.version == version.version:
@@ -364,24 +360,6 @@ def _no_canary(deployment: str) -> NotFoundError:
         f"Deployment '{deployment}' has no canary.",
         hint=f"trueup deployment show {deployment}",
     )
-
-
-def _check_served(version: ModelVersion) -> None:
-    """Refuse a version that a deployment could not serve: its journal and monitors keep one
-    probability a row.
-
-    Raises:
-        UsageError: It answers another question than a binary one.
-    """
-    signature = version.manifest.signature
-    if signature.task != "binary":
-        raise UsageError(
-            "task-not-served",
-            f"{version.ref} is a {signature.task} model and answers {answers.said(signature)}; "
-            "deployments serve binary models so far.",
-            hint="trueup explain task-not-served",
-            context={"task": signature.task},
-        )
 
 
 def _same_model(settings: Deployment, deployment: str, model: str) -> None:

@@ -9,6 +9,9 @@ import msgspec
 
 from trueup.foundation.records import Record
 
+# A number, or one for each class or level.
+Score = float | list[float]
+
 
 class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Base of everything in the journal.
@@ -22,7 +25,7 @@ class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind")
     received_at: datetime
 
 
-class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions"):
+class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", omit_defaults=True):
     """Rows of one request that one arm answered.
 
     Attributes:
@@ -34,10 +37,13 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions"):
         rows: Place of each row in the request.
         entities: Routing key of each row; empty list when the deployment has no entity.
         inputs: Column name to values, one per row, exactly as scored.
-        scores: One per row.
+        scores: What the model gave, one per row: a number, or one for each class or level.
         seconds: Time the model took.
         body: Digest of the request's body when a key was given: the same key with another body is
             refused.
+        extra: What a predictor of the project gave besides, one per row; by name.
+        shadow: Whether nobody was told: it was scored beside the answer that went out.
+        salt: Of the route: with entity and deployment it shows why this arm answered.
     """
 
     request: str
@@ -48,9 +54,12 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions"):
     rows: list[int]
     entities: list[str]
     inputs: dict[str, list[Any]]
-    scores: list[float]
+    scores: list[Score]
     seconds: float
     body: str = ""
+    extra: dict[str, list[Any]] = {}
+    shadow: bool = False
+    salt: str = ""
 
 
 class Labels(JournalRecord, frozen=True, kw_only=True, tag="labels"):
@@ -141,13 +150,19 @@ class Prediction(Record):
     model_ref: str
     entity: str
     inputs: dict[str, Any]
-    score: float
+    score: Score
     label: Label | None = None
 
     @property
     def ref(self) -> str:
         """The reference of this prediction."""
         return f"prediction:{self.id}"
+
+    @property
+    def answer(self) -> str:
+        """The score in words: one number, or one for each class or level."""
+        several = self.score if isinstance(self.score, list) else [self.score]
+        return ", ".join(f"{number:.4g}" for number in several)
 
 
 class SealedSegment(Record):

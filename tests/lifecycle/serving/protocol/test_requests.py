@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from trueup.foundation.errors import ConflictError, UsageError
 from trueup.lifecycle.models.records import Column, Signature
-from trueup.lifecycle.serving.protocol import replies
-from trueup.lifecycle.serving.protocol import requests as protocol
-from trueup.lifecycle.serving.protocol.requests import Intake
+from trueup.lifecycle.serving.protocol import intake as protocol
+from trueup.lifecycle.serving.protocol import replies, requests
+from trueup.lifecycle.serving.protocol.intake import Intake
 
 from ..conftest import SIGNATURE, prediction, request_of, tensor
 
@@ -27,7 +27,7 @@ ONE_OF_EACH = (
 
 
 def _read(body: Any, entity: str = "tailnum") -> protocol.Asked:
-    return Intake(SIGNATURE.inputs, entity).read(json.dumps(body).encode())
+    return requests.read(Intake(SIGNATURE.inputs, entity), json.dumps(body).encode())
 
 
 def _refusal(body: Any) -> str:
@@ -66,7 +66,7 @@ def test_values_arrive_as_they_were_sent(rows: list[tuple[Any, ...]], nested: bo
             one | {"shape": [len(rows), 1], "data": [[value] for value in one["data"]]}
             for one in inputs
         ]
-    asked = Intake(ONE_OF_EACH).read(json.dumps({"inputs": inputs}).encode())
+    asked = requests.read(Intake(ONE_OF_EACH), json.dumps({"inputs": inputs}).encode())
     assert asked.rows == len(rows)
     assert asked.columns == columns
     assert asked.entities is None
@@ -138,7 +138,7 @@ def test_binary_tensors_are_refused_in_words() -> None:
 @given(st.binary(max_size=60))
 def test_any_other_bytes_are_refused_as_usage(noise: bytes) -> None:
     with pytest.raises(UsageError):
-        Intake(SIGNATURE.inputs).read(noise)
+        requests.read(Intake(SIGNATURE.inputs), noise)
 
 
 def test_a_reply_holds_scores_and_ids_in_the_order_of_the_rows() -> None:
@@ -183,3 +183,44 @@ def test_models_that_disagree_on_a_column_cannot_serve_together() -> None:
     other = Signature(inputs=(Column(name="hour", kind="text"),))
     with pytest.raises(ConflictError, match="'hour' as integer and as text"):
         protocol.merged([SIGNATURE, other])
+
+
+values = (
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=3)
+)
+tensors = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["n", "i", "t", "b", "e", "x"]),
+            "shape": st.sampled_from([[1], [2], [1, 1], [2, 1], []]),
+            "datatype": st.sampled_from(["FP64", "INT64", "BYTES", "BOOL", "?"]),
+            "data": st.lists(values, min_size=1, max_size=2) | st.lists(st.lists(values)),
+        }
+    ),
+    max_size=5,
+)
+
+
+@given(tensors, st.permutations(range(4)), st.lists(values, min_size=2, max_size=2))
+def test_the_quick_way_reads_as_the_slow_one(
+    noise: list[dict[str, Any]], order: list[int], drawn: list[Any]
+) -> None:
+    plain = [
+        tensor("n", "FP64", [1.5, 2]),
+        tensor("i", "INT64", [3, None]),
+        tensor("t", "BYTES", ["x", None]),
+        tensor("b", "BOOL", [True, False]),
+    ]
+    changed = [dict(plain[place]) for place in order]
+    changed[0] |= {"data": drawn}
+    for inputs in (plain, changed, noise):
+        body = json.dumps({"inputs": inputs}).encode()
+        assert _outcome(requests.read, body) == _outcome(requests.read_by_column, body)
+
+
+def _outcome(read: Any, body: bytes) -> Any:
+    try:
+        asked = read(Intake(ONE_OF_EACH, "e"), body)
+    except UsageError as error:
+        return error.code, error.message
+    return asked._replace(columns={name: repr(asked.columns[name]) for name in asked.columns})

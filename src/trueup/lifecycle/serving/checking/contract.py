@@ -26,7 +26,7 @@ from trueup.lifecycle.serving.checking.asking import (
     request,
     said,
 )
-from trueup.lifecycle.serving.protocol.requests import DATATYPES
+from trueup.lifecycle.serving.protocol.intake import DATATYPES
 from trueup.ports.http import Response
 
 _MARK: Final = "trueup-contract-7431"

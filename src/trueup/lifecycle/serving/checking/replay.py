@@ -18,7 +18,7 @@ from trueup.lifecycle.gates.records import CheckOutcome, CheckResult, Part
 from trueup.lifecycle.models import rules as model_rules
 from trueup.lifecycle.models.records import Signature
 from trueup.lifecycle.serving.journal import reader
-from trueup.lifecycle.serving.records import Labels, Predictions
+from trueup.lifecycle.serving.records import Labels, Predictions, Score
 from trueup.ports.format import Predictor, Scores
 
 _HALF: Final = 0.5
@@ -53,7 +53,7 @@ class Traffic(Record):
     """
 
     inputs: dict[str, list[Any]]
-    scores: list[float]
+    scores: list[Score]
     versions: list[str]
     labels: list[float]
 

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from trueup.foundation import clock, digests
+from trueup.foundation import clock
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
 from trueup.foundation.identifiers import time_ordered_id
 from trueup.lifecycle.releases.records import Route
@@ -21,8 +20,8 @@ from trueup.lifecycle.serving.inference.scoring import Columns, Scorer
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal import lookup
 from trueup.lifecycle.serving.journal.writer import Place
-from trueup.lifecycle.serving.protocol import replies
-from trueup.lifecycle.serving.protocol import requests as protocol
+from trueup.lifecycle.serving.protocol import intake, replies
+from trueup.lifecycle.serving.protocol.intake import Asked, Intake
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
 
 QUEUE_ROWS = 20_000
@@ -60,10 +59,11 @@ class Serving:
     def __init__(self, route: Route, scorers: Sequence[Scorer]) -> None:
         self.route = route
         self.scorers = tuple(scorers)
-        columns = protocol.merged([scorer.model.signature for scorer in scorers])
-        self.intake = protocol.Intake(columns, route.entity)
+        signatures = [scorer.model.signature for scorer in scorers]
+        columns = intake.merged(signatures)
+        self.intake = Intake(columns, route.entity)
         versions = dict.fromkeys(arm.model_ref.rpartition("@")[2] for arm in route.arms)
-        self.metadata = replies.metadata(route.deployment, list(versions), columns)
+        self.metadata = replies.metadata(route.deployment, list(versions), columns, signatures[0])
 
 
 class _Feedback(msgspec.Struct):
@@ -126,23 +126,38 @@ class Endpoint:
             self._previous = now  # stays loaded: going back takes no time
         self._serving = serving
 
-    async def infer(self, body: bytes, key: str = "") -> tuple[bytes, int]:
-        """Answer a request: the reply, which is on record, and its number of rows.
+    def admit(self) -> Serving:
+        """What answers a request that comes now; it keeps to that, whatever is swapped meanwhile.
 
         Raises:
-            UsageError: The request does not fit the signature.
+            BackendError: It serves nothing, or its queue is full: no work is spent on that.
+        """
+        if self._serving is None:
+            raise not_serving(self.name)
+        if self.queued_rows >= self._queue_rows:
+            raise self._full()
+        return self._serving
+
+    async def infer(
+        self, serving: Serving, asked: Asked, *, key: str = "", body: str = ""
+    ) -> list[Predictions]:
+        """Answer a request: its records, one for each arm, which are on disk now.
+
+        Args:
+            serving: What answers, as `admit` gave it.
+            asked: The request, as an intake of `serving` read it.
+            key: The caller's idempotency key; the same again gives what is on record.
+            body: Digest of the request's body, where there is a key.
+
+        Raises:
+            UsageError: It has more rows than are taken at once.
             UserCodeError: The model failed; the failure is on record.
             BackendError: The queue is full or the journal cannot be written.
             ConflictError: The key was used for another request.
         """
         if not key:
-            answered, _, echo, outputs = await self._answer(body, "", "")
-        else:
-            digest = digests.of_bytes(body)
-            answered = await self._keys.once(key, digest, partial(self._keyed, body, key, digest))
-            echo, outputs = protocol.envelope(body)
-        rows = sum(len(record.rows) for record in answered)
-        return replies.reply(answered, echo, outputs), rows
+            return (await self._answer(serving, asked, "", ""))[0]
+        return await self._keys.once(key, body, lambda: self._answer(serving, asked, key, body))
 
     async def feedback(self, body: bytes) -> bytes:
         """Record labels; the same again changes nothing.
@@ -151,13 +166,13 @@ class Endpoint:
             UsageError: The request does not fit.
             BackendError: The journal cannot be written.
         """
-        told = protocol.decode(_feedback_decoder, body)
+        told = intake.decode(_feedback_decoder, body)
         if len(told.predictions) != len(told.labels):
-            raise protocol.invalid("'predictions' and 'labels' must have the same length")
+            raise intake.invalid("'predictions' and 'labels' must have the same length")
         if any(label not in (0, 1) for label in told.labels):
-            raise protocol.invalid("every one of 'labels' must be 0 or 1")
+            raise intake.invalid("every one of 'labels' must be 0 or 1")
         if any(lookup.parse_id(prediction) is None for prediction in told.predictions):
-            raise protocol.invalid("every one of 'predictions' must be a prediction id")
+            raise intake.invalid("every one of 'predictions' must be a prediction id")
         received_at = clock.now()
         if told.predictions:
             labels = Labels(
@@ -165,24 +180,12 @@ class Endpoint:
                 received_at=received_at,
                 predictions=told.predictions,
                 labels=told.labels,
-                at=protocol.moment("at", told.at) if told.at else received_at,
+                at=intake.moment("at", told.at) if told.at else received_at,
             )
             await self._journal.append([labels])
         return b'{"recorded":%d}' % len(told.predictions)
 
-    async def _keyed(self, body: bytes, key: str, digest: str) -> Answered:
-        answered, place, _, _ = await self._answer(body, key, digest)
-        return answered, place
-
-    async def _answer(
-        self, body: bytes, key: str, digest: str
-    ) -> tuple[list[Predictions], Place, str | None, tuple[str, ...]]:
-        serving = self._serving
-        if serving is None:
-            raise not_serving(self.name)
-        if self.queued_rows >= self._queue_rows:
-            raise self._full()  # before any work is spent on it
-        asked = serving.intake.read(body)
+    async def _answer(self, serving: Serving, asked: Asked, key: str, body: str) -> Answered:
         if asked.rows > self._queue_rows:
             raise UsageError(
                 "request-too-large",
@@ -193,14 +196,13 @@ class Endpoint:
             raise self._full()
         self.queued_rows += asked.rows
         try:
-            answered = await self._score(serving, asked, key, digest)
-            place = await self._journal.append(answered)
+            answered = await self._score(serving, asked, key, body)
+            return answered, await self._journal.append(answered)
         finally:
             self.queued_rows -= asked.rows
-        return answered, place, asked.id, asked.outputs
 
     async def _score(
-        self, serving: Serving, asked: protocol.Asked, key: str, digest: str
+        self, serving: Serving, asked: Asked, key: str, body: str
     ) -> list[Predictions]:
         request = time_ordered_id().hex
         received_at = clock.now()
@@ -229,7 +231,8 @@ class Endpoint:
                     inputs=inputs,
                     scores=scores,
                     seconds=seconds,
-                    body=digest,
+                    body=body,
+                    salt=serving.route.salt if len(serving.route.arms) > 1 else "",
                 )
             )
         return answered
@@ -271,7 +274,7 @@ def not_serving(name: str) -> BackendError:
     )
 
 
-def _rows_of_arms(route: Route, asked: protocol.Asked, request: str) -> list[tuple[int, list[int]]]:
+def _rows_of_arms(route: Route, asked: Asked, request: str) -> list[tuple[int, list[int]]]:
     if len(route.arms) == 1:
         return [(0, list(range(asked.rows)))]
     entities = [entity or request for entity in asked.entities or [""] * asked.rows]
@@ -281,7 +284,7 @@ def _rows_of_arms(route: Route, asked: protocol.Asked, request: str) -> list[tup
     return [(arm, own) for arm, own in enumerate(rows) if own]
 
 
-def _inputs(scorer: Scorer, asked: protocol.Asked, rows: list[int]) -> Columns:
+def _inputs(scorer: Scorer, asked: Asked, rows: list[int]) -> Columns:
     names = scorer.columns
     return {name: _pick(asked.columns[name], rows, asked.rows) for name in names}
 

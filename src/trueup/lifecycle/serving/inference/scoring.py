@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -21,9 +21,11 @@ import polars as pl
 from trueup.foundation.errors import UserCodeError
 from trueup.lifecycle.models.records import ColumnKind
 from trueup.lifecycle.serving.inference.source import LoadedModel
+from trueup.lifecycle.serving.records import Score
+from trueup.ports.format import Matrix, OfMatrix, Scores
 
 Columns = dict[str, list[Any]]
-Scored = tuple[list[float], float]
+Scored = tuple[list[Score], float]
 
 _QUICK_S = 200e-6  # a model that needs no longer for one row scores on the loop
 _TURN_S = 1e-3  # and holds it up for no longer than this
@@ -35,13 +37,19 @@ _DTYPES: Final[dict[ColumnKind, type[pl.DataType]]] = {
     "text": pl.String,
     "boolean": pl.Boolean,
 }
+_PROOF_ROWS = 32
+_DRAWN: Final[dict[ColumnKind, Callable[[np.random.Generator], Any]]] = {
+    "number": lambda random: random.normal() * 10.0 ** random.integers(-2, 4),
+    "integer": lambda random: int(random.integers(-100, 1000)),
+    "boolean": lambda random: bool(random.integers(2)),
+}
 _ZEROS: Final[dict[ColumnKind, Any]] = {"number": 0.0, "integer": 0, "text": "", "boolean": False}
 
 
 class _Job(NamedTuple):
     columns: Columns
     rows: int
-    future: asyncio.Future[Scored]
+    future: asyncio.Future[Scored] | None = None  # None where nobody waits
 
 
 def make_pool() -> ThreadPoolExecutor:
@@ -63,10 +71,17 @@ class Scorer:
         self._pool = pool
         self._schema = {c.name: _DTYPES[c.kind] for c in model.signature.inputs}
         self.columns = tuple(self._schema)
+        of_matrix = getattr(model.predictor, "of_matrix", None)
+        self._of_matrix: OfMatrix | None = None if of_matrix is None else of_matrix()
         self._waiting: deque[_Job] = deque()
         self._busy = False
         # Measured where a slow model will run: native thread limits belong to a thread.
         self._base_s, self._row_s = pool.submit(self._calibrate).result()
+
+    @property
+    def takes_matrix(self) -> bool:
+        """Whether the model is asked with matrices, which takes less time than with frames."""
+        return self._of_matrix is not None
 
     def score(self, columns: Columns, rows: int) -> asyncio.Future[Scored]:
         """The score of each row, and how many seconds the model took for them.
@@ -103,7 +118,7 @@ class Scorer:
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._start)
         for job, outcome in zip(jobs, outcomes, strict=True):
-            if job.future.done():
+            if job.future is None or job.future.done():
                 continue
             if isinstance(outcome, UserCodeError):
                 job.future.set_exception(outcome)
@@ -113,84 +128,82 @@ class Scorer:
     def _score_together(self, jobs: list[_Job]) -> list[Scored | UserCodeError]:
         if len(jobs) > 1:
             try:
-                return self._split(
-                    jobs, *self._timed(self._joined(jobs), sum(j.rows for j in jobs))
-                )
+                return _split(jobs, *self._timed(jobs))
             except UserCodeError:
                 pass  # one of them breaks the model: find out which
         outcomes: list[Scored | UserCodeError] = []
         for job in jobs:
             try:
-                outcomes.append(self._timed(job.columns, job.rows))
+                outcomes.append(self._timed([job]))
             except UserCodeError as error:
                 outcomes.append(error)
         return outcomes
 
-    def _joined(self, jobs: Sequence[_Job]) -> Columns:
-        return {
-            name: [value for job in jobs for value in job.columns[name]] for name in self._schema
-        }
-
-    @staticmethod
-    def _split(
-        jobs: list[_Job], scores: list[float], seconds: float
-    ) -> list[Scored | UserCodeError]:
-        outcomes: list[Scored | UserCodeError] = []
-        start = 0
-        for job in jobs:
-            share = seconds * job.rows / len(scores)
-            outcomes.append((scores[start : start + job.rows], share))
-            start += job.rows
-        return outcomes
-
-    def _timed(self, columns: Columns, rows: int) -> Scored:
+    def _timed(self, jobs: Sequence[_Job]) -> Scored:
+        rows = sum(job.rows for job in jobs)
         started = time.perf_counter()
         try:
-            scores = np.asarray(self.model.predictor(self._frame(columns, rows)), dtype=np.float64)
+            scores = np.asarray(self._ask(jobs), dtype=np.float64)
         except Exception as error:
             # The text of the error may quote the caller's data: only its type goes out.
             raise self._failed(f"raised {type(error).__name__}") from error
-        if scores.shape != (rows,):
+        width = self.model.signature.width
+        if scores.shape != ((rows, width) if width else (rows,)):
             raise self._failed(f"gave an array of shape {list(scores.shape)} for {rows} rows")
         if not np.isfinite(scores).all():
             raise self._failed("gave a score that is not a finite number")
         return scores.tolist(), time.perf_counter() - started
 
-    def _frame(self, columns: Columns, rows: int) -> pl.DataFrame:
-        if rows <= _FEW_ROWS:
-            names = list(self._schema)
-            values = zip(*(columns[name] for name in names), strict=True)
-            return pl.from_dicts(
-                [dict(zip(names, row, strict=True)) for row in values], schema=self._schema
-            )
-        return pl.DataFrame(
-            [pl.Series(name, columns[name], dtype) for name, dtype in self._schema.items()]
-        )
+    def _ask(self, jobs: Sequence[_Job]) -> Scores:
+        if self._of_matrix is not None:
+            return self._of_matrix(_matrix(jobs, self.columns))
+        return self.model.predictor(_frame(jobs, self._schema))
 
     def _calibrate(self) -> tuple[float, float]:
         """Seconds for one row, and for each row more."""
         limit_native_threads()
         many = 64
         row = self._row_that_works()
-        one = self._timed(row, 1)[1]
+        self._prove_matrix(row)
+        one = self._timed([row])[1]
         if one > _TURN_S:
             return one, 0.0  # slow enough to know where it belongs
-        one = min(one, *(self._timed(row, 1)[1] for _ in range(4)))
-        rows = {name: values * many for name, values in row.items()}
-        all_ = min(self._timed(rows, many)[1] for _ in range(3))
+        one = min(one, *(self._timed([row])[1] for _ in range(4)))
+        all_ = min(self._timed([row] * many)[1] for _ in range(3))
         return one, max(0.0, (all_ - one) / (many - 1))
 
-    def _row_that_works(self) -> Columns:
+    def _row_that_works(self) -> _Job:
         inputs = self.model.signature.inputs
         zeros: Columns = {column.name: [_ZEROS[column.kind]] for column in inputs}
         missing = {c.name: [None] for c in inputs if c.nullable}
         try:
-            self._timed(zeros, 1)
+            self._timed([_Job(zeros, 1)])
         except UserCodeError:
             # Some models know no text that was not in training but do know missing values.
-            self._timed(zeros | missing, 1)
-            return zeros | missing
-        return zeros
+            self._timed([_Job(zeros | missing, 1)])
+            return _Job(zeros | missing, 1)
+        return _Job(zeros, 1)
+
+    def _prove_matrix(self, row: _Job) -> None:
+        """Ask with frames only, unless the model says the same about a matrix, to the last bit."""
+        if self._of_matrix is None:
+            return
+        random = np.random.default_rng(0)
+        kinds = {column.name: column.kind for column in self.model.signature.inputs}
+        drawn = [
+            _Job({name: [_DRAWN[kind](random)] for name, kind in kinds.items()}, 1)
+            for _ in range(_PROOF_ROWS)
+        ]
+        some = [row, *drawn]
+        try:
+            same = np.array_equal(
+                self._of_matrix(_matrix(some, self.columns)),
+                self.model.predictor(_frame(some, self._schema)),
+            )
+        except Exception:
+            same = False
+        if not same:
+            self._of_matrix = None
 
     def _failed(self, what: str) -> UserCodeError:
         return UserCodeError(
@@ -208,3 +221,43 @@ def limit_native_threads() -> None:
     except ModuleNotFoundError:
         return
     threadpoolctl.threadpool_limits(limits=1)
+
+
+def _split(jobs: list[_Job], scores: list[Score], seconds: float) -> list[Scored | UserCodeError]:
+    outcomes: list[Scored | UserCodeError] = []
+    start = 0
+    for job in jobs:
+        share = seconds * job.rows / len(scores)
+        outcomes.append((scores[start : start + job.rows], share))
+        start += job.rows
+    return outcomes
+
+
+def _matrix(jobs: Sequence[_Job], names: Sequence[str]) -> Matrix:
+    """The rows of all jobs as numbers, shape [rows, names]; what is missing is NaN."""
+    if len(jobs) == 1 and jobs[0].rows > _FEW_ROWS:
+        columns = jobs[0].columns
+        by_column = np.array([columns[name] for name in names], dtype=np.float64)
+        return np.ascontiguousarray(by_column.T)
+    rows: list[Sequence[Any]] = []
+    for job in jobs:
+        columns = job.columns
+        if job.rows == 1:
+            rows.append([columns[name][0] for name in names])
+        else:
+            rows += zip(*(columns[name] for name in names), strict=True)
+    return np.array(rows, dtype=np.float64)
+
+
+def _frame(jobs: Sequence[_Job], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    """The rows of all jobs as a frame."""
+    columns = jobs[0].columns
+    if len(jobs) > 1:
+        columns = {name: [value for job in jobs for value in job.columns[name]] for name in schema}
+    if sum(job.rows for job in jobs) > _FEW_ROWS:
+        return pl.DataFrame(
+            [pl.Series(name, columns[name], dtype) for name, dtype in schema.items()]
+        )
+    names = list(schema)
+    values = zip(*(columns[name] for name in names), strict=True)
+    return pl.from_dicts([dict(zip(names, row, strict=True)) for row in values], schema=schema)

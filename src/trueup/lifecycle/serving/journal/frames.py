@@ -21,10 +21,10 @@ _header = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[AnyRecord])
 
-# Every payload begins with an array header (1 or 3 bytes), a map header (1 byte: records have
-# fewer than 16 fields) and this key. After damage it leads to the next frame.
+# Every payload begins with an array header (1, 3 or 5 bytes), a map header (1 byte up to 15
+# fields, else 3) and this key. After damage it leads to the next frame.
 _MARK = b"\xa4kind"
-_MARK_DISTANCES = (HEADER_BYTES + 2, HEADER_BYTES + 4)
+_MARK_DISTANCES = tuple(HEADER_BYTES + size for size in (2, 4, 6, 8))
 
 
 class Frame(NamedTuple):

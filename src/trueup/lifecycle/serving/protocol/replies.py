@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from trueup.lifecycle.models.records import Column
-from trueup.lifecycle.serving.protocol.requests import (
+from trueup.lifecycle.models.records import Column, Signature
+from trueup.lifecycle.serving.protocol.intake import (
     DATATYPES,
     OUTPUTS,
     PREDICTION_ID,
     RELEASE,
     SCORE,
 )
-from trueup.lifecycle.serving.records import Predictions
+from trueup.lifecycle.serving.records import Predictions, Score
 
 _encode = msgspec.json.Encoder().encode
 
@@ -60,7 +60,7 @@ def reply(
         _Reply(
             model_name=first.deployment,
             model_version=",".join(ref.rpartition("@")[2] for ref in models),
-            outputs=[_OutputTensor(name, [rows], OUTPUTS[name], data[name]) for name in wanted],
+            outputs=[_tensor(name, rows, OUTPUTS[name], data[name]) for name in wanted],
             parameters={
                 "model": ",".join(models),
                 "release": ",".join(str(record.release) for record in answered),
@@ -70,8 +70,30 @@ def reply(
     )
 
 
-def metadata(deployment: str, versions: Sequence[str], columns: Sequence[Column]) -> bytes:
-    """What a deployment takes and gives, for GET /v2/models/{model}."""
+def _tensor(name: str, rows: int, datatype: str, data: list[Any]) -> _OutputTensor:
+    if isinstance(data[0], list):  # several numbers a row: row after row
+        flat = [value for row in data for value in row]
+        return _OutputTensor(name, [rows, len(data[0])], datatype, flat)
+    return _OutputTensor(name, [rows], datatype, data)
+
+
+def metadata(
+    deployment: str, versions: Sequence[str], columns: Sequence[Column], signature: Signature
+) -> bytes:
+    """What a deployment takes and gives, for GET /v2/models/{model}.
+
+    Args:
+        deployment: Its name.
+        versions: What serves.
+        columns: All inputs.
+        signature: Of a model that serves; all of them answer the same question.
+    """
+    said: dict[str, Any] = {"task": signature.task}
+    if signature.classes:
+        said["classes"] = ",".join(map(str, signature.classes))
+    if signature.levels:
+        said["levels"] = ",".join(f"{level:g}" for level in signature.levels)
+    shapes = {SCORE: [-1, signature.width]} if signature.width else {}
     return _encode(
         {
             "name": deployment,
@@ -82,17 +104,19 @@ def metadata(deployment: str, versions: Sequence[str], columns: Sequence[Column]
                 for column in columns
             ],
             "outputs": [
-                {"name": name, "datatype": datatype, "shape": [-1]}
+                {"name": name, "datatype": datatype, "shape": shapes.get(name, [-1])}
                 for name, datatype in OUTPUTS.items()
             ],
+            "parameters": said,
         }
     )
 
 
-def _in_row_order(answered: Sequence[Predictions]) -> tuple[list[float], list[int]]:
-    placed = sorted(
-        (row, score, record.release)
+def _in_row_order(answered: Sequence[Predictions]) -> tuple[list[Score], list[int]]:
+    placed = {
+        row: (score, record.release)
         for record in answered
         for row, score in zip(record.rows, record.scores, strict=True)
-    )
-    return [score for _, score, _ in placed], [release for _, _, release in placed]
+    }
+    in_order = [placed[row] for row in range(len(placed))]
+    return [score for score, _ in in_order], [release for _, release in in_order]

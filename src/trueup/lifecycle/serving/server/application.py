@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from trueup.foundation import digests
 from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, UsageError
 from trueup.foundation.permissions import PERMISSIONS, Permission
 from trueup.foundation.text import did_you_mean
@@ -21,6 +22,7 @@ from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
 from trueup.lifecycle.serving.inference.scoring import make_pool
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics
+from trueup.lifecycle.serving.protocol import replies, requests
 from trueup.lifecycle.serving.server import asgi, http
 from trueup.lifecycle.serving.server.http import Reply, Request
 
@@ -236,9 +238,12 @@ class Application:
         endpoint = self._endpoint(call.model)
         key = _checked_key(call.request.headers.get(b"idempotency-key", b""))
         body = await http.read_json(call.request, self._body_bytes)
-        answered, rows = await endpoint.infer(body, key)
-        self.metrics.predicted(call.model, rows)
-        return Reply(200, answered)
+        serving = endpoint.admit()
+        asked = requests.read(serving.intake, body)
+        digest = digests.of_bytes(body) if key else ""
+        answered = await endpoint.infer(serving, asked, key=key, body=digest)
+        self.metrics.predicted(call.model, asked.rows)
+        return Reply(200, replies.reply(answered, asked.id, asked.outputs))
 
     async def _feedback(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
