@@ -82,6 +82,7 @@ path = "data/rows.csv"
 [deployments.desk]
 model = "small"
 canary = { weight = 0.5, lasts = "7d" }
+guard = [{ metric = "errors", required = false }]
 monitor_every = "1d"
 """
 
@@ -186,6 +187,8 @@ class Desk:
         manifest = self.workspace.models.show(ACTOR, "small", str(served.version)).manifest
         predict = load_predictor(self.workspace.state.blobs, manifest)
         journal = Journal(self.workspace.settings.journal)
+        (route,) = self.workspace.releases.routes(ACTOR).values()
+        weights = {arm.release: arm.weight for arm in route.arms}
         for day in days:
             asked = world(rows, 1000 * release + day, turned)
             inputs = asked.select("a", "b")
@@ -199,10 +202,11 @@ class Desk:
                 release=release,
                 model_ref=served.model_ref,
                 rows=list(range(rows)),
-                entities=[],
+                entities=[f"{release}.{day}.{row}" for row in range(rows)],
                 inputs=inputs.to_dict(as_series=False),
                 scores=predict(inputs).tolist(),
                 seconds=0.002,
+                weights=weights if len(weights) > 1 else {},
             )
             journal.write([answered])
             journal.write([truth(request, at, asked["late"])])

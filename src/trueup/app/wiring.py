@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.models.service import Models
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
+    from trueup.lifecycle.releases.judging.service import Decisions
     from trueup.lifecycle.releases.service import Releases
     from trueup.lifecycle.runs.commits.service import Commits
     from trueup.lifecycle.runs.features.service import Features
@@ -235,6 +236,13 @@ class Workspace(ClientVerbs):
         from trueup.lifecycle.releases.service import Releases
 
         return Releases(self.state)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """What was found about releases while they were tried out."""
+        from trueup.lifecycle.releases.judging.service import Decisions
+
+        return Decisions(self.state)
 
     @cached_property
     def predictions(self) -> Predictions:

@@ -1,6 +1,6 @@
 """Bounds on an estimate: the numbers that a threshold is held against. It knows no threshold.
 
-Read ``pairs.py`` next, fair comparisons of two models, or ``sequential.py`` if results are looked
+Read ``pairs.py`` next, fair comparisons of two models, or ``sequential`` if results are looked
 at more than once.
 """
 

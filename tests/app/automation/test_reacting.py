@@ -91,7 +91,7 @@ def test_after_a_yes_it_is_tried_out_and_after_no_harm_promoted(asked: Desk) -> 
     assert asked.workspace.models.aliases(ACTOR, "small") == {"champion": 2}
     proposal = asked.proposal()
     assert (proposal.state, proposal.ended_at) == ("done", START + 18 * DAY)
-    assert proposal.why.startswith("live: Brier score")
+    assert proposal.why.startswith("live: brier")
     assert asked.told[-1].startswith("release:desk@2 (small@2) now serves everything")
 
 
@@ -104,7 +104,7 @@ def test_a_canary_that_harms_is_rolled_back(asked: Desk) -> None:
     asked.pump(START + 14 * DAY)
     assert asked.states() == ["live", "rolled-back"]
     assert asked.proposal().state == "done"
-    assert asked.proposal().why.startswith("rolled-back: Brier score")
+    assert asked.proposal().why.startswith("rolled-back: brier")
     assert asked.workspace.models.aliases(ACTOR, "small") == {"champion": 1}
 
 
@@ -117,7 +117,7 @@ def test_a_canary_without_labels_is_held_for_a_person_and_told_of_once(asked: De
         asked.pump(BREACH + days * DAY)
     assert asked.states() == ["live", "canary"]
     (held,) = asked.events("release.held")
-    assert held.why == "held: 0 labelled rows in the canary, 0 beside it"
+    assert held.why == "held: brier: 0 labelled rows of the new version, 0 beside it"
     assert [words for words in asked.told if "waits for a person" in words] == [
         f"release:desk@2 waits for a person: {held.why.removeprefix('held: ')}"
     ]

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import get_args
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.gates.records import Statement, Verdict
-from trueup.lifecycle.plan.deployments import Canary, Deployment
+from trueup.lifecycle.plan.deployments import Deployment
 from trueup.lifecycle.releases import rules
 from trueup.lifecycle.releases.records import Release, ReleaseState
-from trueup.lifecycle.releases.rules import ArmEvidence, CanaryDecision
 
 from ..conftest import AT
 
 STATES = get_args(ReleaseState)
-SETTINGS = Canary(weight=0.25, lasts="7d", margin=0.02)
-WEEK = timedelta(days=7)
 
 
 def release(number: int = 1, state: ReleaseState = "live", weight: float = 1.0) -> Release:
@@ -39,18 +34,6 @@ def release(number: int = 1, state: ReleaseState = "live", weight: float = 1.0) 
         requested_by="sam",
         requested_at=AT,
     )
-
-
-def arm(
-    labelled: int, loss: float = 0.15, variance: float = 0.03, failures: int = 0
-) -> ArmEvidence:
-    return ArmEvidence(
-        rows=labelled, failures=failures, labelled=labelled, loss=loss, variance=variance
-    )
-
-
-def judge(canary: ArmEvidence, control: ArmEvidence, days: float = 8) -> CanaryDecision:
-    return rules.judge_canary(SETTINGS, AT, AT + timedelta(days=days), canary, control)
 
 
 # --- states
@@ -152,107 +135,3 @@ def test_every_ramp_draws_other_entities_and_a_promotion_keeps_them() -> None:
     assert salt(release(1), first) != salt(release(1), second)
     assert salt(release(1), first) == salt(release(2))
     assert rules.route("hall", Deployment(model="small"), [release(1)]).salt != salt(release(1))
-
-
-# --- the canary
-
-
-def test_proven_harm_rolls_back_at_once() -> None:
-    found = judge(arm(2000, loss=0.25), arm(6000, loss=0.15), days=0.5)
-    assert (found.action, found.low > 0) == ("roll-back", True)
-    assert found.words.startswith("Brier score 0.2500 in the canary and 0.1500 beside it")
-
-
-def test_no_harm_beyond_the_margin_promotes_after_the_agreed_time() -> None:
-    same = (arm(20_000), arm(60_000))
-    assert judge(*same, days=6.9).action == "continue"
-    assert judge(*same, days=7).action == "promote"
-
-
-def test_a_gain_promotes_too() -> None:
-    assert judge(arm(2000, loss=0.1), arm(6000, loss=0.2)).action == "promote"
-
-
-def test_a_harm_that_the_margin_tolerates_is_still_harm_once_it_is_proven() -> None:
-    assert judge(arm(400_000, loss=0.16), arm(400_000, loss=0.15)).action == "roll-back"
-
-
-def test_doubt_goes_on_and_after_four_times_a_person_decides() -> None:
-    doubt = (arm(40), arm(120))
-    assert judge(*doubt, days=8).action == "continue"
-    assert judge(*doubt, days=27.9).action == "continue"
-    assert judge(*doubt, days=28).action == "hold"
-
-
-@given(
-    st.integers(0, 1), st.integers(0, 10**6), st.booleans(), st.floats(0, 100), st.floats(0, 0.25)
-)
-def test_no_data_is_never_a_pass(
-    few: int, many: int, in_canary: bool, days: float, variance: float
-) -> None:
-    pair = (arm(few, 0.0, 0.0), arm(many, 0.9, variance))
-    canary, control = pair if in_canary else pair[::-1]
-    found = judge(canary, control, days)
-    assert found.action == ("hold" if days >= 28 else "continue")
-    assert "labelled rows" in found.words
-
-
-def test_rows_that_do_not_differ_prove_nothing() -> None:
-    found = judge(arm(1000, 0.15, 0.0), arm(1000, 0.15, 0.0))
-    assert found.action == "continue"
-
-
-def test_failures_of_the_canary_roll_back_without_any_label() -> None:
-    found = judge(arm(0, failures=30), arm(0, failures=6), days=0.1)
-    assert (found.action, found.words) == ("roll-back", "30 of 36 failures hit the canary")
-
-
-def test_failures_in_proportion_or_beside_the_canary_do_not() -> None:
-    assert judge(arm(0, failures=25), arm(0, failures=75)).action == "continue"
-    assert judge(arm(0, failures=0), arm(0, failures=200)).action == "continue"
-
-
-@given(st.floats(0, 0.5), st.floats(0, 0.3), st.integers(2, 50_000))
-def test_a_worse_canary_never_fares_better(loss: float, more: float, rows: int) -> None:
-    order = ["roll-back", "continue", "promote"]
-    better = judge(arm(rows, loss), arm(3 * rows)).action
-    worse = judge(arm(rows, loss + more), arm(3 * rows)).action
-    assert order.index(worse) <= order.index(better)
-
-
-def test_equal_models_are_rarely_rolled_back_however_often_one_looks() -> None:
-    """A/A: 400 canaries, 12 weekly looks each; the budget is one false rollback in twenty."""
-    random = np.random.default_rng(2026)
-    lives, weeks, rows = 400, 12, 60
-    false = 0
-    for _ in range(lives):
-        scores = random.beta(2, 2, size=(2, weeks, 3 * rows))
-        losses = (scores - (random.random(scores.shape) < scores)) ** 2
-        canary, control = losses[0, :, :rows], losses[1]
-        for week in range(1, weeks + 1):
-            found = judge(seen(canary[:week]), seen(control[:week]), days=7 * week)
-            if found.action in ("roll-back", "promote"):
-                false += found.action == "roll-back"
-                break
-    assert false <= 0.05 * lives
-
-
-def test_a_worse_model_is_usually_found() -> None:
-    """The same looks find a model that answers one half, always."""
-    random = np.random.default_rng(7)
-    found = 0
-    for _ in range(50):
-        scores = random.beta(0.5, 0.5, size=(12, 180))
-        losses = (scores - (random.random(scores.shape) < scores)) ** 2
-        blind = np.full((12, 60), 0.25) + random.normal(0, 1e-3, size=(12, 60))
-        actions = {
-            judge(seen(blind[:week]), seen(losses[:week]), days=7 * week).action
-            for week in range(1, 13)
-        }
-        found += "roll-back" in actions
-    assert found >= 45
-
-
-def seen(losses: np.ndarray) -> ArmEvidence:
-    """The evidence of an arm after some weeks."""
-    return arm(losses.size, float(losses.mean()), float(losses.var(ddof=1)))

@@ -52,6 +52,13 @@ def test_a_slower_arm_exceeds_the_margin_and_an_equal_one_does_not():
     assert equal.low < 0 < equal.high < 1
 
 
+def test_an_excess_beyond_all_bounds_is_cut_at_ten_margins():
+    rng = np.random.default_rng(7)
+    fast, slow = rng.gamma(4.0, 5.0, 3_000), 9 * rng.gamma(4.0, 5.0, 3_000)
+    assert excess(slow, fast).low == 10
+    assert excess(fast, slow).high < -2
+
+
 def test_the_bounds_are_in_parts_of_the_margin_or_of_the_floor():
     rng = np.random.default_rng(3)
     control, new = rng.gamma(4.0, 10.0, 9_000), 1.5 * rng.gamma(4.0, 10.0, 9_000)

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from trueup.app.automation.breach_builds import BreachBuilds
+from trueup.app.automation.judging.ramps import Ramps
 from trueup.app.running.training import Trained, train
 from trueup.app.wiring import Workspace
 from trueup.foundation import clock
@@ -32,7 +33,10 @@ from trueup.foundation.errors import (
 )
 from trueup.foundation.references import parse
 from trueup.lifecycle.improvement.records import CAUSE, Proposal
-from trueup.lifecycle.releases import rules as release_rules
+from trueup.lifecycle.plan.deployments import Deployment
+from trueup.lifecycle.plan.guards import guarded
+from trueup.lifecycle.releases.judging import rules as judging
+from trueup.lifecycle.releases.judging.records import Decision
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.runs.records import Cause, RunOptions
 from trueup.lifecycle.runs.requests.records import Wish
@@ -68,6 +72,7 @@ class Automation:
         self._tell = tell
         self._told = ""
         self._reader = Reader(workspace.state.database, "automation")
+        self._ramps = Ramps(workspace.settings.journal)
         self._builds = BreachBuilds(workspace, ACTOR, tell)
         self._reactions: dict[str, Callable[[Event, datetime], None]] = {
             "release.requested": self._start_if_allowed,
@@ -94,9 +99,10 @@ class Automation:
         handled = self.react(moment)
         self._builds.pump()
         # Canaries first: harm must not wait until a training is done.
-        for release in self._workspace.releases.serving(ACTOR):
-            if release.state == "canary":
-                self._judge_canary(release, moment)
+        canaries = [r for r in self._workspace.releases.serving(ACTOR) if r.state == "canary"]
+        self._ramps.forget({(canary.deployment, canary.number) for canary in canaries})
+        for canary in canaries:
+            self._judge_canary(canary, moment)
         for proposal in self._workspace.improvements.unfinished(ACTOR):
             self._carry_out(proposal, moment)
         return handled + self.react(moment)
@@ -283,14 +289,8 @@ class Automation:
         planned = self._workspace.plans.current(ACTOR).plan.deployments
         if live is None or canary.started_at is None or canary.deployment not in planned:
             return
-        decision = release_rules.judge_canary(
-            planned[canary.deployment].canary,
-            canary.started_at,
-            at,
-            self._evidence(canary, canary.started_at, at),
-            self._evidence(live, canary.started_at, at),
-        )
-        if decision.action == "promote":
+        decision = self._decide(planned[canary.deployment], canary, live, at)
+        if decision.action == "advance":
             self._promote(canary, at, decision.words)
         elif decision.action == "roll-back":
             self._workspace.releases.roll_back(ACTOR, canary.deployment, at, decision.words)
@@ -298,6 +298,19 @@ class Automation:
         elif decision.action == "hold" and not canary.why:
             self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {decision.words}")
             self._tell(f"{canary.ref} waits for a person: {decision.words}")
+
+    def _decide(
+        self, settings: Deployment, canary: Release, live: Release, at: datetime
+    ) -> Decision:
+        version = self._workspace.models.show(ACTOR, canary.model, str(canary.version))
+        signature = version.manifest.signature
+        guards = guarded(settings, signature.task)
+        evidence = self._ramps.evidence(canary, live, guards, signature)
+        ran = at - (canary.started_at or at)
+        lasts = clock.parse_duration(settings.canary.lasts)
+        decision = judging.decide(guards, evidence, ran, lasts)
+        self._workspace.decisions.record(ACTOR, canary.deployment, canary.number, decision, at)
+        return decision
 
     def _promote(self, canary: Release, at: datetime, words: str) -> None:
         try:
@@ -308,20 +321,6 @@ class Automation:
                 self._tell(f"{canary.ref} waits for a person: {error.message}")
             return
         self._tell(f"{canary.ref} ({canary.model_ref}) now serves everything: {words}")
-
-    def _evidence(
-        self, release: Release, start: datetime, end: datetime
-    ) -> release_rules.ArmEvidence:
-        arm = self._workspace.monitors.arm_losses(
-            ACTOR, release.deployment, release.model_ref, start, end
-        )
-        return release_rules.ArmEvidence(
-            rows=arm.n,
-            failures=arm.failed_rows,
-            labelled=arm.labelled if arm.variance is not None else 0,
-            loss=arm.mean or 0.0,
-            variance=arm.variance or 0.0,
-        )
 
     def _tell_once(self, words: str) -> None:
         if words != self._told:

@@ -26,6 +26,30 @@ class Canary(Record):
     margin: float = 0.02
 
 
+class Guard(Record):
+    """What a new version must not make worse than the arm beside it.
+
+    Attributes:
+        metric: `errors` or `timeouts` (share of the rows), `latency_p50`, `_p90`, `_p95` or `_p99`
+            (seconds), `loss` (the error measure of the model's own question), a metric of rows such
+            as `brier`, `log_loss`, `mae` or `pinball`, `score` (the distribution of the answers) or
+            `reward` (what was sent as the label is to be large).
+        margin: Largest change for the worse that counts as "no harm": a number in the metric's
+            unit, or a part of the control's value such as "10%".
+        required: Whether the next step waits until harm beyond the margin is ruled out. Otherwise
+            the metric only looks out for harm.
+        at_most: For `errors` and `timeouts`: the share that may fail at all, over the whole ramp.
+        bounds: For `reward`: the least and the largest there can be; the bounds of what is known
+            are then exact at any number of rows.
+    """
+
+    metric: str
+    margin: float | str | None = None
+    required: bool | None = None
+    at_most: float | None = None
+    bounds: tuple[float, float] | None = None
+
+
 class Deployment(Record):
     """A named place where a model answers.
 
@@ -34,6 +58,7 @@ class Deployment(Record):
         entity: Input that names whom a prediction is about; routing is sticky by it.
         strategy: How a new version takes over.
         canary: Settings of that strategy.
+        guard: What a new version must not make worse; what is not said here has defaults.
         monitor_every: How often the monitors evaluate.
         false_alarms_per_year: Budget over all monitors of this deployment.
     """
@@ -42,5 +67,6 @@ class Deployment(Record):
     entity: str = ""
     strategy: Strategy = "canary"
     canary: Canary = Canary()
+    guard: tuple[Guard, ...] = ()
     monitor_every: str = "7d"
     false_alarms_per_year: float = 1.0

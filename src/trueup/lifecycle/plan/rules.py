@@ -11,6 +11,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.plan import guards
 from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
 from trueup.lifecycle.plan.records import (
     Gate,
@@ -62,7 +63,7 @@ def check(plan: Plan, metrics: Mapping[str, Metric]) -> None:
             _check_points_at(f"milestone '{milestone.id}' done_when", condition, conditions)
         if not milestone.done_when:
             raise _wrong(f"milestone '{milestone.id}' has no condition, so nothing could reach it")
-    _check_deployments(plan)
+    _check_deployments(plan, metrics)
 
 
 def check_surroundings(around: Surroundings) -> None:
@@ -278,7 +279,7 @@ def _check_comparable(goal: Goal, metric: Metric) -> None:
             raise _wrong(f"the gate of goal '{goal.id}' cannot be decided by its rule: {trouble}")
 
 
-def _check_deployments(plan: Plan) -> None:
+def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
     for name, deployment in plan.deployments.items():
         check_name(name, "deployment")
         model, _, alias = deployment.model.partition("@")
@@ -289,6 +290,8 @@ def _check_deployments(plan: Plan) -> None:
         _check_duration(f"canary.lasts of deployment '{name}'", deployment.canary.lasts)
         if not 0 < deployment.canary.weight < 1:
             raise _wrong(f"deployment '{name}' has canary weight {deployment.canary.weight}")
+        for problem in guards.problems(deployment.guard, metrics):
+            raise _wrong(f"deployment '{name}' has a guard {problem}")
         if deployment.false_alarms_per_year <= 0:
             raise _wrong(f"deployment '{name}' has no budget for false alarms; 1 a year is usual")
 

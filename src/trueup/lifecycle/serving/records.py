@@ -44,6 +44,8 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", o
         extra: What a predictor of the project gave besides, one per row; by name.
         shadow: Whether nobody was told: it was scored beside the answer that went out.
         salt: Of the route: with entity and deployment it shows why this arm answered.
+        weights: Share of the entities of each arm then, by release number; empty where there is
+            only one.
     """
 
     request: str
@@ -60,6 +62,7 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", o
     extra: dict[str, list[Any]] = {}
     shadow: bool = False
     salt: str = ""
+    weights: dict[int, float] = {}
 
 
 class Labels(JournalRecord, frozen=True, kw_only=True, tag="labels"):
@@ -76,7 +79,7 @@ class Labels(JournalRecord, frozen=True, kw_only=True, tag="labels"):
     at: datetime
 
 
-class Failure(JournalRecord, frozen=True, kw_only=True, tag="failure"):
+class Failure(JournalRecord, frozen=True, kw_only=True, tag="failure", omit_defaults=True):
     """A request that the model could not answer.
 
     Attributes:
@@ -85,6 +88,10 @@ class Failure(JournalRecord, frozen=True, kw_only=True, tag="failure"):
         model_ref: Model version that failed.
         rows: How many rows it had.
         code: Error code.
+        release: Release number of the arm.
+        entities: Routing key of each row; empty list when the deployment has no entity.
+        weights: Share of the entities of each arm then, as in `Predictions`.
+        shadow: Whether another arm answered.
     """
 
     request: str
@@ -92,6 +99,10 @@ class Failure(JournalRecord, frozen=True, kw_only=True, tag="failure"):
     model_ref: str
     rows: int
     code: str
+    release: int = 0
+    entities: list[str] = []
+    weights: dict[int, float] = {}
+    shadow: bool = False
 
 
 AnyRecord = Predictions | Labels | Failure

@@ -129,6 +129,14 @@ CREATE TABLE dataset_versions (
 	CONSTRAINT pk_dataset_versions PRIMARY KEY (name, version)
 );
 CREATE INDEX ix_dataset_versions_digest ON dataset_versions (digest);
+CREATE TABLE decisions (
+	deployment VARCHAR(100) NOT NULL, 
+	number INTEGER NOT NULL, 
+	look INTEGER NOT NULL, 
+	at BIGINT NOT NULL, 
+	decision TEXT NOT NULL, 
+	CONSTRAINT pk_decisions PRIMARY KEY (deployment, number, look)
+);
 CREATE TABLE described_datasets (
 	number INTEGER NOT NULL, 
 	experiment BIGINT NOT NULL, 

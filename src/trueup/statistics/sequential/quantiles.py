@@ -94,8 +94,8 @@ def quantile_excess(
         below += _least_up_to(_excess(lower[i], upper[j], margin, floor), both, grid)
         above += _least_up_to(-_excess(upper[i], lower[j], margin, floor), both, -grid[::-1])[::-1]
     return Excess(
-        np.asarray(_first(grid, below < -np.log(alpha[0]), -10.0)),
-        np.asarray(-_first(-grid[::-1], above[::-1] < -np.log(alpha[1]), -10.0)),
+        np.asarray(_first(grid, below < -np.log(alpha[0]))),
+        np.asarray(-_first(grid, above[::-1] < -np.log(alpha[1]))),
     )
 
 
@@ -152,6 +152,7 @@ def _least_up_to(excess: FloatArray, evidence: FloatArray, grid: FloatArray) -> 
     return np.where(place >= 0, least[np.maximum(place, 0)], 40.0)
 
 
-def _first(grid: FloatArray, is_open: npt.NDArray[np.bool_], otherwise: float) -> float:
+def _first(grid: FloatArray, is_open: npt.NDArray[np.bool_]) -> float:
     # The point before the first one that is not refuted: bounds err on the safe side.
-    return float(grid[max(int(np.argmax(is_open)) - 1, 0)]) if is_open.any() else otherwise
+    first = int(np.argmax(is_open)) if is_open.any() else grid.size
+    return float(grid[max(first - 1, 0)])

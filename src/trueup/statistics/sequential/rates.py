@@ -10,9 +10,12 @@ from scipy import special
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-_PRIOR = 0.5  # Jeffreys: costs least when the rate is unknown
+# Half of the bet is on any rate (Jeffreys' prior), half on a rate about 1 in 100.
+_PRIORS = ((0.5, 0.5), (0.5, 50.0))
 _HALVINGS = 50
 _TINY = 1e-15
+_ROUNDS = 9
+_PLACES = np.arange(1, 10) / 10
 
 
 def log_rate_evidence(
@@ -67,8 +70,10 @@ def difference_evidence(
 
 
 def _mixed(events: FloatArray, rows: FloatArray) -> FloatArray:
-    prior = special.betaln(_PRIOR, _PRIOR)
-    return np.asarray(special.betaln(_PRIOR + events, _PRIOR + rows - events) - prior)
+    bets = [
+        special.betaln(a + events, b + rows - events) - special.betaln(a, b) for a, b in _PRIORS
+    ]
+    return np.asarray(np.logaddexp(*bets) - np.log(2), dtype=np.float64)
 
 
 def _log_likelihood(events: FloatArray, rows: FloatArray, rate: FloatArray) -> FloatArray:
@@ -104,22 +109,17 @@ def rate_difference(
         *(np.asarray(a, dtype=np.float64) for a in (events1, rows1, events0, rows0))
     )
     target = -np.log(alpha)
-
-    def evidence(difference: FloatArray) -> FloatArray:
-        each = difference_evidence(x1, n1, x0, n0, difference[..., None])
-        return np.asarray(each.sum(axis=-1), dtype=np.float64)
-
-    start = _least_refuted(x1, n1, x0, n0)
-    ends = []
-    for edge in (-1.0, 1.0):
-        inside, outside = start, np.full(start.shape, edge)
-        for _ in range(_HALVINGS):
-            middle = (inside + outside) / 2
-            is_refuted = evidence(middle) >= target
-            inside = np.where(is_refuted, inside, middle)
-            outside = np.where(is_refuted, middle, outside)
-        ends.append(outside)
-    return ends[0], ends[1]
+    inside = np.stack([_least_refuted(x1, n1, x0, n0)] * 2)
+    outside = np.stack([np.full(inside.shape[1:], edge) for edge in (-1.0, 1.0)])
+    for _ in range(_ROUNDS):  # each round keeps one of the parts between inside and outside
+        tried = inside + (outside - inside) * _PLACES.reshape(-1, *[1] * inside.ndim)
+        each = difference_evidence(x1, n1, x0, n0, tried[..., None])
+        is_refuted = each.sum(axis=-1) >= target
+        last = np.where(is_refuted.any(axis=0), is_refuted.argmax(axis=0), _PLACES.size)
+        steps = np.concatenate([inside[None], tried, outside[None]])
+        inside = np.take_along_axis(steps, last[None], axis=0)[0]
+        outside = np.take_along_axis(steps, last[None] + 1, axis=0)[0]
+    return outside[0], outside[1]
 
 
 def _least_refuted(x1: FloatArray, n1: FloatArray, x0: FloatArray, n0: FloatArray) -> FloatArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -62,6 +61,8 @@ class Serving:
         signatures = [scorer.model.signature for scorer in scorers]
         columns = intake.merged(signatures)
         self.intake = Intake(columns, route.entity)
+        arms = {arm.release: arm.weight for arm in route.arms}
+        self.weights = arms if len(arms) > 1 else {}
         versions = dict.fromkeys(arm.model_ref.rpartition("@")[2] for arm in route.arms)
         self.metadata = replies.metadata(route.deployment, list(versions), columns, signatures[0])
 
@@ -212,10 +213,23 @@ class Endpoint:
             scorer = serving.scorers[index]
             arm = serving.route.arms[index]
             inputs = _inputs(scorer, asked, rows)
+            entities = _pick(asked.entities, rows, asked.rows) if asked.entities else []
             try:
                 scores, seconds = await scorer.score(inputs, len(rows))
             except UserCodeError as error:
-                await self._record_failure(request, received_at, at, arm.model_ref, rows, error)
+                failure = Failure(
+                    deployment=self.name,
+                    received_at=received_at,
+                    request=request,
+                    at=at,
+                    model_ref=arm.model_ref,
+                    rows=len(rows),
+                    code=error.code,
+                    release=arm.release,
+                    entities=entities,
+                    weights=serving.weights,
+                )
+                await self._journal.append([failure])
                 raise
             answered.append(
                 Predictions(
@@ -227,35 +241,16 @@ class Endpoint:
                     release=arm.release,
                     model_ref=arm.model_ref,
                     rows=rows,
-                    entities=_pick(asked.entities, rows, asked.rows) if asked.entities else [],
+                    entities=entities,
                     inputs=inputs,
                     scores=scores,
                     seconds=seconds,
                     body=body,
-                    salt=serving.route.salt if len(serving.route.arms) > 1 else "",
+                    salt=serving.route.salt if serving.weights else "",
+                    weights=serving.weights,
                 )
             )
         return answered
-
-    async def _record_failure(
-        self,
-        request: str,
-        received_at: datetime,
-        at: datetime,
-        model_ref: str,
-        rows: list[int],
-        error: UserCodeError,
-    ) -> None:
-        failure = Failure(
-            deployment=self.name,
-            received_at=received_at,
-            request=request,
-            at=at,
-            model_ref=model_ref,
-            rows=len(rows),
-            code=error.code,
-        )
-        await self._journal.append([failure])
 
     def _full(self) -> BackendError:
         return BackendError(

@@ -153,6 +153,15 @@ def upgrade() -> None:
         op.f("ix_dataset_versions_digest"), "dataset_versions", ["digest"], unique=False
     )
     op.create_table(
+        "decisions",
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("look", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("decision", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("deployment", "number", "look", name=op.f("pk_decisions")),
+    )
+    op.create_table(
         "described_datasets",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment", sa.BigInteger(), nullable=False),
@@ -1130,6 +1139,7 @@ def downgrade() -> None:
     op.drop_table("events")
     op.drop_table("evaluations")
     op.drop_table("described_datasets")
+    op.drop_table("decisions")
     op.drop_index(op.f("ix_dataset_versions_digest"), table_name="dataset_versions")
     op.drop_table("dataset_versions")
     op.drop_table("dataset_records")

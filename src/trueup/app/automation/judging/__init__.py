@@ -1,0 +1,1 @@
+"""The evidence of releases that are tried out, folded from the prediction journal."""
