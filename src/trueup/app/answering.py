@@ -44,6 +44,23 @@ def open_answering(
         entrance: Knows who sends a request, where everybody has to sign in. Without it every
             caller on the loopback interface is the owner.
     """
+    application = open_application(workspace, entrance)
+    follower = Follower(
+        Registry(workspace.state), application, on_failure=on_failure, every_s=every_s
+    )
+    follower.refresh()
+    follower.start()
+    return Answering(application, follower)
+
+
+def open_application(workspace: Workspace, entrance: Entrance | None = None) -> Application:
+    """The prediction application of a project, serving nothing yet; see `open_answering`."""
+    return Application(
+        Journal(workspace.settings.journal), authorize=_authorizing(workspace, entrance)
+    )
+
+
+def _authorizing(workspace: Workspace, entrance: Entrance | None) -> Authorize:
     owner: Actor = workspace.owner
 
     def allow(actor: Actor, permission: Permission) -> Caller:
@@ -64,11 +81,4 @@ def open_answering(
         return allow(await entrance.enter(header, request.peer), permission)
 
     allowed: dict[Permission, Caller] = {}
-    authorize: Authorize = of_owner if entrance is None else of_sender
-    application = Application(Journal(workspace.settings.journal), authorize=authorize)
-    follower = Follower(
-        Registry(workspace.state), application, on_failure=on_failure, every_s=every_s
-    )
-    follower.refresh()
-    follower.start()
-    return Answering(application, follower)
+    return of_owner if entrance is None else of_sender

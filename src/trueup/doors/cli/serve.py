@@ -12,8 +12,12 @@ from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.grammar import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trueup.app.wiring import Workspace
     from trueup.lifecycle.models.records import ModelVersion
+    from trueup.lifecycle.serving.server.process import Stopping
+    from trueup.lifecycle.serving.workers.place import Place
 
 _DATATYPES = {"number": "FP64", "integer": "INT64", "text": "BYTES", "boolean": "BOOL"}
 DEFAULT_PORT = 8080
@@ -32,20 +36,36 @@ DEFAULT_PORT = 8080
     is_flag=True,
     help="Also stop when standard input is closed: no server outlives who started it.",
 )
+@click.option(
+    "--workers",
+    default=1,
+    type=click.IntRange(1, 128),
+    show_default=True,
+    help="Processes that answer on this port together; each loads the models.",
+)
+@click.option(
+    "--drain-delay",
+    default=3.0,
+    type=click.FloatRange(0, 3600),
+    show_default=True,
+    metavar="SECONDS",
+    help="After SIGTERM, go on answering for so long while telling load balancers to go.",
+)
 @output.json_option
-def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
+def command(
+    port: int, until_stdin_closes: bool, workers: int, drain_delay: float, as_json: bool
+) -> None:
     """Serve predictions only, on this machine (127.0.0.1).
 
     Follows releases as they happen. Every prediction is on disk before it is answered. Ctrl-C
     finishes what is under way. Where stdout is no terminal it prints one line of JSON with the
     address.
     """
-    from trueup.app.answering import open_answering
     from trueup.lifecycle.serving.server import process as server
-    from trueup.lifecycle.serving.server.fronts import Own
+    from trueup.lifecycle.serving.workers.place import own_place
 
+    stopping = server.Stopping(when_stdin_closes=until_stdin_closes, delay_s=drain_delay)
     with output.here() as workspace:
-        answering = open_answering(workspace, on_failure=told_failure)
 
         def listening(url: str) -> None:
             if as_json or not sys.stdout.isatty():
@@ -54,17 +74,67 @@ def command(port: int, until_stdin_closes: bool, as_json: bool) -> None:
                 output.say("Serving predictions at [bold]{}[/]. Ctrl-C stops.", url)
                 show_places(workspace, url)
 
-        try:
-            server.serve(
-                answering.application,
-                lambda: Own(answering.application),
-                port=port,
-                stopping=server.Stopping(when_stdin_closes=until_stdin_closes),
-                on_listening=listening,
-            )
-        finally:
-            answering.close()
+        place = own_place()
+        if place is not None:
+            _work(workspace, place)
+            return
+        if workers == 1:
+            _serve(workspace, port, stopping, listening)
+        else:
+            _supervise(workspace, workers, port, stopping, listening)
     output.say("Stopped: everything under way was answered and recorded.")
+
+
+def _serve(
+    workspace: Workspace, port: int, stopping: Stopping, listening: Callable[[str], None]
+) -> None:
+    from trueup.app.answering import open_answering
+    from trueup.lifecycle.serving.server import process as server
+    from trueup.lifecycle.serving.server.fronts import Own
+
+    answering = open_answering(workspace, on_failure=told_failure)
+    try:
+        server.serve(
+            answering.application,
+            lambda: Own(answering.application),
+            port=port,
+            stopping=stopping,
+            on_listening=listening,
+        )
+    finally:
+        answering.close()
+
+
+def _supervise(
+    workspace: Workspace,
+    workers: int,
+    port: int,
+    stopping: Stopping,
+    listening: Callable[[str], None],
+) -> None:
+    from trueup.lifecycle.serving.following.follower import Follower
+    from trueup.lifecycle.serving.following.registry import Registry
+    from trueup.lifecycle.serving.workers.supervising import supervise
+
+    supervise(
+        [sys.executable, "-m", "trueup", "serve"],
+        workers,
+        lambda fleet: Follower(Registry(workspace.state), fleet, on_failure=told_failure),
+        port=port,
+        tell=lambda text: output.say("[yellow]warning:[/] {}", text),
+        stopping=stopping,
+        on_listening=listening,
+    )
+
+
+def _work(workspace: Workspace, place: Place) -> None:
+    """Be one of several workers."""
+    from trueup.app.answering import open_application
+    from trueup.lifecycle.serving.following.registry import Registry
+    from trueup.lifecycle.serving.server.fronts import Own
+    from trueup.lifecycle.serving.workers.worker import serve
+
+    serve(open_application(workspace), Registry(workspace.state).load, place, Own)
 
 
 def told_failure(deployment: str, error: Exception) -> None:

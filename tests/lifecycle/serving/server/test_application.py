@@ -327,7 +327,7 @@ def test_metrics_count_what_happened(server: Server) -> None:
     server.ask("GET", "/v2/models/made-up-1/ready")
     text = server.ask("GET", "/metrics").body.decode()
     assert 'trueup_requests_total{deployment="late",status="200"} 1' in text
-    assert 'trueup_rows_total{deployment="late"} 2' in text
+    assert 'trueup_predictions_total{deployment="late",version="flights@1"} 2' in text
     assert 'trueup_errors_total{deployment="late",code="request-invalid"} 1' in text
     assert "trueup_journal_sync_seconds_count 1" in text
     assert 'trueup_request_seconds_bucket{deployment="late",le="+Inf"} 2' in text

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from trueup.lifecycle.releases.records import Route
+from trueup.lifecycle.serving.inference.endpoint import Loader
 from trueup.lifecycle.serving.inference.source import ModelSource
-from trueup.lifecycle.serving.server.application import Application
 
 EVERY_S = 0.1
 _AGAIN_S = 30.0  # a route that failed to load is tried again after this long
 
 OnFailure = Callable[[str, Exception], None]
+
+
+class Server(Protocol):
+    """What can be made to serve a route: one application, or several workers as one."""
+
+    def serving(self) -> Mapping[str, Route]:
+        """The route that each deployment serves now."""
+        ...
+
+    def serve(self, route: Route, load: Loader, /) -> None:
+        """Make a deployment serve a route; on failure it keeps what it had."""
+        ...
+
+    def retire(self, deployment: str, /) -> None:
+        """Stop serving a deployment."""
+        ...
 
 
 class Follower:
@@ -30,7 +47,7 @@ class Follower:
     def __init__(
         self,
         source: ModelSource,
-        application: Application,
+        application: Server,
         *,
         on_failure: OnFailure,
         every_s: float = EVERY_S,

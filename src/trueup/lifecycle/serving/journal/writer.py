@@ -61,6 +61,7 @@ class Journal:
         self.folder = make_private(folder)
         self.failed: BackendError | None = None
         self.sync_seconds = Histogram()
+        self._busy_since: float | None = None
         self._segment_bytes = segment_bytes
         self._segment = ""
         self._descriptor = -1
@@ -74,6 +75,12 @@ class Journal:
             raise _failure(error, self.folder) from error
         self._thread = threading.Thread(target=self._run, name="trueup-journal", daemon=True)
         self._thread.start()
+
+    @property
+    def lag_s(self) -> float:
+        """How long the write that is under way has taken so far."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def append(self, records: Sequence[AnyRecord]) -> asyncio.Future[Place]:
         """Queue records that belong together; the future is done once they are on disk.
@@ -127,6 +134,7 @@ class Journal:
         while not closing:
             group = [self._queue.get()]
             group += [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+            self._busy_since = time.monotonic()
             closing = None in group
             entries = [entry for entry in group if entry is not None]
             try:
@@ -136,6 +144,7 @@ class Journal:
             except Exception as error:
                 self.failed = self.failed or _failure(error, self.folder)
                 settled = [(entry, self.failed) for entry in entries]
+            self._busy_since = None
             _settle(settled)
         if self._descriptor >= 0:  # not sealed because writing failed: let others recover it
             os.close(self._descriptor)

@@ -6,6 +6,7 @@ What is not in the table does not exist, and nothing runs before `authorize` has
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -17,17 +18,24 @@ from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, 
 from trueup.foundation.permissions import PERMISSIONS, Permission
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.releases.records import Route as TrafficRoute
-from trueup.lifecycle.serving.inference.endpoint import QUEUE_ROWS, Endpoint, Loader, not_serving
+from trueup.lifecycle.serving.inference.endpoint import (
+    QUEUE_ROWS,
+    Endpoint,
+    Loader,
+    Serving,
+    not_serving,
+)
 from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
 from trueup.lifecycle.serving.inference.scoring import make_pool
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.metrics import Metrics
+from trueup.lifecycle.serving.metrics import Metrics, Snapshot, gauge, merged, render, series_of
 from trueup.lifecycle.serving.protocol import replies, requests
 from trueup.lifecycle.serving.server import asgi, http
 from trueup.lifecycle.serving.server.http import Reply, Request
 
 BODY_BYTES = 16 << 20
 _KEY_LENGTH = 255
+_LATE = 504
 _REMEMBERED_PATHS = 256
 _SEGMENTS_BEFORE_MODEL = 3  # '', 'v2', 'models', then the name
 _SERVER: Final = b'{"name":"trueup","version":"2","extensions":[]}'
@@ -45,6 +53,13 @@ class Caller(NamedTuple):
 
 NOBODY: Final = Caller()
 Authorize = Callable[[Request, Permission, str], Awaitable[Caller] | Caller]
+
+
+class Prepared(NamedTuple):
+    """A deployment and what it will serve."""
+
+    endpoint: Endpoint
+    serving: Serving
 
 
 class Call(NamedTuple):
@@ -84,6 +99,12 @@ class Application:
         hosts: Names by which the server may be called, besides those of the loopback interface.
         body_bytes: Largest body accepted.
         queue_rows: Rows that may be under way at once for each deployment.
+
+    Attributes:
+        body_bytes: Largest body accepted.
+        draining: It is about to stop, so it is not ready any more.
+        gather: Gives the counts of all processes that answer together, where there are several.
+        waits_for_others: It is not ready because one of those is not.
     """
 
     def __init__(
@@ -97,7 +118,9 @@ class Application:
     ) -> None:
         self.journal = journal
         self.metrics = Metrics()
+        self.gather: Callable[[], Awaitable[list[Snapshot]]] | None = None
         self.draining = False
+        self.waits_for_others = False
         self.routes: tuple[Route, ...] = (
             Route("GET", "/v2", "read", self._describe_server),
             Route("GET", "/v2/health/live", "public", self._live),
@@ -112,7 +135,7 @@ class Application:
         self._found: dict[tuple[str, str], tuple[Route, str]] = {}
         self._authorize = authorize
         self._hosts = http.Hosts(hosts)
-        self._body_bytes = body_bytes
+        self.body_bytes = body_bytes
         self._queue_rows = queue_rows
         self._endpoints: Mapping[str, Endpoint] = {}
         self._used = used_keys(journal.folder)
@@ -124,14 +147,34 @@ class Application:
         Raises:
             TrueupError: A model cannot be loaded, does not work, or fits no other arm.
         """
+        self.flip(self.prepare(route, load))
+
+    def prepare(self, route: TrafficRoute, load: Loader) -> Prepared:
+        """Make ready what a route needs, aside, for `flip`; takes as long as loading does.
+
+        Raises:
+            TrueupError: A model cannot be loaded, does not work, or fits no other arm.
+        """
         name = route.deployment
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            keys = Keys(self.journal.folder, self._used.pop(name, None))
+            keys = Keys(self.journal.folder, self._used.get(name))
             endpoint = Endpoint(name, self.journal, keys, self._queue_rows)
-        endpoint.swap(endpoint.prepare(route, load, self._pool))
+        try:
+            return Prepared(endpoint, endpoint.prepare(route, load, self._pool))
+        except Exception as error:
+            code = error.code if isinstance(error, TrueupError) else type(error).__name__
+            self.metrics.count("trueup_load_failures_total", name, code)
+            raise
+
+    def flip(self, prepared: Prepared) -> None:
+        """Serve what was prepared from the next request on."""
+        endpoint, serving = prepared
+        endpoint.swap(serving)
+        self._used.pop(endpoint.name, None)
+        self.metrics.count("trueup_swaps_total", endpoint.name)
         # A new mapping: the event loop may be walking through the old one.
-        self._endpoints = {**self._endpoints, name: endpoint}
+        self._endpoints = {**self._endpoints, endpoint.name: endpoint}
 
     def retire(self, deployment: str) -> None:
         """Stop serving a deployment."""
@@ -171,13 +214,22 @@ class Application:
             deployment = model if model in self._endpoints else ""
             reply = await route.handler(Call(model, request, caller))
         except TrueupError as error:
-            self.metrics.erred(deployment, error.code)
+            self.metrics.count("trueup_errors_total", deployment, error.code)
             reply = http.refusal(error)
         except Exception as error:
-            self.metrics.erred(deployment, "internal")
+            self.metrics.count("trueup_errors_total", deployment, "server-bug")
             reply = http.refusal(_bug(error))
-        self.metrics.answered(deployment, reply.status, time.perf_counter() - started)
+        except asyncio.CancelledError:  # it took too long
+            self.metrics.count("trueup_errors_total", deployment, "request-late")
+            self._count(deployment, _LATE, started)
+            raise
+        self._count(deployment, reply.status, started)
         return reply
+
+    def _count(self, deployment: str, status: int, started: float) -> None:
+        self.metrics.count("trueup_requests_total", deployment, str(status))
+        seconds = time.perf_counter() - started
+        self.metrics.observe("trueup_request_seconds", seconds, deployment)
 
     def _find(self, method: str, path: str) -> tuple[Route, str]:
         found = self._found.get((method, path))
@@ -219,7 +271,8 @@ class Application:
         return Reply(200, b'{"live":true}')
 
     async def _ready(self, _call: Call) -> Reply:
-        ready = bool(self.serving()) and not self.draining and self.journal.failed is None
+        ready = bool(self.serving()) and self.journal.failed is None
+        ready = ready and not self.draining and not self.waits_for_others
         word = b"true" if ready else b"false"
         return Reply(200 if ready else 503, b'{"live":true,"ready":%b}' % word)
 
@@ -237,24 +290,38 @@ class Application:
     async def _infer(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
         key = _checked_key(call.request.headers.get(b"idempotency-key", b""))
-        body = await http.read_json(call.request, self._body_bytes)
+        body = await http.read_json(call.request, self.body_bytes)
         serving = endpoint.admit()
         asked = requests.read(serving.intake, body)
         digest = digests.of_bytes(body) if key else ""
         answered = await endpoint.infer(serving, asked, key=key, body=digest)
-        self.metrics.predicted(call.model, asked.rows)
+        for record in answered:
+            rows = len(record.rows)
+            self.metrics.count("trueup_predictions_total", call.model, record.model_ref, by=rows)
         return Reply(200, replies.reply(answered, asked.id, asked.outputs))
 
     async def _feedback(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
-        body = await http.read_json(call.request, self._body_bytes)
+        body = await http.read_json(call.request, self.body_bytes)
         return Reply(200, await endpoint.feedback(body))
 
     async def _metrics(self, _call: Call) -> Reply:
-        queued = {name: endpoint.queued_rows for name, endpoint in self._endpoints.items()}
-        failed = self.journal.failed is not None
-        text = self.metrics.render(queued, self.journal.sync_seconds, failed)
-        return Reply(200, text.encode(), http.TEXT)
+        all_ = [self.snapshot()] if self.gather is None else await self.gather()
+        return Reply(200, render(merged(all_)).encode(), http.TEXT)
+
+    def snapshot(self) -> Snapshot:
+        """All counts of this process."""
+        journal = self.journal
+        now: Snapshot = {
+            "trueup_queued_rows": [
+                gauge(endpoint.queued_rows, name) for name, endpoint in self._endpoints.items()
+            ],
+            "trueup_journal_sync_seconds": [series_of(journal.sync_seconds)],
+            "trueup_journal_lag_seconds": [gauge(journal.lag_s)],
+            "trueup_journal_failed": [gauge(journal.failed is not None)],
+            "trueup_workers": [gauge(1)],
+        }
+        return self.metrics.snapshot() | now
 
 
 def compiled(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:

@@ -85,7 +85,7 @@ def serve(
     listener = listen(host, port)
     try:
         with event_loop() as runner:
-            url = _url(host, listener.getsockname()[1])
+            url = url_of(host, listener.getsockname()[1])
             runner.run(_serve(application, front, listener, stopping, lambda: on_listening(url)))
     finally:
         listener.close()
@@ -209,5 +209,6 @@ def _not_listening(host: str, port: int, error: Exception) -> UsageError | Backe
     )
 
 
-def _url(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
+    """The address of a server."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
