@@ -20,6 +20,8 @@ from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Predictions
 from trueup.lifecycle.serving.server.application import NOBODY, Application, Caller
 
+from .processes import Process
+
 SIGNATURE = Signature(
     inputs=(
         Column(name="distance", kind="number"),
@@ -197,3 +199,18 @@ def server(start: Callable[..., Server]) -> Server:
     server = start()
     server.serve((1, "flights@1", 1.0))
     return server
+
+
+@pytest.fixture
+def launch(folder: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def launcher(*options: str) -> Process:
+        started.append(Process(folder, *options))
+        return started[-1]
+
+    yield launcher
+    for server in started:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.communicate()

@@ -181,6 +181,8 @@ class Fleet:
         async with self._turn:
             workers = [worker for worker in self._workers if worker.is_up.is_set()]
             epoch, problems = await self._prepare(workers, route)
+            if self._stopping.is_set():
+                return  # that workers end now tells nothing of the route
             for worker in workers:
                 worker.say(messages.Flip(epoch, takes_over=not problems))
             if problems:

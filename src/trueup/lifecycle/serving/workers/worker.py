@@ -84,7 +84,11 @@ class _Worker:
         application, place = self._application, self._place
         application.waits_for_others = True
         application.gather = self._gathered
-        listener = socket.socket(fileno=place.listener)
+        with socket.socket(fileno=place.listener) as listener:
+            await self._serve(listener, front)
+
+    async def _serve(self, listener: socket.socket, front: Callable[[Answering], Front]) -> None:
+        application, place = self._application, self._place
         line: Line[Order] = await Line.on(socket.socket(fileno=place.control), Order)
         self._line = line
         relay = Relay(
@@ -109,6 +113,7 @@ class _Worker:
         if has_begun:
             await spoken.close(self._finish_s)
         relay.close()
+        line.close()
 
     def _obey(self, order: Order) -> None:
         application = self._application
