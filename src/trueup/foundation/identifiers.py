@@ -17,8 +17,34 @@ def short_id(length: int = 8) -> str:
 
 def time_ordered_id() -> uuid.UUID:
     """A UUIDv7 (RFC 9562): later calls sort after earlier ones, to the millisecond."""
-    milliseconds = time.time_ns() // 1_000_000
-    raw = bytearray(milliseconds.to_bytes(6, "big") + os.urandom(10))
-    raw[6] = 0x70 | (raw[6] & 0x0F)
-    raw[8] = 0x80 | (raw[8] & 0x3F)
-    return uuid.UUID(bytes=bytes(raw))
+    return uuid.UUID(time_ordered_hex())
+
+
+def time_ordered_hex() -> str:
+    """The same as 32 hexadecimal digits; takes a fraction of the time.
+
+    Example:
+        >>> uuid.UUID(time_ordered_hex()).version
+        7
+    """
+    drawn = _random_hex()
+    variant = "89ab"[int(drawn[3], 16) & 3]
+    return f"{time.time_ns() // 1_000_000:012x}7{drawn[:3]}{variant}{drawn[4:]}"
+
+
+_DIGITS = 19  # random ones of each identifier, one of which is only partly used
+_pool: list[str] = []
+
+
+def _random_hex() -> str:
+    """Random digits; the system is asked for many at once."""
+    try:
+        return _pool.pop()
+    except IndexError:
+        drawn = os.urandom(_DIGITS * 128).hex()
+        _pool.extend(drawn[at : at + _DIGITS] for at in range(0, len(drawn), _DIGITS))
+        return _pool.pop()
+
+
+# A forked child must not draw what its parent draws.
+os.register_at_fork(after_in_child=_pool.clear)

@@ -18,6 +18,7 @@ import polars as pl
 import skops.io
 
 from trueup.backends.formats import _rows
+from trueup.backends.formats._straight import straight
 from trueup.foundation.errors import DeniedError, UsageError
 from trueup.ports.format import Flavor, OfMatrix, Predictor, Scores
 
@@ -113,10 +114,13 @@ class _Estimator:
     def for_columns(self, names: Sequence[str]) -> OfMatrix | None:
         """The same for a matrix of these columns."""
         if self._names is None:
-            return self._by_place.for_columns(names)
-        if list(self._names) != list(names) or _looks_up_names(self._model):
+            model = self._model
+        elif list(self._names) == list(names) and not _looks_up_names(self._model):
+            model = _nameless(self._model)
+        else:
             return None
-        return _rows.ByPlace(_question(_nameless(self._model))).for_columns(names)
+        ask = _question(model)
+        return _rows.ByPlace(straight(model, ask) or ask).for_columns(names)
 
 
 def _question(model: Any) -> Callable[[Any], Any]:

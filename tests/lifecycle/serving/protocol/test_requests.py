@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ ONE_OF_EACH = (
 
 
 def _read(body: Any, entity: str = "tailnum") -> protocol.Asked:
-    return requests.read(Intake(SIGNATURE.inputs, entity), json.dumps(body).encode())
+    return requests.Reader(Intake(SIGNATURE.inputs, entity)).read(json.dumps(body).encode())
 
 
 def _refusal(body: Any) -> str:
@@ -66,7 +67,7 @@ def test_values_arrive_as_they_were_sent(rows: list[tuple[Any, ...]], nested: bo
             one | {"shape": [len(rows), 1], "data": [[value] for value in one["data"]]}
             for one in inputs
         ]
-    asked = requests.read(Intake(ONE_OF_EACH), json.dumps({"inputs": inputs}).encode())
+    asked = requests.Reader(Intake(ONE_OF_EACH)).read(json.dumps({"inputs": inputs}).encode())
     assert asked.rows == len(rows)
     assert asked.columns == columns
     assert asked.entities is None
@@ -138,7 +139,7 @@ def test_binary_tensors_are_refused_in_words() -> None:
 @given(st.binary(max_size=60))
 def test_any_other_bytes_are_refused_as_usage(noise: bytes) -> None:
     with pytest.raises(UsageError):
-        requests.read(Intake(SIGNATURE.inputs), noise)
+        requests.Reader(Intake(SIGNATURE.inputs)).read(noise)
 
 
 def test_a_reply_holds_scores_and_ids_in_the_order_of_the_rows() -> None:
@@ -215,12 +216,14 @@ def test_the_quick_way_reads_as_the_slow_one(
     changed[0] |= {"data": drawn}
     for inputs in (plain, changed, noise):
         body = json.dumps({"inputs": inputs}).encode()
-        assert _outcome(requests.read, body) == _outcome(requests.read_by_column, body)
+        intake = Intake(ONE_OF_EACH, "e")
+        quick = _outcome(requests.Reader(intake).read, body)
+        assert quick == _outcome(partial(requests.read_by_column, intake), body)
 
 
 def _outcome(read: Any, body: bytes) -> Any:
     try:
-        asked = read(Intake(ONE_OF_EACH, "e"), body)
+        asked = read(body)
     except UsageError as error:
         return error.code, error.message
     return asked._replace(columns={name: repr(asked.columns[name]) for name in asked.columns})

@@ -11,7 +11,7 @@ import msgspec
 
 from trueup.foundation import clock
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
-from trueup.foundation.identifiers import time_ordered_id
+from trueup.foundation.identifiers import time_ordered_hex
 from trueup.lifecycle.releases.records import Route
 from trueup.lifecycle.serving.inference.idempotency import Answered, Keys
 from trueup.lifecycle.serving.inference.routing import assign
@@ -21,6 +21,7 @@ from trueup.lifecycle.serving.journal import lookup
 from trueup.lifecycle.serving.journal.writer import Place
 from trueup.lifecycle.serving.protocol import intake, replies
 from trueup.lifecycle.serving.protocol.intake import Asked, Intake
+from trueup.lifecycle.serving.protocol.requests import Reader
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
 
 QUEUE_ROWS = 20_000
@@ -61,6 +62,7 @@ class Serving:
         signatures = [scorer.model.signature for scorer in scorers]
         columns = intake.merged(signatures)
         self.intake = Intake(columns, route.entity)
+        self.reader = Reader(self.intake)
         arms = {arm.release: arm.weight for arm in route.arms}
         self.weights = arms if len(arms) > 1 else {}
         versions = dict.fromkeys(arm.model_ref.rpartition("@")[2] for arm in route.arms)
@@ -205,7 +207,7 @@ class Endpoint:
     async def _score(
         self, serving: Serving, asked: Asked, key: str, body: str
     ) -> list[Predictions]:
-        request = time_ordered_id().hex
+        request = time_ordered_hex()
         received_at = clock.now()
         at = asked.at or received_at
         answered: list[Predictions] = []
@@ -281,6 +283,8 @@ def _rows_of_arms(route: Route, asked: Asked, request: str) -> list[tuple[int, l
 
 def _inputs(scorer: Scorer, asked: Asked, rows: list[int]) -> Columns:
     names = scorer.columns
+    if len(rows) == asked.rows and tuple(asked.columns) == names:
+        return asked.columns
     return {name: _pick(asked.columns[name], rows, asked.rows) for name in names}
 
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -233,7 +234,10 @@ def _split(jobs: list[_Job], scores: list[Score], seconds: float) -> list[Scored
     return outcomes
 
 
-def _matrix(jobs: Sequence[_Job], names: Sequence[str]) -> Matrix:
+_first = itemgetter(0)
+
+
+def _matrix(jobs: Sequence[_Job], names: tuple[str, ...]) -> Matrix:
     """The rows of all jobs as numbers, shape [rows, names]; what is missing is NaN."""
     if len(jobs) == 1 and jobs[0].rows > _FEW_ROWS:
         columns = jobs[0].columns
@@ -242,8 +246,8 @@ def _matrix(jobs: Sequence[_Job], names: Sequence[str]) -> Matrix:
     rows: list[Sequence[Any]] = []
     for job in jobs:
         columns = job.columns
-        if job.rows == 1:
-            rows.append([columns[name][0] for name in names])
+        if job.rows == 1 and tuple(columns) == names:
+            rows.append(list(map(_first, columns.values())))
         else:
             rows += zip(*(columns[name] for name in names), strict=True)
     return np.array(rows, dtype=np.float64)

@@ -6,8 +6,9 @@ a slower one, column by column, which either takes it or says what is wrong with
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Any, Final, NamedTuple
+from functools import cache, reduce
+from operator import attrgetter, or_
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -24,7 +25,6 @@ from trueup.lifecycle.serving.protocol.intake import (
 )
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_Value = float | int | str | bool | None
 _INTEGERS: Final = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _DATATYPES: Final[dict[ColumnKind, frozenset[str]]] = {
     "number": frozenset({"FP64", "FP32", "FP16", *_INTEGERS}),
@@ -38,20 +38,8 @@ _TYPES: Final[dict[ColumnKind, Any]] = {
     "text": str,
     "boolean": bool,
 }
-_PLAIN_TYPES: Final[dict[ColumnKind, set[type]]] = {
-    "number": {float, int},
-    "integer": {int},
-    "text": {str},
-    "boolean": {bool},
-}
 _ENTITY: Final = _DATATYPES["text"] | _DATATYPES["integer"] | _DATATYPES["boolean"]
 _Entity = str | int | bool | None
-_PLAIN: Final[dict[tuple[ColumnKind, bool], set[type]]] = {
-    (kind, nullable): types | ({type(None)} if nullable else set())
-    for kind, types in _PLAIN_TYPES.items()
-    for nullable in (False, True)
-}
-_LARGEST = 2**53  # whole numbers up to here are the same as floating point numbers
 _US = 1e-6
 
 
@@ -81,67 +69,76 @@ class _Request(_Envelope):
     inputs: list[_Tensor] = []
 
 
-class _FlatTensor(msgspec.Struct, gc=False):
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[_Value]
-
-
-class _FlatRequest(_Envelope):
-    inputs: list[_FlatTensor] = []
-
-
 _decoder = msgspec.json.Decoder(_Request)
-_flat_decoder = msgspec.json.Decoder(_FlatRequest)
 
 
-def read(intake: Intake, body: bytes) -> Asked:
-    """The request in `body`.
+class Reader:
+    """Reads requests of one intake: name, datatype and values of a tensor are checked in one pass.
+
+    Args:
+        intake: What requests must hold.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._names = tuple(intake.columns)
+        self._types = tuple(_tensor_of(column) for column in intake.columns.values())
+        tensor: Any = reduce(or_, self._types) if self._types else _Tensor
+        request = msgspec.defstruct(
+            "_Request", [("inputs", list[tensor])], bases=(_Envelope,), kw_only=True
+        )
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
+
+    def read(self, body: bytes) -> Asked:
+        """The request in `body`.
+
+        Raises:
+            UsageError: Naming the field and the rule it breaks.
+        """
+        try:
+            request = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return read_by_column(self._intake, body)
+        tensors = request.inputs
+        values = list(map(_data, tensors))
+        if not values or tuple(map(type, tensors)) != self._types:
+            return read_by_column(self._intake, body)
+        rows = len(values[0])
+        if list(map(_shape, tensors)).count([rows]) != len(values):
+            return read_by_column(self._intake, body)
+        if list(map(len, values)).count(rows) != len(values):
+            return read_by_column(self._intake, body)
+        columns = dict(zip(self._names, values, strict=True))
+        return _gathered(self._intake, columns, None, request)
+
+
+_data = attrgetter("data")
+_shape = attrgetter("shape")
+
+
+def _tensor_of(column: Column) -> type[msgspec.Struct]:
+    """A flat tensor that holds this column: its name tells it from the others."""
+    type_ = _TYPES[column.kind]
+    value = type_ | None if column.nullable else type_
+    return msgspec.defstruct(
+        "_Column",
+        [
+            ("shape", list[int]),
+            ("datatype", Literal[tuple(sorted(_DATATYPES[column.kind]))]),
+            ("data", list[value]),  # type: ignore[valid-type]
+        ],
+        tag_field="name",
+        tag=column.name,
+        gc=False,
+    )
+
+
+def read_by_column(intake: Intake, body: bytes) -> Asked:
+    """The request in `body`, whose tensors stand in any order and form; says what is wrong.
 
     Raises:
         UsageError: Naming the field and the rule it breaks.
     """
-    try:
-        request = _flat_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return read_by_column(intake, body)
-    columns = _flat_columns(intake, request.inputs)
-    if columns is None:
-        return read_by_column(intake, body)
-    return _gathered(intake, columns, None, request)
-
-
-def _flat_columns(intake: Intake, tensors: list[_FlatTensor]) -> dict[str, list[Any]] | None:
-    """The columns of flat tensors of the plainest kind; None for any other."""
-    columns: dict[str, list[Any]] = {}
-    for tensor in tensors:
-        column = intake.columns.get(tensor.name)
-        data = tensor.data
-        if column is None or tensor.shape != [len(data)] or not _is_plain(tensor, column):
-            return None
-        columns[tensor.name] = data
-    # One less: a name that stands there twice.
-    return columns if len(columns) == len(tensors) == len(intake.columns) else None
-
-
-def _is_plain(tensor: _FlatTensor, column: Column) -> bool:
-    """Whether the values are of the column's kind as they stand; whole numbers become numbers."""
-    data = tensor.data
-    types = set(map(type, data))
-    kind = column.kind
-    if tensor.datatype not in _DATATYPES[kind] or not types <= _PLAIN[kind, column.nullable]:
-        return False
-    if int in types:
-        if any(type(value) is int and not -_LARGEST <= value <= _LARGEST for value in data):
-            return False
-        if kind == "number":
-            data[:] = [float(value) if type(value) is int else value for value in data]
-    return True
-
-
-def read_by_column(intake: Intake, body: bytes) -> Asked:
-    """The same as `read`, one column after the other; says what is wrong with each."""
     request = decode(_decoder, body)
     columns: dict[str, list[Any]] = {}
     entities: list[Any] | None = None

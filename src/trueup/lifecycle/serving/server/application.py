@@ -29,7 +29,7 @@ from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
 from trueup.lifecycle.serving.inference.scoring import make_pool
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics, Snapshot, gauge, merged, render, series_of
-from trueup.lifecycle.serving.protocol import replies, requests
+from trueup.lifecycle.serving.protocol import replies
 from trueup.lifecycle.serving.server import asgi, http
 from trueup.lifecycle.serving.server.http import Reply, Request
 
@@ -292,7 +292,7 @@ class Application:
         key = _checked_key(call.request.headers.get(b"idempotency-key", b""))
         body = await http.read_json(call.request, self.body_bytes)
         serving = endpoint.admit()
-        asked = requests.read(serving.intake, body)
+        asked = serving.reader.read(body)
         digest = digests.of_bytes(body) if key else ""
         answered = await endpoint.infer(serving, asked, key=key, body=digest)
         for record in answered:
