@@ -42,7 +42,10 @@ _LABELS: Final[Mapping[str, type]] = {
     "received": np.int64,
     "value": np.float64,
 }
+_OF_REQUEST: Final = ("high", "low", "release", "weights", "came", "state", "shadow")
+_LOW: Final = 0xFFFFFFFFFFFFFFFF
 _NO_SCORE: Final = float("nan")
+_CHUNK: Final = 65_536
 
 
 @dataclass
@@ -71,9 +74,11 @@ class Rows:
     requests: dict[tuple[int, int, bool, int], list[float]] = field(default_factory=dict)
     binned: dict[tuple[int, int, bool, int], IntArray] = field(default_factory=dict)
     weights: list[Weights] = field(default_factory=list)
+    _periods: dict[Weights, int] = field(default_factory=dict)
     _rows: dict[str, list[Any]] = field(default_factory=lambda: {n: [] for n in _COLUMNS})
     _scores: list[Any] = field(default_factory=list)
     _labels: dict[str, list[Any]] = field(default_factory=lambda: {n: [] for n in _LABELS})
+    _cuts: list[dict[str, Column]] = field(default_factory=list)
     _packed: dict[str, Column] = field(default_factory=dict)
 
     def add(self, record: AnyRecord) -> bool:
@@ -84,10 +89,7 @@ class Rows:
             return self._label(record)
         if not isinstance(record, Predictions | Failure) or self.release not in record.weights:
             return False
-        weights = tuple(sorted(record.weights.items()))
-        if weights not in self.weights:
-            self.weights.append(weights)
-        period = self.weights.index(weights)
+        period = self._period(tuple(record.weights.items()))
         if isinstance(record, Predictions):
             self._answer(record, period)
         else:
@@ -108,6 +110,16 @@ class Rows:
         """Requests by bin, by release, weights, shadow or not, and size."""
         self._pack()
         return self.binned
+
+    def _period(self, weights: Weights) -> int:
+        """The place of these weights in `weights`, whatever their order."""
+        if (known := self._periods.get(weights)) is not None:
+            return known
+        in_order = tuple(sorted(weights))
+        if in_order not in self.weights:
+            self.weights.append(in_order)
+        self._periods[weights] = self.weights.index(in_order)
+        return self._periods[weights]
 
     def _answer(self, record: Predictions, period: int) -> None:
         size = max(len(record.rows), 1).bit_length()
@@ -132,20 +144,17 @@ class Rows:
     ) -> None:
         n = len(rows)
         request = int(record.request, 16)
-        units = _units(record.entities, request, n)
-        into = self._rows
-        into["high"] += [request >> 64] * n
-        into["low"] += [request & 0xFFFFFFFFFFFFFFFF] * n
-        into["row"] += rows
-        into["unit"] += units
-        into["release"] += [record.release] * n
-        into["weights"] += [period] * n
-        into["came"] += [int(record.received_at.timestamp() * 1_000_000)] * n
-        into["state"] += [state] * n
-        into["shadow"] += [record.shadow] * n
+        came = int(record.received_at.timestamp() * 1_000_000)
+        facts = (request >> 64, request & _LOW, record.release, period, came, state, record.shadow)
+        for name, fact in zip(_OF_REQUEST, facts, strict=True):
+            self._rows[name] += [fact] * n
+        self._rows["row"] += rows
+        self._rows["unit"] += _units(record.entities, record.request, n)
         self._scores += scores
         place = (record.release, period, record.shadow)
         self.counted[place] = self.counted.get(place, 0) + n
+        if len(self._scores) >= _CHUNK:
+            self._cut()
 
     def _label(self, record: Labels) -> bool:
         at = int(record.at.timestamp() * 1_000_000)
@@ -158,48 +167,46 @@ class Rows:
                 continue  # text that is no class: the monitors count it
             number = int(request, 16)
             into["high"].append(number >> 64)
-            into["low"].append(number & 0xFFFFFFFFFFFFFFFF)
+            into["low"].append(number & _LOW)
             into["row"].append(int(row))
             into["value"].append(float(value))
             into["at"].append(at)
             into["received"].append(received)
         return True
 
-    def _pack(self) -> None:
-        """Turn what was added since into arrays, drop what came twice, keep no more than `most`."""
-        if self._packed and not self._rows["row"] and not self._labels["row"]:
-            return
-        added: dict[str, Column] = {
-            n: np.array(self._rows[n], dtype=kind) for n, kind in _COLUMNS.items()
-        }
-        added["scores"] = _scores(self._scores)
-        labels: dict[str, Column] = {
-            n: np.array(self._labels[n], dtype=kind) for n, kind in _LABELS.items()
-        }
-        if self._packed:
-            added = {n: _joined(self._packed[n], added[n]) for n in added}
-            labels = {n: np.concatenate([self._packed[f"label_{n}"], labels[n]]) for n in labels}
-        added = _once(added)
-        while self.part < 1 or added["row"].size > self.most:
-            kept = added["unit"] <= np.uint64(int(self.part * 2**64) - 1)
-            added = {n: column[kept] for n, column in added.items()}
-            if added["row"].size <= self.most:
-                break
-            self.part /= 2
-        self._packed = added | {f"label_{n}": c for n, c in _newest(labels).items()}
-        for name in _COLUMNS:
-            self._rows[name].clear()
-        for name in _LABELS:
-            self._labels[name].clear()
-        self._scores.clear()
+    def _cut(self) -> None:
+        """Turn what was added into arrays, which take a tenth of the memory of lists."""
+        cut: dict[str, Column] = {n: np.array(self._rows[n], kind) for n, kind in _COLUMNS.items()}
+        cut["scores"] = _scores(self._scores)
+        cut |= {f"label_{n}": np.array(self._labels[n], kind) for n, kind in _LABELS.items()}
+        self._cuts.append(cut)
+        for added in (*self._rows.values(), *self._labels.values(), self._scores):
+            added.clear()
         for place, seconds in self.requests.items():
             if seconds:
                 bins = latency_bins(np.array(seconds))
                 self.binned[place] = self.binned[place] + bins if place in self.binned else bins
                 seconds.clear()
 
+    def _pack(self) -> None:
+        """Put all together, drop what came twice, keep no more rows than `most`."""
+        if self._packed and not self._scores and not self._labels["row"] and not self._cuts:
+            return
+        self._cut()
+        parts = [self._packed, *self._cuts] if self._packed else self._cuts
+        rows = _once({n: _joined([part[n] for part in parts]) for n in (*_COLUMNS, "scores")})
+        while self.part < 1 or rows["row"].size > self.most:
+            kept = rows["unit"] <= np.uint64(int(self.part * 2**64) - 1)
+            rows = {n: column[kept] for n, column in rows.items()}
+            if rows["row"].size <= self.most:
+                break
+            self.part /= 2
+        labels = {n: np.concatenate([part[f"label_{n}"] for part in parts]) for n in _LABELS}
+        self._packed = rows | {f"label_{n}": c for n, c in _newest(labels).items()}
+        self._cuts = []
 
-def _units(entities: Sequence[str], request: int, rows: int) -> list[int]:
+
+def _units(entities: Sequence[str], request: str, rows: int) -> list[int]:
     """Who is routed as one: an entity, else the request; the hash is not the one of the routing."""
     if not entities:
         return [_hash(f"request:{request}")] * rows
@@ -219,17 +226,12 @@ def _scores(scores: list[Any]) -> npt.NDArray[np.float64]:
     return np.array(rows, dtype=np.float64)
 
 
-def _joined(before: Column, after: Column) -> Column:
-    if before.ndim == after.ndim:
-        return np.concatenate([before, after])
-    width = max(
-        before.shape[-1] if before.ndim == 2 else 0, after.shape[-1] if after.ndim == 2 else 0
-    )
-    wide = [
-        part if part.ndim == 2 else np.full((part.size, width), _NO_SCORE)
-        for part in (before, after)
-    ]
-    return np.concatenate(wide)
+def _joined(parts: Sequence[Column]) -> Column:
+    """Scores of failures have one column, whatever the model gives."""
+    width = max(part.shape[1] if part.ndim == 2 else 0 for part in parts)
+    if width:
+        parts = [p if p.ndim == 2 else np.full((p.size, width), _NO_SCORE) for p in parts]
+    return np.concatenate(parts)
 
 
 def _once(rows: dict[str, Column]) -> dict[str, Column]:

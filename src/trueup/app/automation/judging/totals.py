@@ -61,11 +61,13 @@ def evidence(rows: Rows, pair: Pair) -> Evidence:
     t["arm"] = (t["release"] == pair.new).astype(np.int64)
     _, t["who"] = np.unique(t["unit"], return_inverse=True)
     values = _values(rows, t, pair)
+    t["side"] = t["who"] * 2 + (t["arm"] if is_shadow else 0)
+    order = np.lexsort((t["arm"], t["came"], t["period"], t["side"]))
     firsts = {
-        "errors": _firsts(t, t["state"] != ANSWERED, is_shadow, alone=True),
-        "timeouts": _firsts(t, t["state"] == TIMED_OUT, is_shadow, alone=True),
-        "answers": _firsts(t, t["state"] == ANSWERED, is_shadow),
-        "rows": _firsts(t, np.ones(t["row"].size, dtype=bool), is_shadow),
+        "errors": _firsts(t, order[t["state"][order] != ANSWERED], is_shadow),
+        "timeouts": _firsts(t, order[t["state"][order] == TIMED_OUT], is_shadow),
+        "answers": _firsts(t, order[t["state"][order] == ANSWERED]),
+        "rows": _firsts(t, order),
     }
     arms = [[_arm(t, values, firsts, period, arm) for arm in (1, 0)] for period in range(len(kept))]
     latency = _latency(rows, period_of, pair, len(kept))
@@ -123,23 +125,18 @@ def _arm(
     )
 
 
-def _firsts(
-    t: Mapping[str, Column], wanted: Column, is_shadow: bool, alone: bool = False
-) -> Column:
-    """The place of the first wanted row of every unit.
+def _firsts(t: Mapping[str, Column], ordered: Column, is_alone: bool = False) -> Column:
+    """The place of the first row of every unit, of rows that are ordered by unit and time.
 
     A unit counts once in a ramp, where it was met first: from there on its arm is no chance any
-    more. Under a shadow it counts once in each arm, for both have every unit; one that failed in
-    both says nothing (`alone`).
+    more. Under a shadow it counts once in each arm, for both have every unit; what happened in
+    both says nothing (`is_alone`).
     """
-    places = np.flatnonzero(wanted)
-    who = t["who"][places] * 2 + (t["arm"][places] if is_shadow else 0)
-    order = np.lexsort((t["arm"][places], t["came"][places], t["period"][places], who))
-    ordered, who = places[order], who[order]
+    side = t["side"][ordered]
     first = np.ones(ordered.size, dtype=bool)
-    first[1:] = who[1:] != who[:-1]
+    first[1:] = side[1:] != side[:-1]
     chosen = ordered[first]
-    if is_shadow and alone:
+    if is_alone:
         _, at, times = np.unique(t["who"][chosen], return_inverse=True, return_counts=True)
         chosen = chosen[times[at] == 1]
     return chosen
