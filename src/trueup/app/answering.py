@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 from trueup.app.wiring import Workspace
+from trueup.foundation import threads
 from trueup.foundation.actor import Actor
 from trueup.foundation.permissions import Permission
-from trueup.lifecycle.serving.following.follower import EVERY_S, Follower
+from trueup.lifecycle.plan.deployments import Limits
+from trueup.lifecycle.plan.service import in_force
+from trueup.lifecycle.serving.following.follower import EVERY_S, Follower, Server
 from trueup.lifecycle.serving.following.registry import Registry
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.server.application import Application, Authorize, Caller
+from trueup.lifecycle.serving.server.application import Application, Caller
 from trueup.lifecycle.serving.server.http import Request
+from trueup.lifecycle.serving.server.limits import Limiter
+from trueup.lifecycle.serving.server.rates import Rates
 from trueup.people.access import guard
 from trueup.people.tokens.entrance import Entrance
+
+_REMEMBERED_S: Final = 1.0
+_REMEMBERED: Final = 2000
+_PLANNED_S: Final = 2.0
 
 
 class Answering(NamedTuple):
@@ -34,6 +44,7 @@ def open_answering(
     on_failure: Callable[[str, Exception], None],
     every_s: float = EVERY_S,
     entrance: Entrance | None = None,
+    hosts: Iterable[str] = (),
 ) -> Answering:
     """The prediction application of a project, already serving what is released.
 
@@ -43,42 +54,114 @@ def open_answering(
         every_s: Seconds between two looks at the releases.
         entrance: Knows who sends a request, where everybody has to sign in. Without it every
             caller on the loopback interface is the owner.
+        hosts: Names by which it may be called, besides those of the loopback interface.
     """
-    application = open_application(workspace, entrance)
-    follower = Follower(
-        Registry(workspace.state), application, on_failure=on_failure, every_s=every_s
-    )
+    application = open_application(workspace, entrance=entrance, hosts=hosts)
+    follower = follow(workspace, application, on_failure=on_failure, every_s=every_s)
     follower.refresh()
     follower.start()
     return Answering(application, follower)
 
 
-def open_application(workspace: Workspace, entrance: Entrance | None = None) -> Application:
-    """The prediction application of a project, serving nothing yet; see `open_answering`."""
+def follow(
+    workspace: Workspace,
+    server: Server,
+    *,
+    on_failure: Callable[[str, Exception], None],
+    every_s: float = EVERY_S,
+) -> Follower:
+    """What keeps a server at the releases of a project, once it is started."""
+    return Follower(Registry(workspace.state), server, on_failure=on_failure, every_s=every_s)
+
+
+def open_application(
+    workspace: Workspace,
+    *,
+    entrance: Entrance | None = None,
+    hosts: Iterable[str] = (),
+    rates: int | None = None,
+) -> Application:
+    """The prediction application of a project, serving nothing yet; see `open_answering`.
+
+    Args:
+        workspace: The project.
+        entrance: Knows who sends a request.
+        hosts: Names by which it may be called.
+        rates: The buckets that several workers share.
+    """
     return Application(
-        Journal(workspace.settings.journal), authorize=_authorizing(workspace, entrance)
+        Journal(workspace.settings.journal),
+        authorize=_Allowing(workspace, entrance),
+        hosts=hosts,
+        limiter=Limiter(_Planned(workspace), Rates(rates)),
     )
 
 
-def _authorizing(workspace: Workspace, entrance: Entrance | None) -> Authorize:
-    owner: Actor = workspace.owner
+class _Allowing:
+    """Who may ask what: looked up in the database, then known for a second.
 
-    def allow(actor: Actor, permission: Permission) -> Caller:
-        with workspace.state.database.reading() as connection:
-            guard(connection, actor, permission)
-        return Caller(actor.name)
+    A token that is revoked, or a role, counts at most two seconds longer: one here, one in the
+    entrance.
+    """
 
-    def of_owner(_request: Request, permission: Permission, _deployment: str) -> Caller:
-        # Rights are read once per permission: the owner's cannot change while this serves.
-        caller = allowed.get(permission)
-        if caller is None:
-            caller = allowed[permission] = allow(owner, permission)
+    def __init__(self, workspace: Workspace, entrance: Entrance | None) -> None:
+        self._workspace = workspace
+        self._entrance = entrance
+        self._known: dict[tuple[bytes, Permission, str], tuple[float, Caller]] = {}
+
+    def __call__(
+        self, request: Request, permission: Permission, deployment: str
+    ) -> Caller | Awaitable[Caller]:
+        header = request.headers.get(b"authorization", b"") if self._entrance is not None else b""
+        known = self._known.get((header, permission, deployment))
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        if self._entrance is None:
+            return self._allowed(self._workspace.owner, header, permission, deployment)
+        return self._entered(self._entrance, request, header, permission, deployment)
+
+    async def _entered(
+        self,
+        entrance: Entrance,
+        request: Request,
+        header: bytes,
+        permission: Permission,
+        deployment: str,
+    ) -> Caller:
+        actor = await entrance.enter(header.decode("latin-1"), request.peer)
+        return self._allowed(actor, header, permission, deployment)
+
+    def _allowed(
+        self, actor: Actor, header: bytes, permission: Permission, deployment: str
+    ) -> Caller:
+        with self._workspace.state.database.reading() as connection:
+            guard(connection, actor, permission, deployment)
+        caller = Caller(actor.name)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        until = time.monotonic() + _REMEMBERED_S
+        self._known[header, permission, deployment] = (until, caller)
         return caller
 
-    async def of_sender(request: Request, permission: Permission, _deployment: str) -> Caller:
-        assert entrance is not None  # only then this is used
-        header = request.headers.get(b"authorization", b"").decode("latin-1")
-        return allow(await entrance.enter(header, request.peer), permission)
 
-    allowed: dict[Permission, Caller] = {}
-    return of_owner if entrance is None else of_sender
+class _Planned:
+    """The limits of all deployments under the plan in force, some seconds old at most."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._limits: Mapping[str, Limits] = {}
+        self._until = 0.0
+        self._reading = threads.pool(1, "trueup-limits")
+        self._read()
+
+    def __call__(self) -> Mapping[str, Limits]:
+        now = time.monotonic()
+        if now > self._until:
+            self._until = now + _PLANNED_S
+            self._reading.submit(self._read)  # meanwhile what was known goes on
+        return self._limits
+
+    def _read(self) -> None:
+        with self._workspace.state.database.reading() as connection:
+            planned = in_force(connection).plan.deployments
+        self._limits = {name: deployment.limits for name, deployment in planned.items()}

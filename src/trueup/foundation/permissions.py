@@ -23,6 +23,7 @@ Permission = Literal[
     "releases.operate",
     "predictions.create",
     "feedback.create",
+    "metrics.read",
     "monitoring.run",
     "alerts.handle",
     "improvement.run",

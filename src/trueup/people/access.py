@@ -8,13 +8,16 @@ from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
 from trueup.foundation.permissions import Permission
 from trueup.people import rules, table
+from trueup.people.tokens import scopes
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-def guard(connection: sa.Connection, actor: Actor, permission: Permission) -> None:
-    """Allow `actor` what `permission` names.
+def guard(
+    connection: sa.Connection, actor: Actor, permission: Permission, deployment: str = ""
+) -> None:
+    """Allow `actor` what `permission` names; about a deployment, where it is about one.
 
     Raises:
         DeniedError: The actor is unknown or lacks the permission.
@@ -28,6 +31,8 @@ def guard(connection: sa.Connection, actor: Actor, permission: Permission) -> No
         raise _denied(actor, permission, "nobody of that name belongs to this project")
     if permission not in rules.permitted(roles):
         raise _denied(actor, permission, f"their roles are: {', '.join(roles) or 'none'}")
+    if actor.scopes and not scopes.allows(actor.scopes, permission, deployment):
+        raise _denied(actor, permission, f"the token is limited to {', '.join(actor.scopes)}")
 
 
 def _denied(actor: Actor, permission: str, because: str) -> DeniedError:

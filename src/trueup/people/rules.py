@@ -13,6 +13,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
     "scientist": frozenset(
         {
             "read",
+            "metrics.read",
             "plan.write",
             "data.write",
             "runs.write",
@@ -27,11 +28,12 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
         }
     ),
     "reviewer": frozenset(
-        {"read", "approvals.decide", "gates.run", "gates.waive", "scores.attest"}
+        {"read", "metrics.read", "approvals.decide", "gates.run", "gates.waive", "scores.attest"}
     ),
     "operator": frozenset(
         {
             "read",
+            "metrics.read",
             "releases.request",
             "releases.operate",
             "alerts.handle",
@@ -40,7 +42,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "feedback.create",
         }
     ),
-    "viewer": frozenset({"read"}),
+    "viewer": frozenset({"read", "metrics.read"}),
 }
 
 # Parts of Trueup that act by themselves may do this much and no more.
@@ -59,7 +61,9 @@ SERVICES: Final[Mapping[str, frozenset[Permission]]] = {
             "webhooks.deliver",
         }
     ),
-    "server": frozenset({"read", "predictions.create", "feedback.create", "releases.operate"}),
+    "server": frozenset(
+        {"read", "metrics.read", "predictions.create", "feedback.create", "releases.operate"}
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trueup.foundation import clock
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import ConflictError, DeniedError, NotFoundError, UsageError
+from trueup.people.access import guard
 from trueup.people.tokens import rules
 from trueup.people.tokens.entrance import Entrance
 from trueup.people.tokens.service import Tokens
@@ -144,3 +145,46 @@ def test_any_header_is_read_without_failing(header: str) -> None:
     assert found is None or isinstance(found.secret, str)
     if found is not None:
         assert not rules.matches(found.secret, rules.new_secret()[2])
+
+
+def test_a_limited_token_reaches_what_it_is_for_and_nothing_else(
+    tokens: Tokens, entrance: Entrance, state: State, owner: Actor
+) -> None:
+    made = tokens.add(owner, owner.name, scopes=["predict:clinic", "metrics", "metrics"])
+    assert made.token.scopes == ("metrics", "predict:clinic")
+    actor = entrance.who(f"Bearer {made.secret}")
+    assert actor == entrance.who(basic(owner.name, made.secret))
+    with state.database.reading() as connection:
+        guard(connection, actor, "predictions.create", "clinic")
+        guard(connection, actor, "read", "clinic")
+        guard(connection, actor, "metrics.read")
+        for permission, deployment in (
+            ("predictions.create", "lab"),
+            ("predictions.create", ""),
+            ("feedback.create", "clinic"),
+            ("read", ""),
+        ):
+            with pytest.raises(DeniedError, match="the token is limited to"):
+                guard(connection, actor, permission, deployment)
+    for verb in (lambda: tokens.add(actor, owner.name), lambda: tokens.known(actor)):
+        with pytest.raises(DeniedError):  # least of all does it make itself a larger one
+            verb()
+    assert tokens.known(owner)[0] == made.token
+
+
+def test_a_limited_token_gives_no_more_than_its_person_has(
+    tokens: Tokens, entrance: Entrance, state: State, owner: Actor
+) -> None:
+    secret = tokens.add(owner, "rita", scopes=["predict:*"]).secret
+    actor = entrance.who(f"Bearer {secret}")
+    with (
+        state.database.reading() as connection,
+        pytest.raises(DeniedError, match="their roles are: reviewer"),
+    ):
+        guard(connection, actor, "predictions.create", "clinic")
+
+
+@pytest.mark.parametrize("scope", ["", "predict", "predict:", "write:clinic", "predict:a/b", "*"])
+def test_what_is_no_scope_is_told(tokens: Tokens, owner: Actor, scope: str) -> None:
+    with pytest.raises(UsageError, match="is no scope of a token"):
+        tokens.add(owner, "rita", scopes=[scope])

@@ -54,13 +54,20 @@ def token() -> None:
     metavar="DURATION",
     help="How long it counts: 12h, 90d, 4w or never.",
 )
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="Limit it to predict:DEPLOYMENT, feedback:DEPLOYMENT or metrics; may be repeated.",
+)
 @output.as_option
 @output.json_option
-def add(name: str, expires: str, speaker: str, as_json: bool) -> None:
+def add(name: str, expires: str, scopes: tuple[str, ...], speaker: str, as_json: bool) -> None:
     """Make a token for a person; its secret is shown this once."""
     lasts = _lasts(name, expires)
     with output.here() as workspace:
-        made = workspace.tokens.add(workspace.speaking_as(speaker), name, lasts)
+        made = workspace.tokens.add(workspace.speaking_as(speaker), name, lasts, scopes)
     if as_json:
         output.emit_json(made)
         return
@@ -70,6 +77,10 @@ def add(name: str, expires: str, speaker: str, as_json: bool) -> None:
         "Token {} speaks for {} and {}. Nobody can show it again:", made.token.id, name, ends
     )
     click.echo(made.secret)
+    if made.token.scopes:
+        output.say("It is limited to {}.", ", ".join(made.token.scopes))
+        output.next_step("trueup serve --require-sign-in")
+        return
     output.next_step("export MLFLOW_TRACKING_TOKEN=…", "trueup up --require-sign-in")
 
 
@@ -95,10 +106,11 @@ def tokens(speaker: str, as_json: bool) -> None:
             each.state(now),
             f"{each.made_at:%Y-%m-%d}",
             "never" if each.expires_at is None else f"{each.expires_at:%Y-%m-%d}",
+            ", ".join(each.scopes) or "everything",
         )
         for each in found
     ]
-    output.table(("token", "person", "state", "made", "ends"), rows)
+    output.table(("token", "person", "state", "made", "ends", "for"), rows)
     output.next_step(f"trueup people token revoke {found[0].id}")
 
 

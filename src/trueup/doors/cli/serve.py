@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
 
 from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.grammar import Command
+from trueup.foundation.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trueup.app.wiring import Workspace
     from trueup.lifecycle.models.records import ModelVersion
+    from trueup.lifecycle.serving.server.application import Application
+    from trueup.lifecycle.serving.server.fronts import Answering, Front
     from trueup.lifecycle.serving.server.process import Stopping
     from trueup.lifecycle.serving.workers.place import Place
 
@@ -51,21 +56,63 @@ DEFAULT_PORT = 8080
     metavar="SECONDS",
     help="After SIGTERM, go on answering for so long while telling load balancers to go.",
 )
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; others than this machine's own need --require-sign-in.",
+)
+@click.option(
+    "--host-name",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Also answer to this host name; may be repeated.",
+)
+@click.option(
+    "--require-sign-in",
+    "must_sign_in",
+    is_flag=True,
+    help="Answer nobody without a token: trueup people token add NAME --scope predict:DEPLOYMENT.",
+)
+@click.option(
+    "--http",
+    default="trueup",
+    type=click.Choice(["trueup", "uvicorn", "granian"]),
+    show_default=True,
+    help="What speaks HTTP.",
+)
+@click.option(
+    "--access-log",
+    default="",
+    metavar="FILE",
+    help="Write a line of JSON for each request; - for standard output.",
+)
+@click.option(
+    "--access-log-share",
+    default=1.0,
+    type=click.FloatRange(0, 1),
+    show_default=True,
+    help="Share of the requests that are logged; those that failed always are.",
+)
 @output.json_option
-def command(
-    port: int, until_stdin_closes: bool, workers: int, drain_delay: float, as_json: bool
-) -> None:
-    """Serve predictions only, on this machine (127.0.0.1).
+def command(until_stdin_closes: bool, as_json: bool, **given: Any) -> None:
+    """Serve predictions only.
 
-    Follows releases as they happen. Every prediction is on disk before it is answered. Ctrl-C
-    finishes what is under way. Where stdout is no terminal it prints one line of JSON with the
-    address.
+    Follows releases as they happen. Every prediction is on disk before it is answered. Ctrl-C or
+    SIGTERM finishes what is under way; a second one hurries. Where stdout is no terminal it prints
+    one line of JSON with the address.
     """
     from trueup.lifecycle.serving.server import process as server
     from trueup.lifecycle.serving.workers.place import own_place
 
-    stopping = server.Stopping(when_stdin_closes=until_stdin_closes, delay_s=drain_delay)
+    asked = _Asked(**given)
+    _check(asked)
+    place = own_place()
     with output.here() as workspace:
+        if place is not None:
+            _work(workspace, asked, place)
+            return
 
         def listening(url: str) -> None:
             if as_json or not sys.stdout.isatty():
@@ -74,67 +121,143 @@ def command(
                 output.say("Serving predictions at [bold]{}[/]. Ctrl-C stops.", url)
                 show_places(workspace, url)
 
-        place = own_place()
-        if place is not None:
-            _work(workspace, place)
-            return
-        if workers == 1:
-            _serve(workspace, port, stopping, listening)
-        else:
-            _supervise(workspace, workers, port, stopping, listening)
+        stopping = server.Stopping(when_stdin_closes=until_stdin_closes, delay_s=asked.drain_delay)
+        run = _serve if asked.workers == 1 else _supervise
+        run(workspace, asked, stopping, listening)
     output.say("Stopped: everything under way was answered and recorded.")
 
 
-def _serve(
-    workspace: Workspace, port: int, stopping: Stopping, listening: Callable[[str], None]
-) -> None:
-    from trueup.app.answering import open_answering
-    from trueup.lifecycle.serving.server import process as server
-    from trueup.lifecycle.serving.server.fronts import Own
+class _Asked(NamedTuple):
+    """What the command line says."""
 
-    answering = open_answering(workspace, on_failure=told_failure)
+    port: int
+    workers: int
+    drain_delay: float
+    address: str
+    hosts: tuple[str, ...]
+    must_sign_in: bool
+    http: str
+    access_log: str
+    access_log_share: float
+
+    def of_worker(self) -> list[str]:
+        """What a worker has to know of it."""
+        words = [f"--http={self.http}", f"--access-log={self.access_log}"]
+        words += [f"--access-log-share={self.access_log_share}"]
+        words += [f"--host-name={name}" for name in self.hosts]
+        return [*words, "--require-sign-in"] if self.must_sign_in else words
+
+
+def _check(asked: _Asked) -> None:
+    if asked.http == "granian" and asked.workers > 1:
+        raise UsageError(
+            "http-alone",
+            f"{asked.workers} workers cannot share one socket through Granian.",
+            hint=f"trueup serve --workers {asked.workers}",
+        )
+    if not asked.must_sign_in and not _is_own(asked.address):
+        raise UsageError(
+            "address-open",
+            f"At {asked.address} other machines reach the server, and nobody has to sign in.",
+            hint=f"trueup serve --address {asked.address} --require-sign-in",
+        )
+
+
+def _is_own(address: str) -> bool:
     try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _application(
+    workspace: Workspace, asked: _Asked, opened: ExitStack, rates: int | None = None
+) -> Application:
+    from trueup.app.answering import open_application
+    from trueup.lifecycle.serving.server.access import AccessLog
+    from trueup.lifecycle.serving.server.http import ANY_HOST
+
+    log = None
+    if asked.access_log:
+        try:
+            log = AccessLog(asked.access_log, asked.access_log_share)
+        except OSError as error:
+            raise UsageError(
+                "access-log-unwritable",
+                f"The access log {asked.access_log} cannot be written: {error.strerror}.",
+                hint="trueup serve --access-log -",
+            ) from error
+        opened.callback(log.close)
+    application = open_application(
+        workspace,
+        entrance=workspace.entrance(is_required=True) if asked.must_sign_in else None,
+        # Who has to sign in is no stranger's page.
+        hosts=[ANY_HOST] if asked.must_sign_in else asked.hosts,
+        rates=rates,
+    )
+    application.access = log
+    return application
+
+
+def _front(asked: _Asked) -> Callable[[Answering], Front]:
+    from trueup.lifecycle.serving.server import fronts
+
+    known: dict[str, Callable[[Answering], Front]] = {
+        "trueup": fronts.Own,
+        "uvicorn": fronts.Uvicorn,
+        "granian": fronts.Granian,
+    }
+    return known[asked.http]
+
+
+def _serve(
+    workspace: Workspace, asked: _Asked, stopping: Stopping, listening: Callable[[str], None]
+) -> None:
+    from trueup.app.answering import follow
+    from trueup.lifecycle.serving.server import process as server
+
+    with ExitStack() as opened:
+        application = _application(workspace, asked, opened)
+        follower = follow(workspace, application, on_failure=told_failure)
+        opened.callback(follower.stop)
+        follower.refresh()
+        follower.start()
         server.serve(
-            answering.application,
-            lambda: Own(answering.application),
-            port=port,
+            application,
+            lambda: _front(asked)(application),
+            asked.address,
+            asked.port,
             stopping=stopping,
             on_listening=listening,
         )
-    finally:
-        answering.close()
 
 
 def _supervise(
-    workspace: Workspace,
-    workers: int,
-    port: int,
-    stopping: Stopping,
-    listening: Callable[[str], None],
+    workspace: Workspace, asked: _Asked, stopping: Stopping, listening: Callable[[str], None]
 ) -> None:
-    from trueup.lifecycle.serving.following.follower import Follower
-    from trueup.lifecycle.serving.following.registry import Registry
+    from trueup.app.answering import follow
     from trueup.lifecycle.serving.workers.supervising import supervise
 
     supervise(
-        [sys.executable, "-m", "trueup", "serve"],
-        workers,
-        lambda fleet: Follower(Registry(workspace.state), fleet, on_failure=told_failure),
-        port=port,
+        [sys.executable, "-m", "trueup", "serve", *asked.of_worker()],
+        asked.workers,
+        lambda fleet: follow(workspace, fleet, on_failure=told_failure),
+        asked.address,
+        asked.port,
         tell=lambda text: output.say("[yellow]warning:[/] {}", text),
         stopping=stopping,
         on_listening=listening,
     )
 
 
-def _work(workspace: Workspace, place: Place) -> None:
+def _work(workspace: Workspace, asked: _Asked, place: Place) -> None:
     """Be one of several workers."""
-    from trueup.app.answering import open_application
     from trueup.lifecycle.serving.following.registry import Registry
-    from trueup.lifecycle.serving.server.fronts import Own
     from trueup.lifecycle.serving.workers.worker import serve
 
-    serve(open_application(workspace), Registry(workspace.state).load, place, Own)
+    with ExitStack() as opened:
+        application = _application(workspace, asked, opened, place.rates)
+        serve(application, Registry(workspace.state).load, place, _front(asked))
 
 
 def told_failure(deployment: str, error: Exception) -> None:

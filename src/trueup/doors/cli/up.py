@@ -86,7 +86,12 @@ def command(
             from trueup.app.answering import open_answering
 
             asked = entrance if must_sign_in else None
-            answering = open_answering(workspace, on_failure=told_failure, entrance=asked)
+            answering = open_answering(
+                workspace,
+                on_failure=told_failure,
+                entrance=asked,
+                hosts=["*"] if must_sign_in else hosts,
+            )
             opened.callback(answering.close)
             return answering.application
 

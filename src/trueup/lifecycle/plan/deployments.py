@@ -50,6 +50,22 @@ class Guard(Record):
     bounds: tuple[float, float] | None = None
 
 
+class Limits(Record):
+    """What one caller may ask of a deployment.
+
+    Attributes:
+        requests_per_second: Requests of one caller; 0 for any number.
+        rows_per_second: Rows of one caller; 0 for any number.
+        burst_seconds: How much may come at once, in seconds of those rates.
+        body_mib: Largest body in MiB.
+    """
+
+    requests_per_second: float = 0.0
+    rows_per_second: float = 0.0
+    burst_seconds: float = 2.0
+    body_mib: float = 16.0
+
+
 class Deployment(Record):
     """A named place where a model answers.
 
@@ -59,6 +75,7 @@ class Deployment(Record):
         strategy: How a new version takes over.
         canary: Settings of that strategy.
         guard: What a new version must not make worse; what is not said here has defaults.
+        limits: What one caller may ask.
         monitor_every: How often the monitors evaluate.
         false_alarms_per_year: Budget over all monitors of this deployment.
     """
@@ -68,5 +85,6 @@ class Deployment(Record):
     strategy: Strategy = "canary"
     canary: Canary = Canary()
     guard: tuple[Guard, ...] = ()
+    limits: Limits = Limits()
     monitor_every: str = "7d"
     false_alarms_per_year: float = 1.0

@@ -13,6 +13,7 @@ from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.plan import guards
 from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
+from trueup.lifecycle.plan.deployments import Limits
 from trueup.lifecycle.plan.records import (
     Gate,
     Goal,
@@ -23,6 +24,8 @@ from trueup.lifecycle.plan.records import (
     Surroundings,
 )
 from trueup.rendering import words
+
+_BODY_MIB = 1024
 
 if TYPE_CHECKING:
     from trueup.statistics.metrics import Metric
@@ -290,10 +293,22 @@ def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
         _check_duration(f"canary.lasts of deployment '{name}'", deployment.canary.lasts)
         if not 0 < deployment.canary.weight < 1:
             raise _wrong(f"deployment '{name}' has canary weight {deployment.canary.weight}")
+        for problem in _limit_problems(deployment.limits):
+            raise _wrong(f"deployment '{name}' has limits.{problem}")
         for problem in guards.problems(deployment.guard, metrics):
             raise _wrong(f"deployment '{name}' has a guard {problem}")
         if deployment.false_alarms_per_year <= 0:
             raise _wrong(f"deployment '{name}' has no budget for false alarms; 1 a year is usual")
+
+
+def _limit_problems(limits: Limits) -> Iterator[str]:
+    for field in ("requests_per_second", "rows_per_second"):
+        if getattr(limits, field) < 0:
+            yield f"{field} {getattr(limits, field):g}; 0 is for any number"
+    if limits.burst_seconds <= 0:
+        yield f"burst_seconds {limits.burst_seconds:g}; 2 is usual"
+    if not 0 < limits.body_mib <= _BODY_MIB:
+        yield f"body_mib {limits.body_mib:g}; it is above 0 and {_BODY_MIB} at most"
 
 
 def _check_duration(what: str, text: str) -> None:

@@ -152,7 +152,9 @@ class Entrance:
             is_it = rules.matches(given.secret, table.digest(connection, id_))
         if token is None or not is_it or token.state(clock.now()) != "valid":
             return None
-        return Actor(name=token.person) if given.name in ("", token.person) else None
+        if given.name not in ("", token.person):
+            return None
+        return Actor(name=token.person, scopes=token.scopes)
 
     def _check_rate(self, peer: str) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ class Token(Record):
         made_at: Since when it counts.
         expires_at: Until when; None for always.
         revoked_at: When it was taken back.
+        scopes: What it is limited to; empty for all that the person may.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Token(Record):
     made_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
 
     def state(self, at: datetime) -> TokenState:
         """How it stands at a moment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from trueup.foundation.actor import Actor
@@ -11,6 +12,7 @@ from trueup.people import table as people
 from trueup.people.rules import permitted
 from trueup.people.tokens import rules, table
 from trueup.people.tokens.records import MadeToken, Token
+from trueup.people.tokens.scopes import checked
 from trueup.state.unit import State
 
 _YEARS = timedelta(days=3660)
@@ -22,19 +24,27 @@ class Tokens:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def add(self, actor: Actor, person: str, lasts: timedelta | None = None) -> MadeToken:
+    def add(
+        self,
+        actor: Actor,
+        person: str,
+        lasts: timedelta | None = None,
+        scopes: Iterable[str] = (),
+    ) -> MadeToken:
         """Make a token for a person; its secret is in the answer and nowhere else.
 
         Args:
             actor: The person, or somebody who may change people.
             person: Who it speaks for.
             lasts: How long it counts; always when left out.
+            scopes: What it is limited to; all that the person may when left out.
 
         Raises:
             NotFoundError: Nobody of that name belongs to the project.
             DeniedError: The actor may make no token for somebody else.
-            UsageError: It would last more than ten years.
+            UsageError: It would last more than ten years, or a scope is none.
         """
+        limited = checked(scopes)
         if lasts is not None and lasts > _YEARS:
             raise UsageError(
                 "token-lasts-long",
@@ -58,11 +68,12 @@ class Tokens:
                 made_by=actor.name,
                 made_at=unit.at,
                 expires_at=None if lasts is None else unit.at + lasts,
+                scopes=limited,
             )
             fields = {name: getattr(token, name) for name in token.__struct_fields__}
             unit.execute(table.tokens.insert().values(**fields, digest=digest))
             until = None if token.expires_at is None else token.expires_at.isoformat()
-            data = {"person": person, "expires_at": until}
+            data = {"person": person, "expires_at": until, "scopes": list(limited)}
             unit.emit("token.made", f"token:{id_}", data=data)
         return MadeToken(token=token, secret=secret)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from trueup.people.tokens.records import Token
-from trueup.state.schema import Column, Moment, String, Table, row_as
+from trueup.state.schema import Column, Json, Moment, String, Table, row_as
 
 tokens = Table(
     "tokens",
@@ -16,6 +16,7 @@ tokens = Table(
     Column("made_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
+    Column("scopes", Json, nullable=False),
 )
 
 _SHOWN = [column for column in tokens.c if column.name != "digest"]

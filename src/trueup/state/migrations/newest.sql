@@ -677,6 +677,7 @@ CREATE TABLE tokens (
 	made_at BIGINT NOT NULL, 
 	expires_at BIGINT, 
 	revoked_at BIGINT, 
+	scopes TEXT NOT NULL, 
 	CONSTRAINT pk_tokens PRIMARY KEY (id)
 );
 CREATE INDEX ix_tokens_person ON tokens (person);

@@ -15,9 +15,12 @@ import pytest
 
 from trueup.foundation.errors import DeniedError, InternalError
 from trueup.foundation.permissions import PERMISSIONS
+from trueup.lifecycle.plan.deployments import Limits
 from trueup.lifecycle.serving.journal.reader import read
 from trueup.lifecycle.serving.records import Failure, Labels, Predictions
 from trueup.lifecycle.serving.server.application import Caller, Route, compiled
+from trueup.lifecycle.serving.server.limits import Limiter
+from trueup.lifecycle.serving.server.rates import Rates
 
 from ..conftest import Answer, Server, fails_on_negative, request_of, tensor
 
@@ -249,7 +252,8 @@ def test_what_is_not_in_the_table_does_not_exist(server: Server, path: str) -> N
 
 
 def test_other_refusals(start: Callable[..., Server]) -> None:
-    server = start(body_bytes=2000, hosts=["predict.example"])
+    limits = {"late": Limits(body_mib=2000 / 2**20)}
+    server = start(limiter=Limiter(lambda: limits, Rates()), hosts=["predict.example"])
     server.serve((1, "flights@1", 1.0))
     body = request_of([1.0])
 

@@ -50,6 +50,7 @@ NO_REFERENCES: Final = {
     ("model_tags", "*"): "words of clients",
     ("version_tags", "*"): "words of clients",
     ("passwords", "*"): "of people",
+    ("tokens", "scopes"): "names of deployments",
     ("webhooks", "*"): "addresses of others, and what they answered",
     ("webhook_deliveries", "*"): "words for others",
     ("attestations", "*"): "words of people, and their digests",

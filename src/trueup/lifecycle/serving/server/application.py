@@ -31,9 +31,11 @@ from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics, Snapshot, gauge, merged, render, series_of
 from trueup.lifecycle.serving.protocol import replies
 from trueup.lifecycle.serving.server import asgi, http
+from trueup.lifecycle.serving.server.access import Access
 from trueup.lifecycle.serving.server.http import Reply, Request
+from trueup.lifecycle.serving.server.limits import Limiter
+from trueup.lifecycle.serving.server.rates import Rates
 
-BODY_BYTES = 16 << 20
 _KEY_LENGTH = 255
 _LATE = 504
 _REMEMBERED_PATHS = 256
@@ -97,11 +99,11 @@ class Application:
         authorize: Raises `DeniedError` unless the caller may do what the permission names; what
             it gives back, if anything, is awaited first.
         hosts: Names by which the server may be called, besides those of the loopback interface.
-        body_bytes: Largest body accepted.
+        limiter: What one caller may ask of a deployment; the usual if left out.
         queue_rows: Rows that may be under way at once for each deployment.
 
     Attributes:
-        body_bytes: Largest body accepted.
+        access: Told of each request that was answered, where somebody wants that.
         draining: It is about to stop, so it is not ready any more.
         gather: Gives the counts of all processes that answer together, where there are several.
         waits_for_others: It is not ready because one of those is not.
@@ -113,12 +115,13 @@ class Application:
         *,
         authorize: Authorize,
         hosts: Iterable[str] = (),
-        body_bytes: int = BODY_BYTES,
+        limiter: Limiter | None = None,
         queue_rows: int = QUEUE_ROWS,
     ) -> None:
         self.journal = journal
         self.metrics = Metrics()
         self.gather: Callable[[], Awaitable[list[Snapshot]]] | None = None
+        self.access: Callable[[Access], None] | None = None
         self.draining = False
         self.waits_for_others = False
         self.routes: tuple[Route, ...] = (
@@ -129,13 +132,13 @@ class Application:
             Route("GET", "/v2/models/{model}/ready", "public", self._model_ready),
             Route("POST", "/v2/models/{model}/infer", "predictions.create", self._infer),
             Route("POST", "/v2/models/{model}/feedback", "feedback.create", self._feedback),
-            Route("GET", "/metrics", "read", self._metrics),
+            Route("GET", "/metrics", "metrics.read", self._metrics),
         )
         self._table = compiled(self.routes)
         self._found: dict[tuple[str, str], tuple[Route, str]] = {}
         self._authorize = authorize
         self._hosts = http.Hosts(hosts)
-        self.body_bytes = body_bytes
+        self.limiter = limiter or Limiter(dict, Rates())
         self._queue_rows = queue_rows
         self._endpoints: Mapping[str, Endpoint] = {}
         self._used = used_keys(journal.folder)
@@ -204,14 +207,17 @@ class Application:
         """The reply to a request, also where something fails."""
         started = time.perf_counter()
         deployment = ""
+        caller = NOBODY
         try:
             self._hosts.check(request.headers.get(b"host", b""))
             route, model = self._find(request.method, request.path)
-            caller = NOBODY
             if route.permission != "public":
                 asked = self._authorize(request, route.permission, model)
                 caller = asked if isinstance(asked, Caller) else await asked
-            deployment = model if model in self._endpoints else ""
+            if model in self._endpoints:
+                deployment = model
+                if route.method == "POST":
+                    self.limiter.check_request(caller.name, deployment)
             reply = await route.handler(Call(model, request, caller))
         except TrueupError as error:
             self.metrics.count("trueup_errors_total", deployment, error.code)
@@ -224,6 +230,10 @@ class Application:
             self._count(deployment, _LATE, started)
             raise
         self._count(deployment, reply.status, started)
+        if self.access is not None:
+            seconds = time.perf_counter() - started
+            size = len(reply.body)
+            self.access(Access(request, caller.name, deployment, reply.status, seconds, size))
         return reply
 
     def _count(self, deployment: str, status: int, started: float) -> None:
@@ -290,9 +300,10 @@ class Application:
     async def _infer(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
         key = _checked_key(call.request.headers.get(b"idempotency-key", b""))
-        body = await http.read_json(call.request, self.body_bytes)
+        body = await http.read_json(call.request, self.limiter.body_bytes(call.model))
         serving = endpoint.admit()
         asked = serving.reader.read(body)
+        self.limiter.check_rows(call.caller.name, call.model, asked.rows)
         digest = digests.of_bytes(body) if key else ""
         answered = await endpoint.infer(serving, asked, key=key, body=digest)
         for record in answered:
@@ -302,7 +313,7 @@ class Application:
 
     async def _feedback(self, call: Call) -> Reply:
         endpoint = self._endpoint(call.model)
-        body = await http.read_json(call.request, self.body_bytes)
+        body = await http.read_json(call.request, self.limiter.body_bytes(call.model))
         return Reply(200, await endpoint.feedback(body))
 
     async def _metrics(self, _call: Call) -> Reply:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -29,12 +30,14 @@ _STATUS: Final = {
     "host-refused": 421,
     "method-not-allowed": 405,
     "queue-full": 429,
+    "rate-limited": 429,
     "request-late": 504,
     "request-timeout": 408,
     "sign-in-needed": 401,
     "sign-in-limited": 429,
 }
-_RETRY_AFTER: Final = {"queue-full": b"1", "model-not-ready": b"1"}
+_RETRY_AFTER: Final = {"queue-full": 1, "model-not-ready": 1, "key-owner-away": 1}
+ANY_HOST: Final = "*"
 
 
 class Request(Protocol):
@@ -82,7 +85,8 @@ class Hosts:
     header then still carries the stranger's name.
 
     Args:
-        names: Host names besides those of the loopback interface, without ports.
+        names: Host names besides those of the loopback interface, without ports; `*` for any,
+            where a caller has to prove anyway who they are.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -95,7 +99,7 @@ class Hosts:
         Raises:
             UsageError: The Host header is missing or names another host.
         """
-        if host in self._seen:
+        if host in self._seen or ANY_HOST in self._names:
             return
         name, _, port = host.decode("latin-1").lower().rpartition(":")
         if not port.isdecimal():
@@ -150,8 +154,9 @@ def status_of(error: TrueupError) -> int:
 def refusal(error: TrueupError) -> Reply:
     """The reply that tells of an error, in the form of the Open Inference Protocol."""
     more: tuple[tuple[bytes, bytes], ...] = ()
-    if wait := _RETRY_AFTER.get(error.code):
-        more = ((b"retry-after", wait),)
+    wait = error.context.get("retry_after_s", _RETRY_AFTER.get(error.code))
+    if wait is not None:
+        more = ((b"retry-after", b"%d" % math.ceil(wait)),)
     if error.code == "sign-in-needed":
         more = tuple((b"www-authenticate", each) for each in CHALLENGES)
     if error.code == "body-too-large":

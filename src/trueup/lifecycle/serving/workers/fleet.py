@@ -21,6 +21,7 @@ from typing import Any, Final
 from trueup.foundation.errors import BackendError, TrueupError, of_problem
 from trueup.lifecycle.releases.records import Route
 from trueup.lifecycle.serving.metrics import Metrics, Snapshot, merged
+from trueup.lifecycle.serving.server.rates import shared
 from trueup.lifecycle.serving.workers import messages
 from trueup.lifecycle.serving.workers.messages import Line, Order, Report
 from trueup.lifecycle.serving.workers.place import Place
@@ -104,6 +105,7 @@ class Fleet:
         self._turn = asyncio.Lock()
         self._epoch = 0
         self._asked = 0
+        self._rates = shared()
         self._dead: Snapshot = {}
         self._metrics = Metrics()
         self._has_begun = False
@@ -158,6 +160,7 @@ class Fleet:
                     worker.process.kill()
             await ended
         hurry.cancel()
+        os.close(self._rates)
 
     # What a follower needs; called from its thread.
 
@@ -231,13 +234,14 @@ class Fleet:
             count=len(self._workers),
             listener=self._listener.fileno(),
             control=theirs.fileno(),
+            rates=self._rates,
             folder=str(self._folder),
         )
         with theirs:
             worker.process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=subprocess.DEVNULL,
-                pass_fds=(self._listener.fileno(), theirs.fileno()),
+                pass_fds=(self._listener.fileno(), theirs.fileno(), self._rates),
                 env=dict(os.environ) | place.as_environment(),
                 start_new_session=True,  # Ctrl-C is for the supervisor
             )

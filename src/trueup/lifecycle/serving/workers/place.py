@@ -19,6 +19,7 @@ class Place(Record):
         count: How many workers there are.
         listener: File descriptor of the socket that all share.
         control: File descriptor of its line to the supervisor.
+        rates: File descriptor of the buckets that all share.
         folder: Private folder with a socket of each worker.
     """
 
@@ -26,6 +27,7 @@ class Place(Record):
     count: int
     listener: int
     control: int
+    rates: int
     folder: str
 
     def as_environment(self) -> dict[str, str]:

@@ -56,17 +56,22 @@ class Relay:
         index: The own place.
         count: How many workers there are.
         folder: Where their sockets are.
-        body_bytes: Largest body that is passed on.
+        largest_body: Gives the largest body that is passed on.
     """
 
     def __init__(
-        self, answer: Answer, index: int, count: int, folder: Path, body_bytes: int
+        self,
+        answer: Answer,
+        index: int,
+        count: int,
+        folder: Path,
+        largest_body: Callable[[], int],
     ) -> None:
         self._answer = answer
         self._index = index
         self._count = count
         self._folder = folder
-        self._body_bytes = body_bytes
+        self._largest_body = largest_body
         self._idle: dict[int, list[_Streams]] = {}
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -107,7 +112,7 @@ class Relay:
             query=request.query,
             headers=dict(request.headers),
             peer=request.peer,
-            raw=await request.body(self._body_bytes),
+            raw=await request.body(self._largest_body()),
         )
         raw = _framed(msgspec.msgpack.encode(passed))
         loop = asyncio.get_running_loop()

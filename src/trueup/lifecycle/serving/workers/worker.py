@@ -92,7 +92,11 @@ class _Worker:
         line: Line[Order] = await Line.on(socket.socket(fileno=place.control), Order)
         self._line = line
         relay = Relay(
-            application.answer, place.index, place.count, Path(place.folder), application.body_bytes
+            application.answer,
+            place.index,
+            place.count,
+            Path(place.folder),
+            application.limiter.largest_body,
         )
         await relay.open()
         spoken = front(Answering(application, relay))

@@ -851,6 +851,7 @@ def upgrade() -> None:
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("scopes", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
     )
     op.create_index(op.f("ix_tokens_person"), "tokens", ["person"], unique=False)
