@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from trueup.foundation.actor import Actor
 from trueup.foundation.errors import DeniedError
 from trueup.foundation.permissions import Permission
-from trueup.people import rules, table
-from trueup.people.tokens import scopes
+from trueup.people import rules, scopes, table
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

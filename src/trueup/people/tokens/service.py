@@ -10,9 +10,9 @@ from trueup.foundation.errors import ConflictError, NotFoundError, UsageError
 from trueup.people import access
 from trueup.people import table as people
 from trueup.people.rules import permitted
+from trueup.people.scopes import checked
 from trueup.people.tokens import rules, table
 from trueup.people.tokens.records import MadeToken, Token
-from trueup.people.tokens.scopes import checked
 from trueup.state.unit import State
 
 _YEARS = timedelta(days=3660)
