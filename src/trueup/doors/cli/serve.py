@@ -95,6 +95,11 @@ DEFAULT_PORT = 8080
     show_default=True,
     help="Share of the requests that are logged; those that failed always are.",
 )
+@click.option(
+    "--traces",
+    is_flag=True,
+    help="Send traces by OpenTelemetry to where OTEL_EXPORTER_OTLP_ENDPOINT says.",
+)
 @output.json_option
 def command(until_stdin_closes: bool, as_json: bool, **given: Any) -> None:
     """Serve predictions only.
@@ -139,13 +144,15 @@ class _Asked(NamedTuple):
     http: str
     access_log: str
     access_log_share: float
+    traces: bool
 
     def of_worker(self) -> list[str]:
         """What a worker has to know of it."""
         words = [f"--http={self.http}", f"--access-log={self.access_log}"]
         words += [f"--access-log-share={self.access_log_share}"]
         words += [f"--host-name={name}" for name in self.hosts]
-        return [*words, "--require-sign-in"] if self.must_sign_in else words
+        words += ["--require-sign-in"] * self.must_sign_in
+        return words + ["--traces"] * self.traces
 
 
 def _check(asked: _Asked) -> None:
@@ -174,9 +181,12 @@ def _application(
     workspace: Workspace, asked: _Asked, opened: ExitStack, rates: int | None = None
 ) -> Application:
     from trueup.app.answering import open_application
+    from trueup.lifecycle.serving import tracing
     from trueup.lifecycle.serving.server.access import AccessLog
     from trueup.lifecycle.serving.server.http import ANY_HOST
 
+    if asked.traces:
+        tracing.enable()
     log = None
     if asked.access_log:
         try:

@@ -13,6 +13,7 @@ from trueup.foundation import clock
 from trueup.foundation.errors import BackendError, UsageError, UserCodeError
 from trueup.foundation.identifiers import time_ordered_hex
 from trueup.lifecycle.releases.records import Route
+from trueup.lifecycle.serving import tracing
 from trueup.lifecycle.serving.inference.idempotency import Answered, Keys
 from trueup.lifecycle.serving.inference.routing import assign
 from trueup.lifecycle.serving.inference.scoring import Columns, Scorer
@@ -199,8 +200,10 @@ class Endpoint:
             raise self._full()
         self.queued_rows += asked.rows
         try:
-            answered = await self._score(serving, asked, key, body)
-            return answered, await self._journal.append(answered)
+            with tracing.span("score"):
+                answered = await self._score(serving, asked, key, body)
+            with tracing.span("journal"):
+                return answered, await self._journal.append(answered)
         finally:
             self.queued_rows -= asked.rows
 

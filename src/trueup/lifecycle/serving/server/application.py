@@ -18,6 +18,7 @@ from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, 
 from trueup.foundation.permissions import PERMISSIONS, Permission
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.releases.records import Route as TrafficRoute
+from trueup.lifecycle.serving import tracing
 from trueup.lifecycle.serving.inference.endpoint import (
     QUEUE_ROWS,
     Endpoint,
@@ -206,6 +207,7 @@ class Application:
     async def answer(self, request: Request) -> Reply:
         """The reply to a request, also where something fails."""
         started = time.perf_counter()
+        traced = tracing.of_request(request.method, request.path, request.headers)
         deployment = ""
         caller = NOBODY
         try:
@@ -228,8 +230,12 @@ class Application:
         except asyncio.CancelledError:  # it took too long
             self.metrics.count("trueup_errors_total", deployment, "request-late")
             self._count(deployment, _LATE, started)
+            if traced is not None:
+                traced.end(deployment, _LATE)
             raise
         self._count(deployment, reply.status, started)
+        if traced is not None:
+            traced.end(deployment, reply.status)
         if self.access is not None:
             seconds = time.perf_counter() - started
             size = len(reply.body)
