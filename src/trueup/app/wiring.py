@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from trueup.lifecycle.runs.secrets.service import Secrets
     from trueup.lifecycle.runs.series.service import Series
     from trueup.lifecycle.runs.service import Runs
+    from trueup.lifecycle.serving.batch.service import Batches
     from trueup.lifecycle.serving.service import Predictions
     from trueup.people.accounts.service import Accounts
     from trueup.people.service import People
@@ -250,6 +251,13 @@ class Workspace(ClientVerbs):
         from trueup.lifecycle.serving.service import Predictions
 
         return Predictions(self.state, self.settings.journal)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Verbs of batches."""
+        from trueup.lifecycle.serving.batch.service import Batches
+
+        return Batches(self.state, self.settings.journal)
 
     @cached_property
     def monitors(self) -> Monitors:

@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "diff": ("diff", "Compare two model versions in all that they are made of."),
     "deployment": ("deployment", "Where models serve, and their releases."),
     "serve": ("serve", "Serve predictions only."),
+    "predict": ("predict", "Predictions for whole tables: files, folders, databases."),
     "prediction": ("prediction", "Recorded predictions and labels."),
     "monitor": ("monitor", "Evaluate what is live against the plan."),
     "alert": ("alert", "Alerts, with cause and harm."),

@@ -1,0 +1,1 @@
+"""Predictions for whole tables: by chunk, resumable, exactly once."""
