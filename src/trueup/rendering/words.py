@@ -72,6 +72,7 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "requested": ("○", "busy"),
     "canary": ("◐", "busy"),
     "live": ("●", "good"),
+    "served": ("●", "good"),
     "superseded": ("◌", "quiet"),
     "rolled-back": ("↶", "warn"),
     "rejected": ("✕", "bad"),

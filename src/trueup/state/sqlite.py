@@ -113,6 +113,7 @@ class SqliteFile:
         # folds its log back (6 ms).
         self._free: deque[_Link] = deque()
         self._engine: sa.Engine | None = None
+        self._idle: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._adopting = threading.local()
         _files.add(self)
@@ -161,8 +162,21 @@ class SqliteFile:
         self._adopting.raw = raw
         return engine.connect()
 
+    def data_version(self) -> int:
+        """SQLite's own number of what anybody has committed."""
+        with self._lock:
+            # One that never writes: SQLite does not count what a connection wrote itself.
+            if self._idle is None:
+                self._idle = self._opened()
+            ((version,),) = self._idle.execute("PRAGMA data_version")
+        return int(version)
+
     def close(self) -> None:
         """Close all connections that nobody uses."""
+        with self._lock:
+            if self._idle is not None:
+                self._idle.close()
+                self._idle = None
         while self._free:
             self._free.pop().close()
         if self._engine is not None:
@@ -172,6 +186,9 @@ class SqliteFile:
         """Leave all connections alone: a child made by fork must not use its parent's."""
         _abandoned.extend(self._free)
         self._free.clear()
+        if self._idle is not None:
+            _alone.append(self._idle)
+            self._idle = None
         self._lock = threading.Lock()
 
     def _take(self) -> _Link:
@@ -241,6 +258,7 @@ def _create_private(file: Path) -> None:
 
 _files: weakref.WeakSet[SqliteFile] = weakref.WeakSet()
 _abandoned: list[_Link] = []
+_alone: list[sqlite3.Connection] = []
 
 
 def _forget_connections() -> None:

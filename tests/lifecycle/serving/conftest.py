@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from trueup.foundation.errors import TrueupError
 from trueup.lifecycle.models.records import Column, Signature
 from trueup.lifecycle.releases.records import Arm, Route
 from trueup.lifecycle.serving.inference.source import LoadedModel
@@ -64,14 +65,29 @@ class MemorySource:
         self.now: dict[str, Route] = {}
         self.predictors: dict[str, Callable[[pl.DataFrame], np.ndarray]] = {}
         self.loads: list[str] = []
+        self.earlier: dict[int, Route] = {}
+        self.within_s = 10.0
+        self.noted: list[tuple[str, str, str]] = []
 
     def routes(self) -> dict[str, Route]:
         return dict(self.now)
 
-    def load(self, model_ref: str, release: int) -> LoadedModel:
+    def load(self, model_ref: str, release: int, deployment: str = "") -> LoadedModel:
         self.loads.append(model_ref)
         predictor = self.predictors.get(model_ref, tenth_of_distance)
         return LoadedModel(model_ref, release, SIGNATURE, predictor)
+
+    def before(self, route: Route) -> Route | None:
+        return self.earlier.get(route.arms[0].release)
+
+    def seconds_to_load(self, deployment: str) -> float:
+        return self.within_s
+
+    def served(self, deployment: str, arm: Arm, seconds: float, size: int) -> None:
+        self.noted.append((deployment, arm.model_ref, ""))
+
+    def refused(self, deployment: str, arm: Arm, error: TrueupError) -> None:
+        self.noted.append((deployment, arm.model_ref, error.code))
 
 
 def route(

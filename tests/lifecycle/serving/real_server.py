@@ -49,7 +49,7 @@ class Flipping:
         arm = Arm(release=number, model_ref=f"m@{number}", weight=1.0)
         return {"late": Route(deployment="late", arms=(arm,), salt="s")}
 
-    def load(self, model_ref: str, release: int) -> LoadedModel:
+    def load(self, model_ref: str, release: int, deployment: str = "") -> LoadedModel:
         if release == 13 and own_place_number == 1:
             raise BackendError("model-not-loadable", "The file of m@13 is damaged.")
 
@@ -58,6 +58,18 @@ class Flipping:
             return rows["x"].fill_null(0.0).to_numpy() / 10
 
         return LoadedModel(model_ref, release, SIGNATURE, predict)
+
+    def before(self, route: Route) -> Route | None:
+        return None
+
+    def seconds_to_load(self, deployment: str) -> float:
+        return 60.0
+
+    def served(self, deployment: str, arm: Arm, seconds: float, size: int) -> None:
+        pass
+
+    def refused(self, deployment: str, arm: Arm, error: TrueupError) -> None:
+        pass
 
 
 def told(name: str, error: Exception) -> None:

@@ -67,11 +67,11 @@ def users(name: str) -> Iterator[None]:
     """The border around the code of a model: what it raises is said with the name that was asked.
 
     Raises:
-        UserCodeError: It raised; Ctrl-C passes.
+        UserCodeError: It raised; Ctrl-C and a lack of memory pass.
     """
     try:
         yield
-    except (TrueupError, KeyboardInterrupt):
+    except (TrueupError, KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:  # SystemExit, too
         last = traceback.extract_tb(error.__traceback__)[-1]

@@ -12,12 +12,13 @@ from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import NotFoundError
-from trueup.foundation.text import did_you_mean, nearest
+from trueup.foundation.text import did_you_mean, nearest, seconds, size
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
     from trueup.lifecycle.plan.deployments import Deployment
     from trueup.lifecycle.releases.records import Release
+    from trueup.lifecycle.serving.following.outcomes import Outcome
 
 
 @click.group(cls=Group)
@@ -52,15 +53,24 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @output.json_option
 def show(name: str, as_json: bool) -> None:
-    """Show one deployment: what serves, and every release it had."""
+    """Show one deployment: what serves, every release it had, and what servers say of them."""
+    from trueup.lifecycle.serving.following.outcomes import Outcomes
+
     with output.here() as workspace:
         name, settings = _planned(workspace, name)
         actor = workspace.owner
         route = workspace.releases.routes(actor)[name]
         found = workspace.releases.of_deployment(actor, name)
+        outcomes = Outcomes(workspace.state).of_deployment(actor, name)
     if as_json:
         output.emit_json(
-            {"deployment": name, "settings": settings, "route": route, "releases": found}
+            {
+                "deployment": name,
+                "settings": settings,
+                "route": route,
+                "releases": found,
+                "servers": outcomes,
+            }
         )
         return
     output.heading(name)
@@ -77,6 +87,7 @@ def show(name: str, as_json: bool) -> None:
         output.blank()
         rows = [_row(release) for release in found]
         output.table(("release", "model", "state", "started", "ended", "by", "why"), rows)
+    _show_outcomes(outcomes)
     output.next_step(*_after(name, settings, found))
 
 
@@ -142,6 +153,25 @@ def _row(release: Release) -> tuple[object, ...]:
         release.requested_by,
         release.why,
     )
+
+
+def _show_outcomes(outcomes: list[Outcome]) -> None:
+    """What servers said of it: which versions they answer with, and why not with others."""
+    if not outcomes:
+        return
+    output.blank()
+    rows = [
+        (
+            outcome.model_ref,
+            output.state("served" if outcome.is_served else "refused"),
+            outcome.at,
+            seconds(outcome.seconds) if outcome.is_served else "",
+            size(outcome.bytes) if outcome.bytes else "",
+            outcome.why,
+        )
+        for outcome in outcomes
+    ]
+    output.table(("loaded by servers", "state", "at", "took", "memory", "why"), rows)
 
 
 def _after(name: str, settings: Deployment, found: list[Release]) -> list[str]:

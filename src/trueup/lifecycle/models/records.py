@@ -124,6 +124,7 @@ class Manifest(Record):
         environment: Digest of the environment (Python and packages).
         features: Feature definition name to its digest, for those that its run used.
         source: Digest of the record by which the code can be built again; empty when unknown.
+        golden: Digest of golden rows (`golden.py`); empty for a version that has none.
         foreign: Where it comes from when no pipeline of ours made it; most else is empty then.
     """
 
@@ -144,6 +145,7 @@ class Manifest(Record):
     environment: str
     features: dict[str, str] = {}
     source: str = ""
+    golden: str = ""
     foreign: Foreign | None = None
 
     @property

@@ -19,7 +19,7 @@ from trueup.foundation.errors import (
 )
 from trueup.foundation.records import builtins, decode, encode
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.models import answers, leave, rules, table
+from trueup.lifecycle.models import answers, golden, leave, rules, table
 from trueup.lifecycle.models.contents.containers import danger_in
 from trueup.lifecycle.models.leave import Leave
 from trueup.lifecycle.models.records import Manifest, ModelVersion, Reference, Signature
@@ -158,6 +158,7 @@ class Models:
             environment=run.environment,
             features=features,
             source=run.source,
+            golden=golden.keep(blobs, rules.conform(holdout, signature), scores),
         )
 
 
@@ -167,8 +168,17 @@ def load_predictor(blobs: Blobs, manifest: Manifest, allowed: Leave = leave.NEVE
     return answers.Shaped(found, manifest.signature)
 
 
-def load_file(blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVER) -> Predictor:
+def load_file(
+    blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVER, *, keep: bool = True
+) -> Predictor:
     """Load a model file; code in it runs by leave of the plan only. `blobs.get` checks its digest.
+
+    Args:
+        blobs: Where it is.
+        format_: Of the file.
+        file: Its digest.
+        allowed: Whether code in it may run.
+        keep: Whether it stays loaded for whoever asks next. Servers see to that themselves.
 
     Raises:
         DeniedError: The file names types that are not known to be safe, or is code without leave.
@@ -177,6 +187,8 @@ def load_file(blobs: Blobs, format_: str, file: str, allowed: Leave = leave.NEVE
     """
     allowed.check(format_)
     raw = blobs.get(file)
+    if not keep:
+        return _build(format_, file, raw)
     # A candidate is loaded to be registered, to be judged and to be beaten: it is built once.
     known = _built.get((format_, file)) or _build(format_, file, raw)
     _built[format_, file] = known
@@ -196,7 +208,7 @@ def _build(format_: str, file: str, raw: bytes) -> Predictor:
     backend = load_backend("formats", format_)()
     try:
         predictor: Predictor = backend.predictor(backend.load(raw))
-    except TrueupError:
+    except (TrueupError, MemoryError):
         raise
     except Exception as error:  # a damaged file may break its reader in any way
         raise BackendError(

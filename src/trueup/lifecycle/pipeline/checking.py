@@ -14,10 +14,11 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from trueup.foundation import text
+from trueup.foundation.amounts import bytes_of
 from trueup.foundation.configuration import HOME
 from trueup.foundation.errors import TrueupError, UsageError
 from trueup.foundation.records import Record
-from trueup.lifecycle.pipeline import devices, matching, options, origin, rules, secrets
+from trueup.lifecycle.pipeline import devices, matching, origin, rules, secrets
 from trueup.lifecycle.pipeline.code import fingerprint
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.devices import Devices
@@ -194,7 +195,7 @@ def _result(node: Node) -> Iterator[UsageError]:
 
 def _resources(node: Node, machine: Machine) -> Iterator[UsageError]:
     asked = node.called.options
-    memory, gpus = options.bytes_of(asked.memory), len(machine.devices.names)
+    memory, gpus = bytes_of(asked.memory), len(machine.devices.names)
     for what, wanted, there, shown in (
         ("cpus", asked.cpus, machine.cpus, f"{asked.cpus:g} of {machine.cpus:g} cores"),
         ("memory", memory, machine.memory, f"{asked.memory} of {text.size(machine.memory)}"),

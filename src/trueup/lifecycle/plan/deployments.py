@@ -66,16 +66,31 @@ class Limits(Record):
     body_mib: float = 16.0
 
 
+class Loading(Record):
+    """What it may take to load a version, aside, while another one serves.
+
+    Attributes:
+        within: How long it may take, with its golden rows and its warm-up.
+        memory: Most memory that the server may hold afterwards, such as `4GB`; empty for what the
+            machine has.
+    """
+
+    within: str = "2m"
+    memory: str = ""
+
+
 class Deployment(Record):
     """A named place where a model answers.
 
     Attributes:
-        model: Model that is served here.
+        model: Model that is served here, through releases; with another alias than `champion`,
+            as `flights@staging`, the place follows that alias and has no releases.
         entity: Input that names whom a prediction is about; routing is sticky by it.
         strategy: How a new version takes over.
         canary: Settings of that strategy.
         guard: What a new version must not make worse; what is not said here has defaults.
         limits: What one caller may ask.
+        loading: What loading a version may take.
         monitor_every: How often the monitors evaluate.
         false_alarms_per_year: Budget over all monitors of this deployment.
     """
@@ -86,5 +101,12 @@ class Deployment(Record):
     canary: Canary = Canary()
     guard: tuple[Guard, ...] = ()
     limits: Limits = Limits()
+    loading: Loading = Loading()
     monitor_every: str = "7d"
     false_alarms_per_year: float = 1.0
+
+    @property
+    def followed(self) -> str:
+        """The alias that the place follows; empty where releases say what serves."""
+        alias = self.model.partition("@")[2]
+        return "" if alias == "champion" else alias

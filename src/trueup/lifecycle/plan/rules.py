@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from trueup.foundation import clock, digests
+from trueup.foundation.amounts import bytes_of
 from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.plan import guards
 from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
-from trueup.lifecycle.plan.deployments import Limits
+from trueup.lifecycle.plan.deployments import Limits, Loading
 from trueup.lifecycle.plan.records import (
     Gate,
     Goal,
@@ -287,8 +288,11 @@ def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
         check_name(name, "deployment")
         model, _, alias = deployment.model.partition("@")
         check_name(model, "model")
-        if alias not in ("", "champion"):
+        if alias:
+            check_name(alias, "alias")
+        if alias.isdecimal():
             raise _wrong(f"deployment '{name}' serves '{deployment.model}'; use '{model}@champion'")
+        _check_loading(name, deployment.loading)
         _check_duration(f"monitor_every of deployment '{name}'", deployment.monitor_every)
         _check_duration(f"canary.lasts of deployment '{name}'", deployment.canary.lasts)
         if not 0 < deployment.canary.weight < 1:
@@ -309,6 +313,14 @@ def _limit_problems(limits: Limits) -> Iterator[str]:
         yield f"burst_seconds {limits.burst_seconds:g}; 2 is usual"
     if not 0 < limits.body_mib <= _BODY_MIB:
         yield f"body_mib {limits.body_mib:g}; it is above 0 and {_BODY_MIB} at most"
+
+
+def _check_loading(name: str, loading: Loading) -> None:
+    _check_duration(f"loading.within of deployment '{name}'", loading.within)
+    try:
+        bytes_of(loading.memory)
+    except ValueError as error:
+        raise _wrong(f"loading.memory of deployment '{name}': {error}") from error
 
 
 def _check_duration(what: str, text: str) -> None:

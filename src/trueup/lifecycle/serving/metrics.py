@@ -62,6 +62,9 @@ FAMILIES: Final[dict[str, Family]] = {
     "trueup_load_failures_total": Family(
         "counter", "Routes that could not be served, by reason.", ("deployment", "code")
     ),
+    "trueup_model_bytes": Family(
+        "gauge", "About how much memory a loaded model takes.", ("deployment", "version")
+    ),
     "trueup_journal_sync_seconds": Family("histogram", "Time that a sync of the journal took."),
     "trueup_journal_lag_seconds": Family(
         "gauge", "How long the oldest write has been under way.", is_shared=True

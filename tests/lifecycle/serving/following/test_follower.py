@@ -120,7 +120,7 @@ def test_arms_that_disagree_on_a_column_are_refused(start: Callable[..., Server]
     odd = Signature(inputs=(Column(name="hour", kind="text"),))
     load = server.source.load
 
-    def loading(model_ref: str, release: int) -> LoadedModel:
+    def loading(model_ref: str, release: int, _deployment: str = "") -> LoadedModel:
         model = load(model_ref, release)
         if model_ref == "flights@2":
             return LoadedModel(model_ref, release, odd, lambda rows: np.zeros(len(rows)))

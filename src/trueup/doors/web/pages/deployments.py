@@ -19,6 +19,7 @@ from trueup.lifecycle.improvement.records import Proposal
 from trueup.lifecycle.monitoring.records import Alert, Evaluation, Finding
 from trueup.lifecycle.plan.deployments import Deployment
 from trueup.lifecycle.releases.records import Release, Route
+from trueup.lifecycle.serving.following.outcomes import Outcome, Outcomes
 from trueup.rendering.charts import Chart
 from trueup.rendering.svg import svg
 
@@ -52,6 +53,7 @@ class DeploymentPage(Record):
         evaluation: The newest evaluation's moment and identifier.
         releases: All releases, newest first.
         charts: One for each monitor, and the traffic by version.
+        outcomes: What servers last said about each release.
         alerts: Alerts, newest first.
         proposals: Retrainings, newest first.
     """
@@ -64,6 +66,7 @@ class DeploymentPage(Record):
     evaluation: Evaluation | None
     releases: tuple[Release, ...]
     charts: tuple[Chart, ...]
+    outcomes: tuple[Outcome, ...]
     alerts: tuple[Alert, ...]
     proposals: tuple[Proposal, ...]
 
@@ -133,6 +136,7 @@ def load(workspace: Workspace, actor: Actor, name: str) -> DeploymentPage:
         evaluation=evaluations[0] if evaluations else None,
         releases=tuple(releases),
         charts=monitor_charts.all_of(_goals(workspace, actor), evaluations, releases),
+        outcomes=tuple(Outcomes(workspace.state).of_deployment(actor, name)),
         alerts=tuple(alerts),
         proposals=tuple(workspace.improvements.of_deployment(actor, name)),
     )

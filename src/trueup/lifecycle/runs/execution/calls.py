@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trueup.foundation.amounts import bytes_of
 from trueup.foundation.errors import InternalError, TrueupError, UserCodeError, of_problem
 from trueup.foundation.records import Record, builtins
 from trueup.foundation.text import seconds as in_words
 from trueup.foundation.text import size
 from trueup.lifecycle.pipeline.drawing import graph
 from trueup.lifecycle.pipeline.drawing.graph import Node, StepLike
-from trueup.lifecycle.pipeline.options import bytes_of, seconds_of
+from trueup.lifecycle.pipeline.options import seconds_of
 from trueup.lifecycle.pipeline.records import Components
 from trueup.lifecycle.runs import logs
 from trueup.lifecycle.runs.execution import worker

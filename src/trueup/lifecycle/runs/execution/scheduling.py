@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from trueup.foundation.amounts import bytes_of
 from trueup.foundation.errors import TrueupError
 from trueup.foundation.records import Record
 from trueup.lifecycle.pipeline.checking import Machine
 from trueup.lifecycle.pipeline.devices import Devices
-from trueup.lifecycle.pipeline.options import bytes_of, seconds_of
+from trueup.lifecycle.pipeline.options import seconds_of
 from trueup.lifecycle.pipeline.records import StepOptions
 
 LONGEST_WAIT: Final = 3600.0

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trueup.foundation.actor import Actor
+from trueup.foundation.amounts import bytes_of
 from trueup.lifecycle.pipeline import discovery, keys
 from trueup.lifecycle.pipeline import table as pipeline_table
 from trueup.lifecycle.pipeline.decorators import Pipeline
 from trueup.lifecycle.pipeline.drawing import graph, mapping
 from trueup.lifecycle.pipeline.drawing.graph import Graph, Node, Output
-from trueup.lifecycle.pipeline.options import bytes_of
 from trueup.lifecycle.pipeline.passing import keeping
 from trueup.lifecycle.pipeline.records import CacheEntry, Components, StoredValue
 from trueup.lifecycle.plan.records import Costs

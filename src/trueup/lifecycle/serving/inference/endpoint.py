@@ -41,7 +41,7 @@ class Appender(Protocol):
 class Loader(Protocol):
     """How a model is loaded: `ModelSource.load`."""
 
-    def __call__(self, model_ref: str, release: int, /) -> LoadedModel:
+    def __call__(self, model_ref: str, release: int, deployment: str, /) -> LoadedModel:
         """The model, or an error that says why not."""
         ...
 
@@ -105,6 +105,16 @@ class Endpoint:
         """What it serves now; None before the first model and after the last."""
         return self._serving
 
+    def loaded(self) -> list[LoadedModel]:
+        """The models that it holds, each once: those that answer, and those kept to go back to."""
+        held = {
+            scorer.model.model_ref: scorer.model
+            for serving in (self._previous, self._serving)
+            if serving is not None
+            for scorer in serving.scorers
+        }
+        return list(held.values())
+
     def prepare(self, route: Route, load: Loader, pool: ThreadPoolExecutor) -> Serving:
         """Make ready what a route needs, aside; models of the present and last one are reused.
 
@@ -120,7 +130,7 @@ class Endpoint:
         scorers: list[Scorer] = []
         for arm in route.arms:
             wanted = (arm.model_ref, arm.release)
-            scorers.append(loaded.get(wanted) or Scorer(load(*wanted), pool))
+            scorers.append(loaded.get(wanted) or Scorer(load(*wanted, self.name), pool))
         return Serving(route, scorers)
 
     def swap(self, serving: Serving | None) -> None:

@@ -76,8 +76,9 @@ class Scorer:
         self._of_matrix: OfMatrix | None = None if of_matrix is None else of_matrix()
         self._waiting: deque[_Job] = deque()
         self._busy = False
-        # Measured where a slow model will run: native thread limits belong to a thread.
-        self._base_s, self._row_s = pool.submit(self._calibrate).result()
+        pool.submit(limit_native_threads)  # of the libraries that the model brought
+        # Here and not in the pool: a model that hangs may hold up nobody who serves.
+        self._base_s, self._row_s = self._calibrate()
 
     @property
     def takes_matrix(self) -> bool:

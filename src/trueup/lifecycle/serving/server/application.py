@@ -145,13 +145,22 @@ class Application:
         self._used = used_keys(journal.folder)
         self._pool = make_pool()
 
-    def serve(self, route: TrafficRoute, load: Loader) -> None:
+    def serve(
+        self, route: TrafficRoute, load: Loader, may_flip: Callable[[], bool] = lambda: True
+    ) -> None:
         """Make a deployment serve a route; on failure it keeps what it had. Any thread may call.
+
+        Args:
+            route: Where the traffic is to go.
+            load: Loads models.
+            may_flip: Asked once all is ready; if not, nothing changes.
 
         Raises:
             TrueupError: A model cannot be loaded, does not work, or fits no other arm.
         """
-        self.flip(self.prepare(route, load))
+        prepared = self.prepare(route, load)
+        if may_flip():
+            self.flip(prepared)
 
     def prepare(self, route: TrafficRoute, load: Loader) -> Prepared:
         """Make ready what a route needs, aside, for `flip`; takes as long as loading does.
@@ -335,6 +344,11 @@ class Application:
             ],
             "trueup_journal_sync_seconds": [series_of(journal.sync_seconds)],
             "trueup_journal_lag_seconds": [gauge(journal.lag_s)],
+            "trueup_model_bytes": [
+                gauge(model.bytes, name, model.model_ref)
+                for name, endpoint in self._endpoints.items()
+                for model in endpoint.loaded()
+            ],
             "trueup_journal_failed": [gauge(journal.failed is not None)],
             "trueup_workers": [gauge(1)],
         }

@@ -168,28 +168,37 @@ class Fleet:
         """The route that each deployment serves now, in all workers."""
         return dict(self._routes)
 
-    def serve(self, route: Route, _load: object = None) -> None:
+    def serve(
+        self, route: Route, _load: object = None, may_flip: Callable[[], bool] = lambda: True
+    ) -> None:
         """Make all workers serve a route; if one cannot, all keep what they have.
+
+        Args:
+            route: Where the traffic is to go.
+            may_flip: Asked once all is ready; if not, nothing changes.
 
         Raises:
             TrueupError: Why one cannot.
         """
-        asyncio.run_coroutine_threadsafe(self._serve(route), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._serve(route, may_flip), self._loop).result()
 
     def retire(self, deployment: str) -> None:
         """Stop serving a deployment."""
         self._loop.call_soon_threadsafe(self._retire, deployment)
 
-    async def _serve(self, route: Route) -> None:
+    async def _serve(self, route: Route, may_flip: Callable[[], bool]) -> None:
         async with self._turn:
             workers = [worker for worker in self._workers if worker.is_up.is_set()]
             epoch, problems = await self._prepare(workers, route)
             if self._stopping.is_set():
                 return  # that workers end now tells nothing of the route
+            takes_over = not problems and may_flip()
             for worker in workers:
-                worker.say(messages.Flip(epoch, takes_over=not problems))
+                worker.say(messages.Flip(epoch, takes_over=takes_over))
             if problems:
                 raise problems[0]
+            if not takes_over:
+                return
             self._routes[route.deployment] = route
 
     async def _prepare(
