@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -10,22 +11,26 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from trueup.foundation import clock
-from trueup.foundation.errors import BackendError, UsageError, UserCodeError
+from trueup.foundation.errors import BackendError, ConflictError, UsageError, UserCodeError
 from trueup.foundation.identifiers import time_ordered_hex
-from trueup.lifecycle.releases.records import Route
+from trueup.lifecycle.models.records import Column, Signature
+from trueup.lifecycle.releases.records import Arm, Route
 from trueup.lifecycle.serving import tracing
 from trueup.lifecycle.serving.inference.idempotency import Answered, Keys
 from trueup.lifecycle.serving.inference.routing import assign
 from trueup.lifecycle.serving.inference.scoring import Columns, Scorer
+from trueup.lifecycle.serving.inference.shadowing import Shaded, Shadows
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal import lookup
 from trueup.lifecycle.serving.journal.writer import Place
+from trueup.lifecycle.serving.metrics import Metrics
 from trueup.lifecycle.serving.protocol import intake, replies
 from trueup.lifecycle.serving.protocol.intake import Asked, Intake
 from trueup.lifecycle.serving.protocol.requests import Reader
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
 
 QUEUE_ROWS = 20_000
+_LONGEST_WAIT_S = 60
 
 _T = TypeVar("_T")
 
@@ -54,20 +59,44 @@ class Serving:
         scorers: The model of each arm.
 
     Raises:
-        ConflictError: The arms' models cannot take the same requests.
+        ConflictError: The arms' models cannot take the same requests, or a shadow needs more than
+            callers send.
     """
 
     def __init__(self, route: Route, scorers: Sequence[Scorer]) -> None:
         self.route = route
         self.scorers = tuple(scorers)
-        signatures = [scorer.model.signature for scorer in scorers]
+        arms_ = list(zip(route.arms, scorers, strict=True))
+        self.shadows = tuple((arm, scorer) for arm, scorer in arms_ if arm.shadow)
+        signatures = [scorer.model.signature for arm, scorer in arms_ if not arm.shadow]
         columns = intake.merged(signatures)
+        for arm, scorer in self.shadows:
+            _check_shadow(arm, scorer.model.signature, columns, signatures[0])
         self.intake = Intake(columns, route.entity)
         self.reader = Reader(self.intake)
         arms = {arm.release: arm.weight for arm in route.arms}
         self.weights = arms if len(arms) > 1 else {}
-        versions = dict.fromkeys(arm.model_ref.rpartition("@")[2] for arm in route.arms)
+        versions = dict.fromkeys(
+            arm.model_ref.rpartition("@")[2] for arm in route.arms if not arm.shadow
+        )
         self.metadata = replies.metadata(route.deployment, list(versions), columns, signatures[0])
+
+
+def _check_shadow(
+    arm: Arm, signature: Signature, columns: Sequence[Column], answered: Signature
+) -> None:
+    """Refuse a shadow that could not be fed by what the others are asked."""
+    sent = {column.name: column for column in columns}
+    for column in signature.inputs:
+        known = sent.get(column.name)
+        if known is None or known.kind != column.kind or (known.nullable and not column.nullable):
+            raise ConflictError(
+                "signature-conflict",
+                f"{arm.model_ref} cannot run beside the others: callers do not send its input "
+                f"'{column.name}' as a {column.kind}{'' if column.nullable else ' in each row'}.",
+                hint="trueup explain signature-conflict",
+            )
+    intake.merged([answered, signature])
 
 
 class _Feedback(msgspec.Struct):
@@ -87,12 +116,22 @@ class Endpoint:
         journal: Where answers are recorded before they go out.
         keys: Idempotency keys used before.
         queue_rows: Rows that may be under way at once; more are refused at once.
+        metrics: Where batches and dropped shadows are counted.
     """
 
     def __init__(
-        self, name: str, journal: Appender, keys: Keys, queue_rows: int = QUEUE_ROWS
+        self,
+        name: str,
+        journal: Appender,
+        keys: Keys,
+        queue_rows: int = QUEUE_ROWS,
+        metrics: Metrics | None = None,
     ) -> None:
         self.name = name
+        self._metrics = metrics or Metrics()
+        self._shadows = Shadows(
+            journal, lambda rows: self._metrics.count("trueup_shadows_dropped_total", name, by=rows)
+        )
         self.queued_rows = 0
         self._journal = journal
         self._keys = keys
@@ -115,6 +154,11 @@ class Endpoint:
         }
         return list(held.values())
 
+    @property
+    def shaded_rows(self) -> int:
+        """Rows that wait for shadows."""
+        return self._shadows.rows
+
     def prepare(self, route: Route, load: Loader, pool: ThreadPoolExecutor) -> Serving:
         """Make ready what a route needs, aside; models of the present and last one are reused.
 
@@ -130,7 +174,9 @@ class Endpoint:
         scorers: list[Scorer] = []
         for arm in route.arms:
             wanted = (arm.model_ref, arm.release)
-            scorers.append(loaded.get(wanted) or Scorer(load(*wanted, self.name), pool))
+            scorer = loaded.get(wanted) or Scorer(load(*wanted, self.name), pool)
+            scorer.on_batch = self._count_batch
+            scorers.append(scorer)
         return Serving(route, scorers)
 
     def swap(self, serving: Serving | None) -> None:
@@ -213,9 +259,20 @@ class Endpoint:
             with tracing.span("score"):
                 answered = await self._score(serving, asked, key, body)
             with tracing.span("journal"):
-                return answered, await self._journal.append(answered)
+                place = await self._journal.append(answered)
         finally:
             self.queued_rows -= asked.rows
+        if serving.shadows:
+            self._shade(serving, asked, answered[0])
+        return answered, place
+
+    def _shade(self, serving: Serving, asked: Asked, answered: Predictions) -> None:
+        every = list(range(asked.rows))
+        for arm, scorer in serving.shadows:
+            inputs = _inputs(scorer, asked, every)
+            entities = asked.entities or []
+            shaded = Shaded(arm, scorer, inputs, answered, asked.rows, entities)
+            self._shadows.offer(shaded)
 
     async def _score(
         self, serving: Serving, asked: Asked, key: str, body: str
@@ -223,6 +280,9 @@ class Endpoint:
         request = time_ordered_hex()
         received_at = clock.now()
         at = asked.at or received_at
+        until = math.inf
+        if asked.timeout is not None:
+            until = asyncio.get_running_loop().time() + asked.timeout
         answered: list[Predictions] = []
         for index, rows in _rows_of_arms(serving.route, asked, request):
             scorer = serving.scorers[index]
@@ -230,7 +290,7 @@ class Endpoint:
             inputs = _inputs(scorer, asked, rows)
             entities = _pick(asked.entities, rows, asked.rows) if asked.entities else []
             try:
-                scores, seconds = await scorer.score(inputs, len(rows))
+                scores, seconds = await scorer.score(inputs, len(rows), until)
             except UserCodeError as error:
                 failure = Failure(
                     deployment=self.name,
@@ -267,11 +327,18 @@ class Endpoint:
             )
         return answered
 
+    def _count_batch(self, rows: int) -> None:
+        self._metrics.observe("trueup_batch_rows", rows, self.name)
+
     def _full(self) -> BackendError:
+        scorers = self._serving.scorers if self._serving else ()
+        slowest = max((scorer.row_seconds for scorer in scorers), default=0.0)
+        wait = min(max(math.ceil(self.queued_rows * slowest), 1), _LONGEST_WAIT_S)
         return BackendError(
             "queue-full",
             f"Deployment '{self.name}' has {self.queued_rows} rows under way and takes no more.",
             hint="send the request again after the seconds in Retry-After",
+            context={"retry_after_s": wait},
         )
 
 

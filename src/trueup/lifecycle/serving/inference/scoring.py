@@ -8,6 +8,7 @@ thread. A request whose rows break the model fails alone.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from trueup.foundation.errors import UserCodeError
+from trueup.foundation.errors import BackendError, UserCodeError
 from trueup.lifecycle.models.records import ColumnKind
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.records import Score
@@ -51,6 +52,7 @@ class _Job(NamedTuple):
     columns: Columns
     rows: int
     future: asyncio.Future[Scored] | None = None  # None where nobody waits
+    until: float = math.inf  # in the time of the loop: nobody waits any longer
 
 
 def make_pool() -> ThreadPoolExecutor:
@@ -62,6 +64,9 @@ def make_pool() -> ThreadPoolExecutor:
 
 class Scorer:
     """One loaded model, warmed up and measured.
+
+    Attributes:
+        on_batch: Told how many rows are scored at once.
 
     Raises:
         UserCodeError: The model can score neither a row of zeros nor one of missing values.
@@ -75,6 +80,7 @@ class Scorer:
         of_matrix = getattr(model.predictor, "of_matrix", None)
         self._of_matrix: OfMatrix | None = None if of_matrix is None else of_matrix()
         self._waiting: deque[_Job] = deque()
+        self.on_batch: Callable[[int], None] = _ignore
         self._busy = False
         pool.submit(limit_native_threads)  # of the libraries that the model brought
         # Here and not in the pool: a model that hangs may hold up nobody who serves.
@@ -85,35 +91,62 @@ class Scorer:
         """Whether the model is asked with matrices, which takes less time than with frames."""
         return self._of_matrix is not None
 
-    def score(self, columns: Columns, rows: int) -> asyncio.Future[Scored]:
+    @property
+    def row_seconds(self) -> float:
+        """Time that a row more takes, as it was measured."""
+        return self._row_s or self._base_s
+
+    def score(self, columns: Columns, rows: int, until: float = math.inf) -> asyncio.Future[Scored]:
         """The score of each row, and how many seconds the model took for them.
 
         To be called on a running event loop.
 
+        Args:
+            columns: Of the model's inputs.
+            rows: How many rows they have.
+            until: When nobody waits any longer, in the time of the loop: then it is not scored.
+
         Raises:
             UserCodeError: From the future: the model raised, or did not give one finite number
                 per row.
+            BackendError: From the future: its time was over before the model had time for it.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Scored] = loop.create_future()
-        self._waiting.append(_Job(columns, rows, future))
+        self._waiting.append(_Job(columns, rows, future, until))
         if not self._busy:
             self._busy = True
             loop.call_soon(self._start)  # behind the requests that came in the same turn
         return future
 
     def _start(self) -> None:
-        jobs: list[_Job] = []
-        rows = 0
-        while self._waiting and (not jobs or rows + self._waiting[0].rows <= _ROWS_AT_ONCE):
-            jobs.append(self._waiting.popleft())
-            rows += jobs[-1].rows
+        jobs = self._taken(asyncio.get_running_loop().time())
+        if not jobs:
+            self._busy = False
+            return
+        rows = sum(job.rows for job in jobs)
+        self.on_batch(rows)
         if self._base_s < _QUICK_S and self._base_s + self._row_s * rows < _TURN_S:
             self._settle(jobs, self._score_together(jobs))
         else:
             loop = asyncio.get_running_loop()
             done = loop.run_in_executor(self._pool, self._score_together, jobs)
             done.add_done_callback(lambda finished: self._settle(jobs, finished.result()))
+
+    def _taken(self, now: float) -> list[_Job]:
+        """What is scored next: as much as fits in one call, and nothing that nobody waits for."""
+        jobs: list[_Job] = []
+        rows = 0
+        while self._waiting and (not jobs or rows + self._waiting[0].rows <= _ROWS_AT_ONCE):
+            job = self._waiting.popleft()
+            if job.future is None or job.future.done():
+                continue
+            if job.until < now:
+                job.future.set_exception(_late())
+                continue
+            jobs.append(job)
+            rows += job.rows
+        return jobs
 
     def _settle(self, jobs: list[_Job], outcomes: list[Scored | UserCodeError]) -> None:
         self._busy = bool(self._waiting)
@@ -128,18 +161,33 @@ class Scorer:
                 job.future.set_result(outcome)
 
     def _score_together(self, jobs: list[_Job]) -> list[Scored | UserCodeError]:
-        if len(jobs) > 1:
-            try:
-                return _split(jobs, *self._timed(jobs))
-            except UserCodeError:
-                pass  # one of them breaks the model: find out which
-        outcomes: list[Scored | UserCodeError] = []
-        for job in jobs:
-            try:
-                outcomes.append(self._timed([job]))
-            except UserCodeError as error:
-                outcomes.append(error)
-        return outcomes
+        """The outcome of each request; those that break the model are found by halving."""
+        try:
+            return _split(jobs, *self._timed(jobs))
+        except UserCodeError as error:
+            if len(jobs) == 1:
+                return [self._blamed(jobs[0], error)]
+        half = len(jobs) // 2
+        return self._score_together(jobs[:half]) + self._score_together(jobs[half:])
+
+    def _blamed(self, job: _Job, error: UserCodeError) -> UserCodeError:
+        """The error, with the place of a row that breaks the model by itself."""
+        first, rows, found = 0, job.rows, error
+        while rows > 1:
+            half = rows // 2
+            for start, size in ((first, half), (first + half, rows - half)):
+                part = {n: values[start : start + size] for n, values in job.columns.items()}
+                try:
+                    self._timed([_Job(part, size)])
+                except UserCodeError as failure:
+                    first, rows, found = start, size, failure
+                    break
+            else:
+                return error  # it is none of them alone
+        if job.rows == 1:
+            return error
+        words = f"{found.message.rstrip('.')} (row {first + 1} of {job.rows})."
+        return UserCodeError(found.code, words, hint=found.hint, context=found.context)
 
     def _timed(self, jobs: Sequence[_Job]) -> Scored:
         rows = sum(job.rows for job in jobs)
@@ -233,6 +281,18 @@ def _split(jobs: list[_Job], scores: list[Score], seconds: float) -> list[Scored
         outcomes.append((scores[start : start + job.rows], share))
         start += job.rows
     return outcomes
+
+
+def _ignore(_rows: int) -> None:
+    pass
+
+
+def _late() -> BackendError:
+    return BackendError(
+        "request-late",
+        "The time that the request names was over before the model had time for it.",
+        hint="send it again, with a longer timeout or fewer rows",
+    )
 
 
 _first = itemgetter(0)

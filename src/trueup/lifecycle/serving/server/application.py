@@ -172,7 +172,7 @@ class Application:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             keys = Keys(self.journal.folder, self._used.get(name))
-            endpoint = Endpoint(name, self.journal, keys, self._queue_rows)
+            endpoint = Endpoint(name, self.journal, keys, self._queue_rows, self.metrics)
         try:
             return Prepared(endpoint, endpoint.prepare(route, load, self._pool))
         except Exception as error:
