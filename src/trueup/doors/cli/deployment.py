@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trueup.doors.cli import figures
 from trueup.doors.cli.release import show_started
 from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
@@ -62,6 +63,7 @@ def show(name: str, as_json: bool) -> None:
         route = workspace.releases.routes(actor)[name]
         found = workspace.releases.of_deployment(actor, name)
         outcomes = Outcomes(workspace.state).of_deployment(actor, name)
+        looks = figures.newest(workspace, actor, found)
     if as_json:
         output.emit_json(
             {
@@ -70,6 +72,7 @@ def show(name: str, as_json: bool) -> None:
                 "route": route,
                 "releases": found,
                 "servers": outcomes,
+                "decision": looks[-1].decision if looks else None,
             }
         )
         return
@@ -87,6 +90,7 @@ def show(name: str, as_json: bool) -> None:
         output.blank()
         rows = [_row(release) for release in found]
         output.table(("release", "model", "state", "started", "ended", "by", "why"), rows)
+    figures.show(looks)
     _show_outcomes(outcomes)
     output.next_step(*_after(name, settings, found))
 

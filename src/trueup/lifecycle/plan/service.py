@@ -208,8 +208,8 @@ def in_force(connection: sa.Connection) -> AdoptedPlan:
 
 
 def _metrics_for(plan: Plan, root: Path | None) -> Mapping[str, Metric]:
-    """All metrics; none for a plan without goals: they cost an import of NumPy."""
-    if not plan.goals:
+    """All metrics; none for a plan that names none: they cost an import of NumPy."""
+    if not plan.goals and not any(each.guard for each in plan.deployments.values()):
         return {}
     from trueup.statistics import metrics
 

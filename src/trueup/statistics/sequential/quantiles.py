@@ -16,6 +16,7 @@ from trueup.statistics.sequential.shares import log_share_evidence
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
+WIDEST = 10.0  # margins: beyond them bounds say nothing more
 _STRENGTH = 100.0
 
 
@@ -83,7 +84,7 @@ def quantile_excess(
     """
     e = np.asarray(edges, dtype=np.float64)
     lower, upper = e[:-1], e[1:]
-    grid = np.linspace(-10.0, 10.0, 801)
+    grid = np.linspace(-WIDEST, WIDEST, 801)
     below, above = np.zeros(grid.size), np.zeros(grid.size)
     for ours, theirs in zip(
         log_quantile_evidence(new, quantile), log_quantile_evidence(control, quantile), strict=True

@@ -190,12 +190,28 @@ def test_more_failures_than_are_allowed_at_all_are_harm_even_if_the_control_fail
     )
 
 
-def test_rows_of_one_entity_count_for_less() -> None:
-    crowded = Moments(10, 1_000, 0, 0, 0, 100_000, 0)
-    few = arm(1_000)
-    new = ArmTotals(**(vars(few) | {"failed": {"errors": crowded}}))
-    assert outcomes(decide(few, arm(3_000)))["errors"] == "no-harm"
-    assert outcomes(decide(new, arm(3_000)))["errors"] == "unknown"
+def test_rows_that_fail_together_count_for_less() -> None:
+    alone, together = (
+        Moments(units, 20_000, 100, squares, cross, sizes, 100)
+        for units, squares, cross, sizes in (
+            (20_000, 100, 100, 20_000),
+            (1_000, 5 * 20**2, 5 * 20**2, 1_000 * 20**2),
+        )
+    )
+    one, other = (
+        ArmTotals(**(vars(arm(20_000)) | {"failed": {"errors": failed}}))
+        for failed in (alone, together)
+    )
+    widths = [
+        (figure(decide(new, arm(60_000, failures=300)), "errors").high or 1) for new in (one, other)
+    ]
+    assert widths[1] > 2 * widths[0]
+
+
+def test_while_nothing_fails_a_request_counts_once_whatever_its_size() -> None:
+    batches = ArmTotals(**(vars(arm(1_000)) | {"requests": 20}))
+    assert outcomes(decide(arm(1_000), arm(3_000)))["errors"] == "no-harm"
+    assert outcomes(decide(batches, arm(3_000)))["errors"] == "unknown"
 
 
 def test_a_ramp_that_grows_while_everything_gets_worse_is_no_harm() -> None:

@@ -18,7 +18,7 @@ from trueup.lifecycle.releases.judging.evidence import (
     no_scores,
 )
 from trueup.lifecycle.releases.judging.records import Figure, Outcome
-from trueup.statistics.sequential.quantiles import log_change_evidence, quantile_excess
+from trueup.statistics.sequential.quantiles import WIDEST, log_change_evidence, quantile_excess
 
 _NONE = np.zeros(LATENCY_EDGES.size - 1, dtype=np.int64)
 
@@ -63,10 +63,13 @@ def latency(guard: Guarded, evidence: Evidence, alpha: float, pass_alpha: float)
     estimate = _difference(pairs, quantile)
     is_harm = low > 0 and estimate > allowed
     outcome: Outcome = "harm" if is_harm else "no-harm" if float(excess.high) < 1 else "unknown"
-    words = (
-        f"{guard.metric}: {_ms(ours)} in the new version and {_ms(theirs)} beside it, "
-        f"difference between {_ms(low, '+')} and {_ms(high, '+')}"
+    words = f"{guard.metric}: {_ms(ours)} in the new version and {_ms(theirs)} beside it"
+    ends = (
+        low if float(excess.low) > -WIDEST else None,
+        high if float(excess.high) < WIDEST else None,
     )
+    if ends[0] is not None and ends[1] is not None:
+        words += f", difference between {_ms(low, '+')} and {_ms(high, '+')}"
     return Figure(
         metric=guard.metric,
         outcome=outcome,
@@ -76,8 +79,8 @@ def latency(guard: Guarded, evidence: Evidence, alpha: float, pass_alpha: float)
         new=ours,
         control=theirs,
         estimate=estimate,
-        low=low,
-        high=high,
+        low=ends[0],
+        high=ends[1],
         margin=allowed,
         rows=rows,
         control_rows=control_rows,

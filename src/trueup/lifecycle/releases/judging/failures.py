@@ -52,7 +52,7 @@ def figure(guard: Guarded, evidence: Evidence, alpha: float, pass_alpha: float) 
     low, high = _bounds(evidence, kind, alpha, pass_alpha)
     if proven > 1:
         low = max(low, new.mean * (1 - 1 / proven))
-    too_many = guard.at_most is not None and _is_above(guard.at_most, new, alpha)
+    too_many = guard.at_most is not None and _is_above(guard.at_most, evidence, kind, alpha)
     words = (
         f"{kind}: {_share(new)} of the new version and {_share(control)} beside it, "
         f"difference between {low:+.2%} and {high:+.2%}"
@@ -146,27 +146,30 @@ def _least_ratio(evidence: Evidence, kind: str, alpha: float) -> float:
 
 
 def _bounds(evidence: Evidence, kind: str, alpha: float, pass_alpha: float) -> tuple[float, float]:
-    told = [
-        (*_told(_failed(p.new, kind)), *_told(_failed(p.control, kind))) for p in evidence.periods
-    ]
+    told = [(*_told(p.new, kind), *_told(p.control, kind)) for p in evidence.periods]
     x1, n1, x0, n0 = np.array(told, dtype=np.float64).T
     low, _ = rate_difference(x1, n1, x0, n0, alpha)
     _, high = rate_difference(x1, n1, x0, n0, pass_alpha)
     return float(low), float(high)
 
 
-def _told(failed: Moments) -> tuple[float, float]:
-    """Failures and rows as they count where units have several rows (Rao & Scott 1992)."""
-    crowding = failed.crowding
+def _told(arm: ArmTotals, kind: str) -> tuple[float, float]:
+    """Failures and rows as they count where rows fail together (Rao & Scott 1992).
+
+    While hardly anything fails nobody can see what fails together: then a request counts once.
+    """
+    failed = _failed(arm, kind)
+    crowding = failed.rows / arm.requests if arm.requests else 1.0
     if failed.total >= _FEW and 0 < failed.mean < 1 and failed.units > 2:
         crowding = failed.variance * failed.rows / (failed.mean * (1 - failed.mean))
     crowding = max(crowding, 1.0)
     return failed.total / crowding, failed.rows / crowding
 
 
-def _is_above(most: float, failed: Moments, alpha: float) -> bool:
-    events, rows = _told(failed)
-    return failed.mean > most and float(log_rate_evidence(events, rows, most)) >= -math.log(alpha)
+def _is_above(most: float, evidence: Evidence, kind: str, alpha: float) -> bool:
+    told = [_told(period.new, kind) for period in evidence.periods]
+    events, rows = (sum(part[side] for part in told) for side in (0, 1))
+    return events > most * rows and float(log_rate_evidence(events, rows, most)) >= -math.log(alpha)
 
 
 def _split_evidence(

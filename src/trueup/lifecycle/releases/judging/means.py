@@ -10,6 +10,7 @@ from trueup.lifecycle.releases.judging.records import Figure, Outcome
 from trueup.statistics.sequential.means import bounded_mean, difference_bound
 
 LEAST_UNITS = 50  # in each arm: bounds from means and variances hold from there on
+TUNED_AT = 100.0  # effective units at which those bounds are tightest
 _HIGHER_IS_BETTER = frozenset({"reward", "accuracy", "top_accuracy"})
 
 
@@ -109,8 +110,8 @@ def _unbounded(
     variance = sum(part[0] ** 2 * part[2] for part in known) / told**2
     if min(units) < LEAST_UNITS or variance <= 0:
         return estimate, -math.inf, math.inf
-    low = float(difference_bound(estimate, variance, told, alphas[0]))
-    high = -float(difference_bound(-estimate, variance, told, alphas[1]))
+    low = float(difference_bound(estimate, variance, told, alphas[0], TUNED_AT))
+    high = -float(difference_bound(-estimate, variance, told, alphas[1], TUNED_AT))
     return estimate, low, high
 
 
@@ -163,12 +164,9 @@ def _of_pairs(
         return pairs.mean, low, high
     if pairs.units < LEAST_UNITS or not pairs.variance > 0:
         return pairs.mean, -math.inf, math.inf
-    low = float(difference_bound(pairs.mean, pairs.variance, pairs.units, alphas[0]))
-    return (
-        pairs.mean,
-        low,
-        -float(difference_bound(-pairs.mean, pairs.variance, pairs.units, alphas[1])),
-    )
+    told = (pairs.variance, pairs.units)
+    low = float(difference_bound(pairs.mean, *told, alphas[0], TUNED_AT))
+    return pairs.mean, low, -float(difference_bound(-pairs.mean, *told, alphas[1], TUNED_AT))
 
 
 def _estimate(name: str, evidence: Evidence) -> float:
