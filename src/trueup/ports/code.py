@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 # Trueup's own formats of such models, to be known without importing what they stand on.
+STAGES: Final = ("decode", "predict", "encode")
+"""Methods of a predictor that is a class, each on what the one before gave; any may be left out."""
 FORMATS: Final = frozenset({"function", "safetensors"})
 
 
@@ -58,14 +60,33 @@ def bound(
     """The function of rows alone: what it gets besides them is made once, here.
 
     Args:
-        function: Takes the rows, and the data when there is any.
+        function: Takes the rows, and the data when there is any. Or a class of `STAGES`.
         prepare: Makes of the data what the function gets instead of it.
         data: Bytes by name.
     """
+    if isinstance(function, type):
+        return _staged(function(), data if prepare is None else prepare(data))
     if prepare is None and not data:
         return function
     beside = data if prepare is None else prepare(data)
     return lambda rows: function(rows, beside)
+
+
+def _staged(predictor: Any, beside: Any) -> Callable[[Any], Any]:
+    """What an object with some of `STAGES` answers."""
+    load = getattr(predictor, "load", None)
+    if load is not None:
+        load(beside)
+    stages = [getattr(predictor, name) for name in STAGES if hasattr(predictor, name)]
+    if not stages:
+        raise TypeError(f"{type(predictor).__name__} has none of {', '.join(STAGES)}")
+
+    def answer(rows: Any) -> Any:
+        for stage in stages:
+            rows = stage(rows)
+        return rows
+
+    return answer
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import polars as pl
 
 Scores = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
+Extra = dict[str, list[Any]]
 OfMatrix = Callable[[Matrix], Scores]
 
 
@@ -27,6 +28,14 @@ class Predictor(Protocol):
 
     def __call__(self, rows: pl.DataFrame) -> Scores:
         """The numbers, in the order of the rows."""
+        ...
+
+
+class Telling(Predictor, Protocol):
+    """A predictor that may say more about a row than numbers: a label in words, an explanation."""
+
+    def told(self, rows: pl.DataFrame) -> tuple[Scores, Extra]:
+        """The numbers, and what is said besides: lists of one value a row, by name."""
         ...
 
 

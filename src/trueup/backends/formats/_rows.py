@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from trueup.foundation.errors import DeniedError, UsageError
-from trueup.ports.format import Matrix, OfMatrix, Scores
+from trueup.ports.format import Extra, Matrix, OfMatrix, Scores
+
+SCORE: Final = "score"
+TAKEN: Final = frozenset({SCORE, "prediction_id", "release"})
 
 
 def matrix(rows: pl.DataFrame, names: Sequence[str] = ()) -> npt.NDArray[np.float64]:
@@ -89,6 +92,41 @@ def answered(answers: Any, height: int) -> Scores:
             hint="return the numbers of each row, in the order of the rows",
         )
     return scores(found, height)
+
+
+def told(answers: Any, height: int) -> tuple[Scores, Extra]:
+    """The same, and what else the code says by name, where it gives a dict with `score`.
+
+    Raises:
+        UsageError: It is not numbers for each row, or something else is not one for each row.
+    """
+    if not isinstance(answers, Mapping):
+        return answered(answers, height), {}
+    if SCORE not in answers:
+        raise _unfit(f"a dict of {', '.join(map(repr, answers))[:200]}, without '{SCORE}'")
+    extra = {}
+    for name, values in answers.items():
+        if name == SCORE:
+            continue
+        listed = values.tolist() if hasattr(values, "tolist") else list(values)
+        if not isinstance(name, str) or name in TAKEN or not name.isidentifier():
+            raise _unfit(f"something called {name!r}, which is no free name")
+        if len(listed) != height:
+            raise _unfit(f"{len(listed)} values of '{name}' for {height} rows")
+        if not all(
+            value is None or isinstance(value, str | bool | int | float) for value in listed
+        ):
+            raise _unfit(f"'{name}', which holds more than text, numbers and booleans")
+        extra[name] = listed
+    return answered(answers[SCORE], height), extra
+
+
+def _unfit(what: str) -> UsageError:
+    return UsageError(
+        "model-output",
+        f"The model gives {what}.",
+        hint='return the numbers of each row, or a dict: {"score": numbers, "reason": texts}',
+    )
 
 
 def refused(format_: str, what: str) -> DeniedError:

@@ -13,7 +13,7 @@ import polars as pl
 
 from trueup.backends.formats import _modules, _package, _rows
 from trueup.ports.code import FunctionModel, bound
-from trueup.ports.format import Predictor, Scores
+from trueup.ports.format import Extra, Predictor, Scores
 
 
 class Backend:
@@ -44,13 +44,25 @@ class Backend:
     def predictor(self, model: FunctionModel) -> Predictor:
         """What the function answers."""
 
-        def score(rows: pl.DataFrame) -> Scores:
-            if not rows.height:
-                return np.zeros(0)
-            return _rows.answered(model.predict(rows), rows.height)
-
-        return score
+        return _Answers(model)
 
     def facts(self, file: IO[bytes]) -> dict[str, str]:
         """What the file says about itself; nothing is run."""
         return _package.facts(file, "function")
+
+
+class _Answers:
+    """What a function answers: numbers of each row, and whatever else it says by name."""
+
+    def __init__(self, model: FunctionModel) -> None:
+        self._model = model
+
+    def __call__(self, rows: pl.DataFrame) -> Scores:
+        """The numbers, in the order of the rows."""
+        return self.told(rows)[0]
+
+    def told(self, rows: pl.DataFrame) -> tuple[Scores, Extra]:
+        """The numbers, and what was said besides."""
+        if not rows.height:
+            return np.zeros(0), {}
+        return _rows.told(self._model.predict(rows), rows.height)

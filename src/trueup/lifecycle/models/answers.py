@@ -5,6 +5,7 @@ Pure functions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.questions import Question, Task
 from trueup.foundation.text import listing, plural
 from trueup.lifecycle.models.records import Signature
-from trueup.ports.format import OfMatrix, Predictor, Scores
+from trueup.ports.format import Extra, OfMatrix, Predictor, Scores
 
 Labels = npt.NDArray[np.float64]
 UNSEEN = -1.0  # a label that is no class of the model; NaN is a label that is missing
@@ -90,6 +91,18 @@ class Shaped:
     def __call__(self, rows: pl.DataFrame) -> Scores:
         """The numbers, in the order of the rows."""
         return as_said(self._predict(rows), self._signature)
+
+    def telling(self) -> Callable[[pl.DataFrame], tuple[Scores, Extra]] | None:
+        """The same with what is said besides, where the model can say more."""
+        told = getattr(self._predict, "told", None)
+        if told is None:
+            return None
+
+        def tell(rows: pl.DataFrame) -> tuple[Scores, Extra]:
+            scores, extra = told(rows)
+            return as_said(scores, self._signature), extra
+
+        return tell
 
     def of_matrix(self) -> OfMatrix | None:
         """The same for rows as a matrix of the signature's columns, where the model can do that."""

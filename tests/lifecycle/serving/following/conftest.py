@@ -77,9 +77,11 @@ class Live:
 
     def __init__(self, shop: Shop, folder: Path) -> None:
         self.shop = shop
+        self.place = "hall"
         self.told: list[tuple[str, str]] = []
         self.statuses: Counter[int] = Counter()
         self.releases: Counter[int] = Counter()
+        self.models: Counter[str] = Counter()
         self.application = Application(Journal(folder), authorize=lambda *_: NOBODY)
         self.follower = Follower(
             Registry(shop.state), self.application, on_failure=self._tell, every_s=0.01
@@ -119,12 +121,12 @@ class Live:
         for caller in self._callers:
             caller.join()
 
-    def outcomes(self) -> list[Outcome]:
-        """The last words about releases of `hall`, once they are written."""
+    def outcomes(self, place: str = "hall") -> list[Outcome]:
+        """The last words about releases of a place, once they are written."""
         for thread in threading.enumerate():
             if thread.name == "trueup-note":
                 thread.join()
-        return Outcomes(self.shop.state).of_deployment(self.shop.sam, "hall")
+        return Outcomes(self.shop.state).of_deployment(self.shop.sam, place)
 
     def metrics(self) -> str:
         with self._connected() as connection:
@@ -163,12 +165,13 @@ class Live:
 
     def _ask(self, connection: http.client.HTTPConnection) -> int:
         connection.request(
-            "POST", "/v2/models/hall/infer", BODY, {"Content-Type": "application/json"}
+            "POST", f"/v2/models/{self.place}/infer", BODY, {"Content-Type": "application/json"}
         )
         answer = connection.getresponse()
         said: Any = json.loads(answer.read())
         self.statuses[answer.status] += 1
         release = int(said["outputs"][0]["data"][0]) if answer.status == 200 else -1
+        self.models[said.get("parameters", {}).get("model", "")] += 1
         self.releases[release] += 1
         return release
 
@@ -182,7 +185,8 @@ def _judged(_stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("[[goals]]", '[process]\nruns_code = ["small"]\n\n[[goals]]'),
         (
             'strategy = "all-at-once"\n',
-            'strategy = "all-at-once"\n[deployments.hall.loading]\nwithin = "1s"\n',
+            'strategy = "all-at-once"\n[deployments.hall.loading]\nwithin = "1s"\n'
+            '[deployments.try-out]\nmodel = "small@staging"\n',
         ),
     )
     code_version(shop)

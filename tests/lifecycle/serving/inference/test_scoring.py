@@ -59,7 +59,7 @@ def scorer(model: Any, pool: ThreadPoolExecutor, **signature: Any) -> Scorer:
 def scores(scorer: Scorer, *requests: pl.DataFrame) -> list[Any]:
     async def ask() -> list[Any]:
         asked = [scorer.score(rows.to_dict(as_series=False), rows.height) for rows in requests]
-        return [scores for scores, _ in await asyncio.gather(*asked)]
+        return [found[0] for found in await asyncio.gather(*asked)]
 
     return asyncio.run(ask())
 
@@ -94,6 +94,30 @@ def test_a_matrix_that_is_answered_otherwise_is_not_used(pool: ThreadPoolExecuto
 
     asked = Scorer(LoadedModel("m@1", 1, Signature(inputs=COLUMNS), Odd()), pool)
     assert not asked.takes_matrix
+
+
+def test_what_a_model_says_besides_goes_to_the_request_that_it_is_about(
+    pool: ThreadPoolExecutor,
+) -> None:
+    class Telling:
+        def __call__(self, rows: pl.DataFrame) -> Any:
+            return self.told(rows)[0]
+
+        def told(self, rows: pl.DataFrame) -> Any:
+            scores = rows["b"].fill_null(0).cast(pl.Float64).to_numpy()
+            return scores, {"label": [f"row {score:g}" for score in scores]}
+
+    said = Signature(inputs=COLUMNS)
+    asked = Scorer(LoadedModel("m@1", 1, said, Shaped(Telling(), said)), pool)
+    frames = [ROWS[:1], ROWS[1:4]]
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(
+            *(asked.score(rows.to_dict(as_series=False), rows.height) for rows in frames)
+        )
+
+    for found, _, extra in asyncio.run(ask()):
+        assert extra == {"label": [f"row {score:g}" for score in found]}
 
 
 @pytest.fixture(scope="module")

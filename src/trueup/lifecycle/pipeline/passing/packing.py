@@ -33,6 +33,9 @@ def function_model(
     Args:
         predict: Takes rows (a polars frame with the columns of the signature) and gives one number
             for each; with `data` or `prepare` it gets what these give as its second argument.
+            Instead of a number a dict: `score`, and whatever else is said of each row, by name.
+            Or a class with some of the methods `load` (gets the data), `decode`, `predict` and
+            `encode`, each of which gets what the one before gave.
         prepare: Called once with the data, when the model is loaded.
         data: Files that the function needs, as bytes by name.
         requirements: Installed distributions it needs besides those that its files import.

@@ -290,7 +290,7 @@ class Endpoint:
             inputs = _inputs(scorer, asked, rows)
             entities = _pick(asked.entities, rows, asked.rows) if asked.entities else []
             try:
-                scores, seconds = await scorer.score(inputs, len(rows), until)
+                scores, seconds, extra = await scorer.score(inputs, len(rows), until)
             except UserCodeError as error:
                 failure = Failure(
                     deployment=self.name,
@@ -323,6 +323,7 @@ class Endpoint:
                     body=body,
                     salt=serving.route.salt if serving.weights else "",
                     weights=serving.weights,
+                    extra=extra,
                 )
             )
         return answered

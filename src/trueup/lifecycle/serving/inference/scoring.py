@@ -24,10 +24,10 @@ from trueup.foundation.errors import BackendError, UserCodeError
 from trueup.lifecycle.models.records import ColumnKind
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.records import Score
-from trueup.ports.format import Matrix, OfMatrix, Scores
+from trueup.ports.format import Extra, Matrix, OfMatrix, Scores
 
 Columns = dict[str, list[Any]]
-Scored = tuple[list[Score], float]
+Scored = tuple[list[Score], float, Extra]
 
 _QUICK_S = 200e-6  # a model that needs no longer for one row scores on the loop
 _TURN_S = 1e-3  # and holds it up for no longer than this
@@ -79,6 +79,8 @@ class Scorer:
         self.columns = tuple(self._schema)
         of_matrix = getattr(model.predictor, "of_matrix", None)
         self._of_matrix: OfMatrix | None = None if of_matrix is None else of_matrix()
+        telling = getattr(model.predictor, "telling", None)
+        self._telling = None if telling is None else telling()
         self._waiting: deque[_Job] = deque()
         self.on_batch: Callable[[int], None] = _ignore
         self._busy = False
@@ -193,7 +195,8 @@ class Scorer:
         rows = sum(job.rows for job in jobs)
         started = time.perf_counter()
         try:
-            scores = np.asarray(self._ask(jobs), dtype=np.float64)
+            given, extra = self._ask(jobs)
+            scores = np.asarray(given, dtype=np.float64)
         except Exception as error:
             # The text of the error may quote the caller's data: only its type goes out.
             raise self._failed(f"raised {type(error).__name__}") from error
@@ -202,12 +205,16 @@ class Scorer:
             raise self._failed(f"gave an array of shape {list(scores.shape)} for {rows} rows")
         if not np.isfinite(scores).all():
             raise self._failed("gave a score that is not a finite number")
-        return scores.tolist(), time.perf_counter() - started
+        return scores.tolist(), time.perf_counter() - started, extra
 
-    def _ask(self, jobs: Sequence[_Job]) -> Scores:
+    def _ask(self, jobs: Sequence[_Job]) -> tuple[Scores, Extra]:
         if self._of_matrix is not None:
-            return self._of_matrix(_matrix(jobs, self.columns))
-        return self.model.predictor(_frame(jobs, self._schema))
+            return self._of_matrix(_matrix(jobs, self.columns)), {}
+        frame = _frame(jobs, self._schema)
+        if self._telling is not None:
+            told: tuple[Scores, Extra] = self._telling(frame)
+            return told
+        return self.model.predictor(frame), {}
 
     def _calibrate(self) -> tuple[float, float]:
         """Seconds for one row, and for each row more."""
@@ -273,13 +280,17 @@ def limit_native_threads() -> None:
     threadpoolctl.threadpool_limits(limits=1)
 
 
-def _split(jobs: list[_Job], scores: list[Score], seconds: float) -> list[Scored | UserCodeError]:
+def _split(
+    jobs: list[_Job], scores: list[Score], seconds: float, extra: Extra
+) -> list[Scored | UserCodeError]:
     outcomes: list[Scored | UserCodeError] = []
     start = 0
     for job in jobs:
         share = seconds * job.rows / len(scores)
-        outcomes.append((scores[start : start + job.rows], share))
-        start += job.rows
+        end = start + job.rows
+        own = {name: values[start:end] for name, values in extra.items()} if extra else extra
+        outcomes.append((scores[start:end], share, own))
+        start = end
     return outcomes
 
 

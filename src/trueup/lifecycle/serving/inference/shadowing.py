@@ -94,7 +94,7 @@ class Shadows:
 async def _scored(shaded: Shaded) -> AnyRecord:
     answered, arm = shaded.answered, shaded.arm
     try:
-        scores, seconds = await shaded.scorer.score(shaded.inputs, shaded.rows)
+        scores, seconds, extra = await shaded.scorer.score(shaded.inputs, shaded.rows)
     except UserCodeError as error:
         return Failure(
             deployment=answered.deployment,
@@ -121,6 +121,7 @@ async def _scored(shaded: Shaded) -> AnyRecord:
         entities=shaded.entities,
         inputs=shaded.inputs,
         scores=scores,
+        extra=extra,
         seconds=seconds,
         shadow=True,
         weights=answered.weights,
