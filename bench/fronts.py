@@ -35,10 +35,11 @@ def serve(folder: str, journaled: bool, http: str) -> None:
     from trueup.lifecycle.releases.records import Arm, Route
     from trueup.lifecycle.serving.inference.source import LoadedModel
     from trueup.lifecycle.serving.journal.writer import Journal, Place
-    from trueup.lifecycle.serving.server.application import NOBODY, Application
+    from trueup.lifecycle.serving.server.application import Application
     from trueup.lifecycle.serving.server.fronts import Granian, Own, Uvicorn
     from trueup.lifecycle.serving.server.process import Stopping
     from trueup.lifecycle.serving.server.process import serve as run
+    from trueup.lifecycle.serving.server.routing import NOBODY
 
     class Unjournaled(Journal):
         def append(self, records: Any) -> asyncio.Future[Place]:

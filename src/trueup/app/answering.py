@@ -15,10 +15,11 @@ from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.serving.following.follower import EVERY_S, Follower, Server
 from trueup.lifecycle.serving.following.registry import Registry
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.server.application import Application, Caller
+from trueup.lifecycle.serving.server.application import Application
 from trueup.lifecycle.serving.server.http import Request
 from trueup.lifecycle.serving.server.limits import Limiter
 from trueup.lifecycle.serving.server.rates import Rates
+from trueup.lifecycle.serving.server.routing import Caller
 from trueup.people.access import guard
 from trueup.people.tokens.entrance import Entrance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from trueup.doors.mlflow import application as mlflow
 
@@ -29,6 +29,13 @@ class Draining(App, Protocol):
 
 
 _App = TypeVar("_App", bound=App)
+_OF_PREDICTIONS: Final = ("/v2", "/metrics", "/invocations", "/ping")
+_TYPED: Final = ("/predict", "/invocations", "/openapi.json")
+
+
+def _is_typed(path: str) -> bool:
+    """Whether it is a deployment's own form; its other paths are pages."""
+    return path.startswith("/deployments/") and path.endswith(_TYPED)
 
 
 class Later(Generic[_App]):
@@ -81,7 +88,7 @@ class Combined:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         path = scope.get("path", "")
-        if path in ("/v2", "/metrics") or path.startswith("/v2/"):
+        if path in _OF_PREDICTIONS or path.startswith("/v2/") or _is_typed(path):
             await self.predictions(scope, receive, send)
         elif mlflow.is_ours(path):
             await self._tracking(scope, receive, send)

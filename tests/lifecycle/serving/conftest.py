@@ -19,7 +19,8 @@ from trueup.lifecycle.releases.records import Arm, Route
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.records import Predictions
-from trueup.lifecycle.serving.server.application import NOBODY, Application, Caller
+from trueup.lifecycle.serving.server.application import Application
+from trueup.lifecycle.serving.server.routing import NOBODY, Caller
 
 from .processes import Process
 

@@ -23,9 +23,10 @@ from trueup.lifecycle.releases.records import Arm, Route
 from trueup.lifecycle.serving.following.follower import Follower
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.server.application import NOBODY, Application
+from trueup.lifecycle.serving.server.application import Application
 from trueup.lifecycle.serving.server.fronts import Own
 from trueup.lifecycle.serving.server.process import Stopping, serve
+from trueup.lifecycle.serving.server.routing import NOBODY
 from trueup.lifecycle.serving.workers.place import own_place
 from trueup.lifecycle.serving.workers.supervising import supervise
 from trueup.lifecycle.serving.workers.worker import serve as work

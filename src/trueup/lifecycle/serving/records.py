@@ -45,7 +45,8 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", o
         shadow: Whether nobody was told: it was scored beside the answer that went out.
         salt: Of the route: with entity and deployment it shows why this arm answered.
         weights: Share of the entities of each arm then, by release number; empty where there is
-            only one.
+            only one, and for a pinned request.
+        pinned: Whether the caller named the model version.
     """
 
     request: str
@@ -63,6 +64,7 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", o
     shadow: bool = False
     salt: str = ""
     weights: dict[int, float] = {}
+    pinned: bool = False
 
 
 class Labels(JournalRecord, frozen=True, kw_only=True, tag="labels"):

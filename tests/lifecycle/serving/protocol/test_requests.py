@@ -147,7 +147,7 @@ def test_a_reply_holds_scores_and_ids_in_the_order_of_the_rows() -> None:
     first = prediction(request, rows=[0, 2], scores=[0.1, 0.3])
     second = prediction(request, rows=[1], scores=[0.2], release=2, model_ref="flights@2")
     told = json.loads(
-        replies.reply([first, second], "my-id", ("score", "prediction_id", "release"))
+        replies.reply([first, second], "my-id", ("score", "prediction_id", "release")).body
     )
     assert told == {
         "model_name": "late",
@@ -163,7 +163,7 @@ def test_a_reply_holds_scores_and_ids_in_the_order_of_the_rows() -> None:
 
 
 def test_by_default_a_reply_holds_scores_and_ids() -> None:
-    told = json.loads(replies.reply([prediction("a" * 32)]))
+    told = json.loads(replies.reply([prediction("a" * 32)]).body)
     assert [output["name"] for output in told["outputs"]] == ["score", "prediction_id"]
     assert "id" not in told
 

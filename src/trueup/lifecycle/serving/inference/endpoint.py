@@ -27,6 +27,7 @@ from trueup.lifecycle.serving.metrics import Metrics
 from trueup.lifecycle.serving.protocol import intake, replies
 from trueup.lifecycle.serving.protocol.intake import Asked, Intake
 from trueup.lifecycle.serving.protocol.requests import Reader
+from trueup.lifecycle.serving.protocol.rows import Rows
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
 
 QUEUE_ROWS = 20_000
@@ -74,12 +75,16 @@ class Serving:
             _check_shadow(arm, scorer.model.signature, columns, signatures[0])
         self.intake = Intake(columns, route.entity)
         self.reader = Reader(self.intake)
+        self.rows = Rows(self.intake)
         arms = {arm.release: arm.weight for arm in route.arms}
         self.weights = arms if len(arms) > 1 else {}
-        versions = dict.fromkeys(
-            arm.model_ref.rpartition("@")[2] for arm in route.arms if not arm.shadow
+        self.places: dict[str, int] = {}
+        for place, arm in enumerate(route.arms):
+            if not arm.shadow:
+                self.places.setdefault(arm.model_ref.rpartition("@")[2], place)
+        self.metadata = replies.metadata(
+            route.deployment, list(self.places), columns, signatures[0]
         )
-        self.metadata = replies.metadata(route.deployment, list(versions), columns, signatures[0])
 
 
 def _check_shadow(
@@ -199,7 +204,13 @@ class Endpoint:
         return self._serving
 
     async def infer(
-        self, serving: Serving, asked: Asked, *, key: str = "", body: str = ""
+        self,
+        serving: Serving,
+        asked: Asked,
+        *,
+        key: str = "",
+        body: str = "",
+        pinned: int | None = None,
     ) -> list[Predictions]:
         """Answer a request: its records, one for each arm, which are on disk now.
 
@@ -208,6 +219,7 @@ class Endpoint:
             asked: The request, as an intake of `serving` read it.
             key: The caller's idempotency key; the same again gives what is on record.
             body: Digest of the request's body, where there is a key.
+            pinned: Place of the arm that answers all rows, where the caller named a version.
 
         Raises:
             UsageError: It has more rows than are taken at once.
@@ -216,8 +228,10 @@ class Endpoint:
             ConflictError: The key was used for another request.
         """
         if not key:
-            return (await self._answer(serving, asked, "", ""))[0]
-        return await self._keys.once(key, body, lambda: self._answer(serving, asked, key, body))
+            return (await self._answer(serving, asked, "", "", pinned))[0]
+        return await self._keys.once(
+            key, body, lambda: self._answer(serving, asked, key, body, pinned)
+        )
 
     async def feedback(self, body: bytes) -> bytes:
         """Record labels; the same again changes nothing.
@@ -245,7 +259,9 @@ class Endpoint:
             await self._journal.append([labels])
         return b'{"recorded":%d}' % len(told.predictions)
 
-    async def _answer(self, serving: Serving, asked: Asked, key: str, body: str) -> Answered:
+    async def _answer(
+        self, serving: Serving, asked: Asked, key: str, body: str, pinned: int | None
+    ) -> Answered:
         if asked.rows > self._queue_rows:
             raise UsageError(
                 "request-too-large",
@@ -257,7 +273,7 @@ class Endpoint:
         self.queued_rows += asked.rows
         try:
             with tracing.span("score"):
-                answered = await self._score(serving, asked, key, body)
+                answered = await self._score(serving, asked, key, body, pinned)
             with tracing.span("journal"):
                 place = await self._journal.append(answered)
         finally:
@@ -275,7 +291,7 @@ class Endpoint:
             self._shadows.offer(shaded)
 
     async def _score(
-        self, serving: Serving, asked: Asked, key: str, body: str
+        self, serving: Serving, asked: Asked, key: str, body: str, pinned: int | None
     ) -> list[Predictions]:
         request = time_ordered_hex()
         received_at = clock.now()
@@ -284,7 +300,14 @@ class Endpoint:
         if asked.timeout is not None:
             until = asyncio.get_running_loop().time() + asked.timeout
         answered: list[Predictions] = []
-        for index, rows in _rows_of_arms(serving.route, asked, request):
+        of_arms = (
+            _rows_of_arms(serving.route, asked, request)
+            if pinned is None
+            else [(pinned, list(range(asked.rows)))]
+        )
+        # Who names a version was assigned to nothing: no share of any split.
+        weights = serving.weights if pinned is None else {}
+        for index, rows in of_arms:
             scorer = serving.scorers[index]
             arm = serving.route.arms[index]
             inputs = _inputs(scorer, asked, rows)
@@ -302,7 +325,7 @@ class Endpoint:
                     code=error.code,
                     release=arm.release,
                     entities=entities,
-                    weights=serving.weights,
+                    weights=weights,
                 )
                 await self._journal.append([failure])
                 raise
@@ -321,8 +344,9 @@ class Endpoint:
                     scores=scores,
                     seconds=seconds,
                     body=body,
-                    salt=serving.route.salt if serving.weights else "",
-                    weights=serving.weights,
+                    salt=serving.route.salt if weights else "",
+                    pinned=pinned is not None,
+                    weights=weights,
                     extra=extra,
                 )
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from trueup.lifecycle.models.records import Column, Signature
+from trueup.lifecycle.serving.protocol import tensors
 from trueup.lifecycle.serving.protocol.intake import (
     DATATYPES,
     OUTPUTS,
@@ -20,11 +21,12 @@ from trueup.lifecycle.serving.records import Predictions, Score
 _encode = msgspec.json.Encoder().encode
 
 
-class _OutputTensor(msgspec.Struct):
+class _OutputTensor(msgspec.Struct, omit_defaults=True):
     name: str
     shape: list[int]
     datatype: str
-    data: list[Any]
+    data: list[Any] | None = None
+    parameters: dict[str, int] | None = None
 
 
 class _Reply(msgspec.Struct, omit_defaults=True):
@@ -35,32 +37,50 @@ class _Reply(msgspec.Struct, omit_defaults=True):
     id: str | None = None
 
 
+class Sent(NamedTuple):
+    """A reply on the wire.
+
+    Attributes:
+        body: JSON, and the bytes of tensors behind it.
+        head: How many bytes of it are JSON.
+    """
+
+    body: bytes
+    head: int
+
+
 def reply(
-    answered: Sequence[Predictions], echo: str | None = None, outputs: Sequence[str] = ()
-) -> bytes:
+    answered: Sequence[Predictions],
+    echo: str | None = None,
+    outputs: Sequence[str] = (),
+    as_bytes: frozenset[str] | None = frozenset(),
+) -> Sent:
     """The reply to a request, from the records that were journaled for it.
 
     Args:
         answered: All records of the request, one per arm.
         echo: The caller's id.
         outputs: Names of the tensors wanted; `score` and `prediction_id` if none is named.
+        as_bytes: Those of them that are wanted as bytes; None for all.
     """
     first = answered[0]
     if len(answered) == 1:
         scores, releases = first.scores, [first.release] * len(first.scores)
     else:
-        scores, releases = _in_row_order(answered)
+        scores, releases = in_row_order(answered)
     rows = len(scores)
     data: dict[str, list[Any]] = {SCORE: scores, RELEASE: releases}
     wanted = outputs or (SCORE, PREDICTION_ID)
     if PREDICTION_ID in wanted:
         data[PREDICTION_ID] = [f"{first.request}-{row}" for row in range(rows)]
     models = dict.fromkeys(record.model_ref for record in answered)
-    return _encode(
+    tensors_ = [_tensor(name, rows, OUTPUTS[name], data[name]) for name in wanted]
+    tail = _bytes_of(tensors_, as_bytes)
+    head = _encode(
         _Reply(
             model_name=first.deployment,
             model_version=",".join(ref.rpartition("@")[2] for ref in models),
-            outputs=[_tensor(name, rows, OUTPUTS[name], data[name]) for name in wanted],
+            outputs=tensors_,
             parameters={
                 "model": ",".join(models),
                 "release": ",".join(str(record.release) for record in answered),
@@ -68,6 +88,20 @@ def reply(
             id=echo,
         )
     )
+    return Sent(head + tail, len(head))
+
+
+def _bytes_of(outputs: list[_OutputTensor], as_bytes: frozenset[str] | None) -> bytes:
+    """Take the data of these tensors out of the JSON."""
+    if as_bytes is not None and not as_bytes:
+        return b""
+    parts: list[bytes] = []
+    for tensor in outputs:
+        if as_bytes is None or tensor.name in as_bytes:
+            parts.append(tensors.packed(tensor.datatype, tensor.data or []))
+            tensor.data = None
+            tensor.parameters = {"binary_data_size": len(parts[-1])}
+    return b"".join(parts)
 
 
 def _tensor(name: str, rows: int, datatype: str, data: list[Any]) -> _OutputTensor:
@@ -112,7 +146,8 @@ def metadata(
     )
 
 
-def _in_row_order(answered: Sequence[Predictions]) -> tuple[list[Score], list[int]]:
+def in_row_order(answered: Sequence[Predictions]) -> tuple[list[Score], list[int]]:
+    """Scores and release numbers of all rows of a request, whichever arm answered them."""
     placed = {
         row: (score, record.release)
         for record in answered

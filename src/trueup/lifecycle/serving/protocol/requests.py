@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 
 from trueup.lifecycle.models.records import Column, ColumnKind
+from trueup.lifecycle.serving.protocol import binary
+from trueup.lifecycle.serving.protocol.binary import is_matrix
 from trueup.lifecycle.serving.protocol.intake import (
     DATATYPES,
     Asked,
@@ -140,6 +142,8 @@ def read_by_column(intake: Intake, body: bytes) -> Asked:
         UsageError: Naming the field and the rule it breaks.
     """
     request = decode(_decoder, body)
+    if is_matrix(intake, [(tensor.name, tensor.shape) for tensor in request.inputs]):
+        return binary.read(intake, body, b"")[0]
     columns: dict[str, list[Any]] = {}
     entities: list[Any] | None = None
     for tensor in request.inputs:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
-
-import msgspec
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from trueup.foundation import digests
-from trueup.foundation.errors import InternalError, NotFoundError, TrueupError, UsageError
-from trueup.foundation.permissions import PERMISSIONS, Permission
+from trueup.foundation.errors import InternalError, NotFoundError, TrueupError
+from trueup.foundation.permissions import Permission
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.releases.records import Route as TrafficRoute
 from trueup.lifecycle.serving import tracing
@@ -24,37 +22,25 @@ from trueup.lifecycle.serving.inference.endpoint import (
     Endpoint,
     Loader,
     Serving,
-    not_serving,
 )
 from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
 from trueup.lifecycle.serving.inference.scoring import make_pool
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics, Snapshot, gauge, merged, render, series_of
-from trueup.lifecycle.serving.protocol import replies
-from trueup.lifecycle.serving.server import asgi, http
+from trueup.lifecycle.serving.protocol.intake import Asked
+from trueup.lifecycle.serving.records import Predictions
+from trueup.lifecycle.serving.server import asgi, bodies, http
 from trueup.lifecycle.serving.server.access import Access
 from trueup.lifecycle.serving.server.http import Reply, Request
 from trueup.lifecycle.serving.server.limits import Limiter
+from trueup.lifecycle.serving.server.open_inference import OpenInference, arm_of, checked_key
 from trueup.lifecycle.serving.server.rates import Rates
+from trueup.lifecycle.serving.server.routing import NOBODY, Call, Caller, Route, Table
+from trueup.lifecycle.serving.server.typed import Typed
 
-_KEY_LENGTH = 255
 _LATE = 504
-_REMEMBERED_PATHS = 256
-_SEGMENTS_BEFORE_MODEL = 3  # '', 'v2', 'models', then the name
-_SERVER: Final = b'{"name":"trueup","version":"2","extensions":[]}'
 
 
-class Caller(NamedTuple):
-    """Who sends a request, once that is allowed.
-
-    Attributes:
-        name: The person or service; empty where nobody was asked for.
-    """
-
-    name: str = ""
-
-
-NOBODY: Final = Caller()
 Authorize = Callable[[Request, Permission, str], Awaitable[Caller] | Caller]
 
 
@@ -63,33 +49,6 @@ class Prepared(NamedTuple):
 
     endpoint: Endpoint
     serving: Serving
-
-
-class Call(NamedTuple):
-    """One request, on its way to a handler."""
-
-    model: str
-    request: Request
-    caller: Caller
-
-
-Handler = Callable[[Call], Awaitable[Reply]]
-
-
-class Route(NamedTuple):
-    """One thing the server can be asked.
-
-    Attributes:
-        method: HTTP method.
-        path: Path; `{model}` stands for a deployment's name.
-        permission: What the caller must be allowed to do; `public` needs nobody.
-        handler: What answers.
-    """
-
-    method: str
-    path: str
-    permission: Permission
-    handler: Handler
 
 
 class Application:
@@ -126,22 +85,17 @@ class Application:
         self.draining = False
         self.waits_for_others = False
         self.routes: tuple[Route, ...] = (
-            Route("GET", "/v2", "read", self._describe_server),
-            Route("GET", "/v2/health/live", "public", self._live),
-            Route("GET", "/v2/health/ready", "public", self._ready),
-            Route("GET", "/v2/models/{model}", "read", self._describe_model),
-            Route("GET", "/v2/models/{model}/ready", "public", self._model_ready),
-            Route("POST", "/v2/models/{model}/infer", "predictions.create", self._infer),
+            *OpenInference(self).routes,
+            *Typed(self).routes,
             Route("POST", "/v2/models/{model}/feedback", "feedback.create", self._feedback),
             Route("GET", "/metrics", "metrics.read", self._metrics),
         )
-        self._table = compiled(self.routes)
-        self._found: dict[tuple[str, str], tuple[Route, str]] = {}
+        self._table = Table(self.routes)
         self._authorize = authorize
         self._hosts = http.Hosts(hosts)
         self.limiter = limiter or Limiter(dict, Rates())
         self._queue_rows = queue_rows
-        self._endpoints: Mapping[str, Endpoint] = {}
+        self.endpoints: Mapping[str, Endpoint] = {}
         self._used = used_keys(journal.folder)
         self._pool = make_pool()
 
@@ -169,7 +123,7 @@ class Application:
             TrueupError: A model cannot be loaded, does not work, or fits no other arm.
         """
         name = route.deployment
-        endpoint = self._endpoints.get(name)
+        endpoint = self.endpoints.get(name)
         if endpoint is None:
             keys = Keys(self.journal.folder, self._used.get(name))
             endpoint = Endpoint(name, self.journal, keys, self._queue_rows, self.metrics)
@@ -187,18 +141,18 @@ class Application:
         self._used.pop(endpoint.name, None)
         self.metrics.count("trueup_swaps_total", endpoint.name)
         # A new mapping: the event loop may be walking through the old one.
-        self._endpoints = {**self._endpoints, endpoint.name: endpoint}
+        self.endpoints = {**self.endpoints, endpoint.name: endpoint}
 
     def retire(self, deployment: str) -> None:
         """Stop serving a deployment."""
-        if deployment in self._endpoints:
-            self._endpoints[deployment].swap(None)
+        if deployment in self.endpoints:
+            self.endpoints[deployment].swap(None)
 
     def serving(self) -> Mapping[str, TrafficRoute]:
         """The route that each deployment serves now."""
         return {
             name: endpoint.serving.route
-            for name, endpoint in self._endpoints.items()
+            for name, endpoint in self.endpoints.items()
             if endpoint.serving is not None
         }
 
@@ -221,15 +175,17 @@ class Application:
         caller = NOBODY
         try:
             self._hosts.check(request.headers.get(b"host", b""))
-            route, model = self._find(request.method, request.path)
+            route, model, version = self._table.find(request.method, request.path)
+            if route.of_only:
+                model = self._only()
             if route.permission != "public":
                 asked = self._authorize(request, route.permission, model)
                 caller = asked if isinstance(asked, Caller) else await asked
-            if model in self._endpoints:
+            if model in self.endpoints:
                 deployment = model
                 if route.method == "POST":
                     self.limiter.check_request(caller.name, deployment)
-            reply = await route.handler(Call(model, request, caller))
+            reply = await route.handler(Call(model, version, request, caller))
         except TrueupError as error:
             self.metrics.count("trueup_errors_total", deployment, error.code)
             reply = http.refusal(error)
@@ -256,78 +212,59 @@ class Application:
         seconds = time.perf_counter() - started
         self.metrics.observe("trueup_request_seconds", seconds, deployment)
 
-    def _find(self, method: str, path: str) -> tuple[Route, str]:
-        found = self._found.get((method, path))
-        if found is None:
-            found = self._looked_up(method, path)
-            if len(self._found) < _REMEMBERED_PATHS:
-                self._found[method, path] = found
-        return found
+    def endpoint(self, model: str) -> Endpoint:
+        """One of the deployments that it knows.
 
-    def _looked_up(self, method: str, path: str) -> tuple[Route, str]:
-        parts = path.split("/")
-        model = ""
-        if len(parts) > _SEGMENTS_BEFORE_MODEL and parts[2] == "models":
-            model, parts[3] = parts[3], "{model}"
-            path = "/".join(parts)
-        methods = self._table.get(path)
-        if methods is None:
-            raise NotFoundError("path-not-found", "There is nothing at this path.", hint="GET /v2")
-        route = methods.get(method)
-        if route is None:
-            raise UsageError("method-not-allowed", f"This path takes {', '.join(methods)} only.")
-        return route, model
-
-    def _endpoint(self, model: str) -> Endpoint:
-        endpoint = self._endpoints.get(model)
+        Raises:
+            NotFoundError: There is no such deployment.
+        """
+        endpoint = self.endpoints.get(model)
         if endpoint is None:
             raise NotFoundError(
                 "deployment-not-served",
-                f"This server serves no deployment '{model}'."
-                f"{did_you_mean(model, self._endpoints)}",
+                f"This server serves no deployment '{model}'.{did_you_mean(model, self.endpoints)}",
                 hint="trueup deployment list",
             )
         return endpoint
 
-    async def _describe_server(self, _call: Call) -> Reply:
-        return Reply(200, _SERVER)
+    def _only(self) -> str:
+        if len(self.endpoints) != 1:
+            raise NotFoundError(
+                "deployment-unnamed",
+                "This path is for servers of one deployment, which this one is not.",
+                hint="POST /deployments/NAME/invocations",
+            )
+        return next(iter(self.endpoints))
 
-    async def _live(self, _call: Call) -> Reply:
-        return Reply(200, b'{"live":true}')
-
-    async def _ready(self, _call: Call) -> Reply:
+    def is_ready(self) -> bool:
+        """Whether requests should be sent here."""
         ready = bool(self.serving()) and self.journal.failed is None
-        ready = ready and not self.draining and not self.waits_for_others
-        word = b"true" if ready else b"false"
-        return Reply(200 if ready else 503, b'{"live":true,"ready":%b}' % word)
+        return ready and not self.draining and not self.waits_for_others
 
-    async def _describe_model(self, call: Call) -> Reply:
-        serving = self._endpoint(call.model).serving
-        if serving is None:
-            raise not_serving(call.model)
-        return Reply(200, serving.metadata)
+    async def infer(
+        self, call: Call, endpoint: Endpoint, serving: Serving, asked: Asked, body: bytes
+    ) -> list[Predictions]:
+        """Answer a request: its records, which are on disk.
 
-    async def _model_ready(self, call: Call) -> Reply:
-        ready = self._endpoint(call.model).serving is not None and not self.draining
-        status = 200 if ready else 503
-        return Reply(status, msgspec.json.encode({"name": call.model, "ready": ready}))
-
-    async def _infer(self, call: Call) -> Reply:
-        endpoint = self._endpoint(call.model)
-        key = _checked_key(call.request.headers.get(b"idempotency-key", b""))
-        body = await http.read_json(call.request, self.limiter.body_bytes(call.model))
-        serving = endpoint.admit()
-        asked = serving.reader.read(body)
+        Args:
+            call: Where it came in.
+            endpoint: The deployment.
+            serving: What answers.
+            asked: The request.
+            body: Its body, by which a repeated Idempotency-Key is known to mean the same.
+        """
         self.limiter.check_rows(call.caller.name, call.model, asked.rows)
+        key = checked_key(call.request.headers.get(b"idempotency-key", b""))
         digest = digests.of_bytes(body) if key else ""
-        answered = await endpoint.infer(serving, asked, key=key, body=digest)
+        pinned = arm_of(serving, call) if call.version else None
+        answered = await endpoint.infer(serving, asked, key=key, body=digest, pinned=pinned)
         for record in answered:
             rows = len(record.rows)
             self.metrics.count("trueup_predictions_total", call.model, record.model_ref, by=rows)
-        return Reply(200, replies.reply(answered, asked.id, asked.outputs))
+        return answered
 
     async def _feedback(self, call: Call) -> Reply:
-        endpoint = self._endpoint(call.model)
+        endpoint = self.endpoint(call.model)
         body = await http.read_json(call.request, self.limiter.body_bytes(call.model))
         return Reply(200, await endpoint.feedback(body))
 
@@ -340,7 +277,7 @@ class Application:
         journal = self.journal
         now: Snapshot = {
             "trueup_queued_rows": [
-                gauge(endpoint.queued_rows, name) for name, endpoint in self._endpoints.items()
+                gauge(endpoint.queued_rows, name) for name, endpoint in self.endpoints.items()
             ],
             "trueup_journal_sync_seconds": [series_of(journal.sync_seconds)],
             "trueup_journal_lag_seconds": [gauge(journal.lag_s)],
@@ -353,33 +290,6 @@ class Application:
             "trueup_workers": [gauge(1)],
         }
         return self.metrics.snapshot() | now
-
-
-def compiled(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:
-    """The routes by path and method.
-
-    Raises:
-        InternalError: A route names no permission that exists, or stands there twice.
-    """
-    table: dict[str, dict[str, Route]] = {}
-    for route in routes:
-        if route.permission not in PERMISSIONS:
-            raise InternalError(
-                "route-unguarded", f"{route.method} {route.path} declares no permission."
-            )
-        if route.method in table.setdefault(route.path, {}):
-            raise InternalError("route-twice", f"{route.method} {route.path} is declared twice.")
-        table[route.path][route.method] = route
-    return table
-
-
-def _checked_key(raw: bytes) -> str:
-    if len(raw) > _KEY_LENGTH or not raw.isascii():
-        raise UsageError(
-            "idempotency-key-malformed",
-            f"The Idempotency-Key may hold {_KEY_LENGTH} ASCII characters at most.",
-        )
-    return raw.decode("ascii")
 
 
 def _bug(error: Exception) -> InternalError:

@@ -25,6 +25,8 @@ _REMEMBERED_HOSTS = 64
 _STATUS: Final = {
     "body-too-large": 413,
     "request-too-large": 413,
+    "body-encoding": 415,
+    "body-kind": 415,
     "body-not-json": 415,
     "head-too-large": 431,
     "host-refused": 421,
@@ -115,10 +117,10 @@ class Hosts:
 
 
 async def read_json(request: Request, limit: int) -> bytes:
-    """The body of a JSON request.
+    """The body of a JSON request that is not compressed; `bodies.read` takes the others.
 
     Raises:
-        UsageError: It is not declared as JSON, is compressed, too large, or incomplete.
+        UsageError: It is not declared as JSON, too large, or incomplete.
     """
     kind = request.headers.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
@@ -127,8 +129,6 @@ async def read_json(request: Request, limit: int) -> bytes:
             "The body must have the content type application/json.",
             hint="curl -H 'Content-Type: application/json' …",
         )
-    if request.headers.get(b"content-encoding", b"identity") != b"identity":
-        raise UsageError("body-not-json", "A compressed body is not accepted.")
     return await request.body(limit)
 
 
