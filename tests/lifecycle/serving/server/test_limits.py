@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from trueup.lifecycle.plan.deployments import Limits
-from trueup.lifecycle.serving.server.application import Caller
+from trueup.lifecycle.serving.server.routing import Caller
 from trueup.lifecycle.serving.server.limits import Limiter
 from trueup.lifecycle.serving.server.rates import Rates, shared
 

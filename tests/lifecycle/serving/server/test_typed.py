@@ -53,7 +53,7 @@ def test_rows_are_answered_in_their_order_and_recorded(server: Server) -> None:
     [
         ({"rows": []}, "length >= 1"),
         ({}, "required field `rows`"),
-        ({"rows": [ROW | {"distance": "far"}]}, "Expected `float | null`, got `str` - at `$.rows[0].distance`"),
+        ({"rows": [ROW | {"distance": "far"}]}, "got `str` - at `$.rows[0].distance`"),
         ({"rows": [ROW | {"wind": 3}]}, "unknown field `wind`"),
         ({"rows": [{"distance": 3}]}, "required field `hour`"),
         ({"rows": [ROW], "row": 1}, "unknown field `row`"),

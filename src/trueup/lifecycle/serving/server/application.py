@@ -29,7 +29,7 @@ from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics, Snapshot, gauge, merged, render, series_of
 from trueup.lifecycle.serving.protocol.intake import Asked
 from trueup.lifecycle.serving.records import Predictions
-from trueup.lifecycle.serving.server import asgi, bodies, http
+from trueup.lifecycle.serving.server import asgi, http
 from trueup.lifecycle.serving.server.access import Access
 from trueup.lifecycle.serving.server.http import Reply, Request
 from trueup.lifecycle.serving.server.limits import Limiter
