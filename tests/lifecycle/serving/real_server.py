@@ -87,8 +87,6 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=1)
     options.add_argument("--gone", type=Path)
     asked = options.parse_args()
-    if asked.file_bytes:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (asked.file_bytes, asked.file_bytes))
     source = Flipping(asked.flip, asked.slow, asked.gone)
     if (place := own_place()) is not None:
         application = Application(Journal(asked.folder), authorize=lambda *_: NOBODY)
@@ -105,6 +103,8 @@ def main() -> int:
         )
         return 0
     application = Application(Journal(asked.folder), authorize=lambda *_: NOBODY)
+    if asked.file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (asked.file_bytes, asked.file_bytes))
     follower = Follower(
         source,
         application,

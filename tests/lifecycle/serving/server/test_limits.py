@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from trueup.lifecycle.plan.deployments import Limits
-from trueup.lifecycle.serving.server.routing import Caller
 from trueup.lifecycle.serving.server.limits import Limiter
 from trueup.lifecycle.serving.server.rates import Rates, shared
+from trueup.lifecycle.serving.server.routing import Caller
 
 from ..conftest import Server, request_of
 
