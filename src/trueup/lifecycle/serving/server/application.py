@@ -283,7 +283,7 @@ class Application:
             "trueup_journal_lag_seconds": [gauge(journal.lag_s)],
             "trueup_model_bytes": [
                 gauge(model.bytes, name, model.model_ref)
-                for name, endpoint in self._endpoints.items()
+                for name, endpoint in self.endpoints.items()
                 for model in endpoint.loaded()
             ],
             "trueup_journal_failed": [gauge(journal.failed is not None)],
