@@ -44,7 +44,7 @@ def asked(server: Server, *requests: Any) -> list[Any]:
         answers = [await server.call("POST", INFER, request) for request in requests]
         for _ in range(200):  # the shadows come after the answers
             await asyncio.sleep(0.005)
-            if not server.application._endpoints["late"].shaded_rows:
+            if not server.application.endpoints["late"].shaded_rows:
                 break
         return answers
 
@@ -152,7 +152,7 @@ def scorer(start: Callable[..., Server]) -> Scorer:
     server = start()
     server.source.predictors["flights@1"] = at_most_8
     server.serve((1, "flights@1", 1.0))
-    serving = server.application._endpoints["late"].serving
+    serving = server.application.endpoints["late"].serving
     assert serving is not None
     return serving.scorers[0]
 

@@ -8,10 +8,10 @@ import msgspec
 
 from trueup import __version__
 from trueup.foundation.errors import ConflictError, NotFoundError, UsageError
-from trueup.lifecycle.serving.inference.endpoint import Endpoint, Serving, not_serving
+from trueup.lifecycle.serving.inference.endpoint import Serving, not_serving
 from trueup.lifecycle.serving.protocol import binary, replies
 from trueup.lifecycle.serving.protocol.intake import Asked, invalid
-from trueup.lifecycle.serving.server import bodies, http
+from trueup.lifecycle.serving.server import bodies
 from trueup.lifecycle.serving.server.http import Reply
 from trueup.lifecycle.serving.server.routing import Call, Home, Route
 
@@ -21,6 +21,7 @@ _EXTENSIONS: Final = ("binary_tensor_data", "model_repository")
 _SERVER: Final = msgspec.json.encode(
     {"name": "trueup", "version": __version__, "extensions": _EXTENSIONS}
 )
+_KINDS: Final = ("application/json", "application/octet-stream", bodies.UNSAID)
 _ALL_AS_BYTES: Final = frozenset({"score"})
 
 
@@ -86,7 +87,7 @@ class OpenInference:
             {"name": name, "version": version, "state": "READY", "reason": ""}
             for name, endpoint in self._home.endpoints.items()
             if endpoint.serving is not None
-            for version in endpoint.serving.versions
+            for version in endpoint.serving.places
         ]
         found += [
             {"name": name, "state": "UNAVAILABLE", "reason": "nothing is released there"}
@@ -113,31 +114,21 @@ class OpenInference:
     async def _infer(self, call: Call) -> Reply:
         endpoint = self._home.endpoint(call.model)
         headers = call.request.headers
-        if _HEAD in headers or b"content-encoding" in headers or b"accept-encoding" in headers:
-            return await self._infer_any(endpoint, call)
-        body = await http.read_json(call.request, self._home.limiter.body_bytes(call.model))
-        serving = endpoint.admit()
-        asked = serving.reader.read(body)
-        answered = await self._home.infer(call, endpoint, serving, asked, body)
-        return Reply(200, replies.reply(answered, asked.id, asked.outputs).body)
-
-    async def _infer_any(self, endpoint: Endpoint, call: Call) -> Reply:
-        """The same for bodies that hold bytes or are compressed."""
-        length = call.request.headers.get(_HEAD)
+        limit = self._home.limiter.body_bytes(call.model)
+        length = headers.get(_HEAD)
         if length is None:
-            body = await bodies.read(
-                call.request, self._home.limiter.body_bytes(call.model), "application/json"
-            )
+            body = await bodies.read(call.request, limit, *_KINDS)
         else:
-            encoding = call.request.headers.get(b"content-encoding", b"")
-            raw = await call.request.body(self._home.limiter.body_bytes(call.model))
-            body = bodies.unfolded(raw, encoding, self._home.limiter.body_bytes(call.model))
+            encoding = headers.get(b"content-encoding", b"")
+            body = bodies.unfolded(await call.request.body(limit), encoding, limit)
         serving = endpoint.admit()
         as_bytes: frozenset[str] | None = frozenset()
-        if length is None:
-            asked = serving.reader.read(body)
-        else:
+        if length is not None:
             asked, as_bytes = _of_bytes(serving, body, length)
+        elif b"binary_data" in body:
+            asked, as_bytes = binary.read(serving.intake, body, b"")
+        else:
+            asked = serving.reader.read(body)
         answered = await self._home.infer(call, endpoint, serving, asked, body)
         sent = replies.reply(answered, asked.id, asked.outputs, as_bytes)
         reply = Reply(200, sent.body)
@@ -161,13 +152,13 @@ def arm_of(serving: Serving, call: Call) -> int:
     Raises:
         NotFoundError: No arm serves that version.
     """
-    for place, version in enumerate(serving.versions):
-        if version == call.version:
-            return place
+    place = serving.places.get(call.version)
+    if place is not None:
+        return place
     raise NotFoundError(
         "version-not-served",
         f"Deployment '{call.model}' does not serve version {call.version[:20]}; it serves "
-        f"{', '.join(serving.versions)}.",
+        f"{', '.join(serving.places)}.",
         hint=f"trueup deployment show {call.model}",
     )
 
