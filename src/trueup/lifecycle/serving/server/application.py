@@ -33,7 +33,7 @@ from trueup.lifecycle.serving.server import asgi, http
 from trueup.lifecycle.serving.server.access import Access
 from trueup.lifecycle.serving.server.http import Reply, Request
 from trueup.lifecycle.serving.server.limits import Limiter
-from trueup.lifecycle.serving.server.open_inference import OpenInference, arm_of, checked_key
+from trueup.lifecycle.serving.server.open_protocol import OpenProtocol, arm_of, checked_key
 from trueup.lifecycle.serving.server.rates import Rates
 from trueup.lifecycle.serving.server.routing import NOBODY, Call, Caller, Route, Table
 from trueup.lifecycle.serving.server.typed import Typed
@@ -85,7 +85,7 @@ class Application:
         self.draining = False
         self.waits_for_others = False
         self.routes: tuple[Route, ...] = (
-            *OpenInference(self).routes,
+            *OpenProtocol(self).routes,
             *Typed(self).routes,
             Route("POST", "/v2/models/{model}/feedback", "feedback.create", self._feedback),
             Route("GET", "/metrics", "metrics.read", self._metrics),

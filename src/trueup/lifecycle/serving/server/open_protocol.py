@@ -25,7 +25,7 @@ _KINDS: Final = ("application/json", "application/octet-stream", bodies.UNSAID)
 _ALL_AS_BYTES: Final = frozenset({"score"})
 
 
-class OpenInference:
+class OpenProtocol:
     """What clients of Triton, KServe and others ask.
 
     Args:
