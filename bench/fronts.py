@@ -1,8 +1,9 @@
-"""Requests a second and latency of the prediction server, journal on and off, in one run.
+"""What HTTP costs: Trueup's own listener, uvicorn and Granian, journal on and off, in one run.
 
-    python bench/fronts.py [seconds per measurement]
+    python bench/fronts.py [seconds per measurement, rounds]
 
 A trivial model answers, so the table shows the cost of HTTP, the protocol and the journal alone.
+Writes the section "What speaks HTTP" of bench/RESULTS.md.
 The client runs in its own process on the same machine and takes its share of the cores.
 """
 
@@ -16,7 +17,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
+
+from results import write_section
+
+HTTP = ("trueup", "uvicorn", "granian")
 
 REQUEST = {
     "inputs": [
@@ -131,11 +137,11 @@ class Figures(NamedTuple):
     cpu_us: float  # of the server, for each request: tells more than the rate on a busy machine
 
 
-def measure(journaled: bool, clients: int, seconds: float) -> Figures:
+def measure(http: str, journaled: bool, clients: int, seconds: float) -> Figures:
     import uvloop
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        command = [sys.executable, __file__, "--serve", folder, str(int(journaled))]
+        command = [sys.executable, __file__, "--serve", folder, str(int(journaled)), http]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
             assert server.stdin and server.stdout
             port = int(json.loads(server.stdout.readline())["listening"].rpartition(":")[2])
@@ -159,19 +165,34 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main(seconds: float) -> None:
-    print("clients  journal     req/s   p50 ms   p99 ms   server CPU µs/request")
-    for clients in (1, 32):
-        for journaled in (False, True):
-            found = measure(journaled, clients, seconds)
-            print(
-                f"{clients:>7}  {'on' if journaled else 'off':>7}  {found.rate:>8.0f}"
-                f"  {found.p50_ms:>7.2f}  {found.p99_ms:>7.2f}  {found.cpu_us:>8.0f}"
-            )
+def main(seconds: float, rounds: int) -> None:
+    found: dict[tuple[str, int, bool], list[Figures]] = {}
+    for _ in range(rounds):  # in alternation: the machine is not equally quiet all the time
+        for clients in (1, 32):
+            for journaled in (False, True):
+                for http in HTTP:
+                    figures = measure(http, journaled, clients, seconds)
+                    found.setdefault((http, clients, journaled), []).append(figures)
+                    print(http, clients, journaled, figures, flush=True)
+    lines = [
+        "A model that averages eight numbers, so that HTTP, the protocol and the journal are what",
+        f"is measured; medians of {rounds} rounds of {seconds:g} s in alternation.",
+        "",
+        "| HTTP | clients | journal | req/s | p50 ms | p99 ms | CPU µs a request |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (http, clients, journaled), several in found.items():
+        rate, p50, p99, cpu = (median(each) for each in zip(*several, strict=True))
+        lines.append(
+            f"| {http} | {clients} | {'on' if journaled else 'off'} "
+            f"| {rate:.0f} | {p50:.2f} | {p99:.2f} | {cpu:.0f} |"
+        )
+    write_section("What speaks HTTP", lines)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2], sys.argv[3] == "1", *(sys.argv[4:] or ["trueup"]))
+        serve(sys.argv[2], sys.argv[3] == "1", sys.argv[4])
     else:
-        main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0)
+        numbers = [*map(float, sys.argv[1:]), 3.0, 5.0][:2] if len(sys.argv) > 2 else [3.0, 5.0]
+        main(numbers[0], int(numbers[1]))

@@ -336,6 +336,7 @@ def test_metrics_count_what_happened(server: Server) -> None:
     assert 'trueup_predictions_total{deployment="late",version="flights@1"} 2' in text
     assert 'trueup_errors_total{deployment="late",code="request-invalid"} 1' in text
     assert "trueup_journal_sync_seconds_count 1" in text
+    assert 'trueup_batch_rows_sum{deployment="late"} 2' in text
     assert 'trueup_request_seconds_bucket{deployment="late",le="+Inf"} 2' in text
     assert "made-up" not in text, "labels must not grow with what strangers ask"
 
