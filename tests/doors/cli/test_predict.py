@@ -32,7 +32,7 @@ def test_predictions_of_a_deployment_are_explained_and_labelled(table: Path, tru
     shown = trueup("prediction", "show", prediction, "--json").data
     assert shown["score"] == made["score"][17]
     again = trueup(*line.split())
-    assert (again.code, "batch-output-exists" in again.err) == (4, True)
+    assert (again.code, again.data["code"]) == (4, "batch-output-exists")
 
 
 def test_a_version_answers_without_a_record_and_says_what_it_lacks(

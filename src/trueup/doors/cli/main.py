@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "deployment": ("deployment", "Where models serve, and their releases."),
     "serve": ("serve", "Serve predictions only."),
     "predict": ("predict", "Predictions for whole tables: files, folders, databases."),
+    "package": ("package", "A model version to run elsewhere: OCI image, folder."),
     "prediction": ("prediction", "Recorded predictions and labels."),
     "monitor": ("monitor", "Evaluate what is live against the plan."),
     "alert": ("alert", "Alerts, with cause and harm."),
