@@ -2,8 +2,9 @@
 
 For one row, scikit-learn spends most of a millisecond on checking what it is given, once in each
 step of a pipeline. Here the fitted numbers are applied in the same order with the same operations,
-so that each answer is the same to the last bit. What is not plain, and rows that scikit-learn may
-refuse, go to scikit-learn; whoever uses this compares both first (`inference/scoring.py`).
+so that the answer to a row is the same to the last bit. What is not plain, and rows that
+scikit-learn may refuse, go to scikit-learn; whoever uses this compares both first
+(`inference/scoring.py`).
 """
 
 from __future__ import annotations

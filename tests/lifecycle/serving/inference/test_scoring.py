@@ -150,3 +150,37 @@ def test_a_number_a_class_and_a_number_are_told_apart(pool: ThreadPoolExecutor) 
     number = make_pipeline(SimpleImputer(), LinearRegression()).fit(ROWS, three * 1.5)
     (found,) = scores(scorer(number, pool, task="regression"), ROWS[:2])
     assert all(isinstance(value, float) for value in found)
+
+
+def test_a_wide_pipeline_is_asked_by_matrix_though_many_rows_round_otherwise(
+    pool: ThreadPoolExecutor,
+) -> None:
+    names = [f"f{place:02}" for place in range(30)]
+    values = np.random.default_rng(0).normal(size=(400, 30))
+    frame, labels = pl.DataFrame(values, schema=names), pl.Series(values[:, 0] > 0).cast(pl.Int64)
+    steps = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+    model = steps.fit(frame, labels)
+    signature = Signature(inputs=tuple(Column(name=name, kind="number") for name in names))
+    predictor = Shaped(load("formats", "skops")().predictor(model), signature)
+    asked = Scorer(LoadedModel("m@1", 1, signature, predictor), pool)
+    assert asked.takes_matrix
+    rows = [frame[row : row + 1] for row in range(20)]
+    alone = [scores(asked, row)[0] for row in rows]
+    assert alone == [model.predict_proba(row)[:, 1].tolist() for row in rows]
+
+
+def test_a_model_that_ends_the_process_fails_only_its_request(pool: ThreadPoolExecutor) -> None:
+    def ends(rows: pl.DataFrame) -> Any:
+        if (rows["a"] > 8).any():
+            raise SystemExit(3)
+        return rows["a"].fill_null(0.0).to_numpy()
+
+    asked = Scorer(LoadedModel("m@1", 1, Signature(inputs=COLUMNS), ends), pool)
+
+    async def ask() -> list[Any]:
+        jobs = [asked.score({"a": [a], "b": [1], "c": [True]}, 1) for a in (1.0, 9.0, 2.0)]
+        return await asyncio.gather(*jobs, return_exceptions=True)
+
+    first, second, third = asyncio.run(ask())
+    assert (first[0], third[0]) == ([1.0], [2.0])
+    assert second.message.endswith("raised SystemExit.")
