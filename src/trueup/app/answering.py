@@ -10,10 +10,11 @@ from trueup.app.wiring import Workspace
 from trueup.foundation import threads
 from trueup.foundation.actor import Actor
 from trueup.foundation.permissions import Permission
-from trueup.lifecycle.plan.deployments import Limits
+from trueup.lifecycle.plan.deployments import Journaling, Limits
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.serving.following.follower import EVERY_S, Follower, Server
 from trueup.lifecycle.serving.following.registry import Registry
+from trueup.lifecycle.serving.journal import recording
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.server.application import Application
 from trueup.lifecycle.serving.server.http import Request
@@ -90,11 +91,13 @@ def open_application(
         hosts: Names by which it may be called.
         rates: The buckets that several workers share.
     """
+    planned = _Planned(workspace)
     return Application(
         Journal(workspace.settings.journal),
         authorize=_Allowing(workspace, entrance),
         hosts=hosts,
-        limiter=Limiter(_Planned(workspace), Rates(rates)),
+        limiter=Limiter(planned, Rates(rates)),
+        journaling=planned.journaling,
     )
 
 
@@ -146,23 +149,38 @@ class _Allowing:
 
 
 class _Planned:
-    """The limits of all deployments under the plan in force, some seconds old at most."""
+    """What all deployments say under the plan in force, some seconds old at most."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._limits: Mapping[str, Limits] = {}
+        self._journaling: Mapping[str, Journaling] = {}
         self._until = 0.0
         self._reading = threads.pool(1, "trueup-limits")
         self._read()
 
     def __call__(self) -> Mapping[str, Limits]:
+        """What one caller may ask of each deployment."""
+        self._keep_current()
+        return self._limits
+
+    def journaling(self) -> Mapping[str, Journaling]:
+        """How each deployment is recorded; those with the usual way are left out."""
+        self._keep_current()
+        return self._journaling
+
+    def _keep_current(self) -> None:
         now = time.monotonic()
         if now > self._until:
             self._until = now + _PLANNED_S
             self._reading.submit(self._read)  # meanwhile what was known goes on
-        return self._limits
 
     def _read(self) -> None:
         with self._workspace.state.database.reading() as connection:
             planned = in_force(connection).plan.deployments
         self._limits = {name: deployment.limits for name, deployment in planned.items()}
+        self._journaling = {
+            name: deployment.journal
+            for name, deployment in planned.items()
+            if deployment.journal != recording.USUAL
+        }

@@ -26,7 +26,7 @@ from trueup.lifecycle.models.service import load_predictor
 from trueup.lifecycle.monitoring.records import Alert
 from trueup.lifecycle.releases.records import Release
 from trueup.lifecycle.serving.journal import reader
-from trueup.lifecycle.serving.records import Failure, Labels, Predictions
+from trueup.lifecycle.serving.records import Failure, Labels, Predictions, Truth
 from trueup.statistics.metrics import METRICS
 
 Floats = npt.NDArray[np.float64]
@@ -134,7 +134,7 @@ def _read_journal(workspace: Workspace) -> tuple[pl.DataFrame, Books, str]:
     """All journaled rows with their newest label, and the books compared."""
     ids: list[str] = []
     columns: dict[str, list[Any]] = defaultdict(list)
-    labels: dict[str, tuple[datetime, float]] = {}
+    labels: dict[str, tuple[datetime, Truth]] = {}
     failed = 0
     for record, _cursor in reader.read(workspace.settings.journal):
         if isinstance(record, Predictions):

@@ -74,7 +74,7 @@ def _prediction(workspace: Workspace, actor: Actor, ref: Reference) -> Node:
             if release
             else Node(label=found.model_ref, ref=found.model_ref, relation="answered by")
         )
-    known = f"{found.label.value:g}" if found.label else "not known yet"
+    known = found.label.words if found.label else "not known yet"
     facts = {
         "score": found.answer,
         "label": known,

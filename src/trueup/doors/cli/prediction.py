@@ -12,7 +12,7 @@ from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
-from trueup.lifecycle.serving.records import Labels, Prediction
+from trueup.lifecycle.serving.records import Labels, Prediction, Truth
 
 if TYPE_CHECKING:
     from trueup.app.wiring import Workspace
@@ -79,7 +79,7 @@ def show(reference: str, as_json: bool) -> None:
 
 @command.command("label", example="trueup prediction label 0192f0c4d1e27c3a9b5e6f708192a3b4-0 1")
 @click.argument("reference", metavar="PREDICTION")
-@click.argument("value", type=click.Choice(["0", "1"]))
+@click.argument("value")
 @click.option("--at", default="", metavar="MOMENT", help="When the truth was known; now if absent.")
 @output.as_option
 @output.json_option
@@ -92,7 +92,7 @@ def label(reference: str, value: str, at: str, speaker: str, as_json: bool) -> N
         with workspace.state.read(actor, "feedback.create"):
             pass  # asks the guard; the journal has none of its own
         found = workspace.predictions.show(actor, wanted.name)
-        _record(workspace, found, float(value), moment)
+        _record(workspace, found, truth_of(value), moment)
         found = workspace.predictions.show(actor, wanted.name)
     if as_json:
         output.emit_json(found)
@@ -117,7 +117,17 @@ def parse_moment(option: str, text: str) -> datetime:
         ) from error
 
 
-def _record(workspace: Workspace, found: Prediction, value: float, at: datetime) -> None:
+def truth_of(text: str) -> Truth:
+    """The truth that a text stands for: a number, yes or no, else a class by its name."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _record(workspace: Workspace, found: Prediction, value: Truth, at: datetime) -> None:
     from trueup.lifecycle.serving.journal.writer import Journal
 
     journal = Journal(workspace.settings.journal)
@@ -135,4 +145,4 @@ def _record(workspace: Workspace, found: Prediction, value: float, at: datetime)
 
 
 def _label(prediction: Prediction) -> str:
-    return "" if prediction.label is None else f"{prediction.label.value:g}"
+    return "" if prediction.label is None else prediction.label.words

@@ -99,7 +99,7 @@ def sort(records: Iterable[AnyRecord]) -> Batch:
             batch.predictions.append(record)
         elif isinstance(record, Labels):
             batch.labels.append(record)
-        else:
+        elif isinstance(record, Failure):
             batch.failures.append(record)
     return batch
 
@@ -188,7 +188,8 @@ def _labels(records: Sequence[Labels], waiting: Sequence[Label]) -> tuple[_Label
     ages = [np.array([label.age for label in waiting], dtype=np.int64).reshape(-1, 3)]
     invalid = 0
     for record in records:
-        values = np.array(record.labels, dtype=np.float64)
+        numbers = [np.nan if isinstance(label, str) else label for label in record.labels]
+        values = np.array(numbers, dtype=np.float64)
         is_valid = (values == 0) | (values == 1)
         named = record.predictions
         if not is_valid.all():

@@ -36,7 +36,7 @@ from trueup.lifecycle.plan.records import Plan
 from trueup.lifecycle.plan.rules import limit as limits
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import table as releases
-from trueup.lifecycle.serving.records import AnyRecord, Labels, Predictions
+from trueup.lifecycle.serving.records import AnyRecord, Gap, Labels, Predictions
 from trueup.ports.builds import Build
 from trueup.state.unit import State, Unit
 
@@ -259,6 +259,8 @@ class Monitors:
         """Whether there are counts for it: so far for answers that were given, of binary models."""
         if isinstance(record, Labels):
             return True
+        if isinstance(record, Gap):
+            return False
         is_shadow = isinstance(record, Predictions) and record.shadow
         return not is_shadow and self._task_of(record.model_ref) == "binary"
 

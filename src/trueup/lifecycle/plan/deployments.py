@@ -79,6 +79,27 @@ class Loading(Record):
     memory: str = ""
 
 
+class Journaling(Record):
+    """How the predictions of a deployment are recorded.
+
+    Attributes:
+        mode: `durable` answers when the record is on disk; `written` when the operating system has
+            it, which a power cut may lose for a second; `sampled` records a part of the requests,
+            durably.
+        sample: The part of the requests that is recorded where the mode is `sampled`.
+        when_full: What happens while the disk is full, slow or broken: `refuse` answers 503,
+            `count` answers and puts on record how many predictions are missing.
+        lag_seconds: How long one write may take before the disk counts as slow.
+        drop: Inputs that are not recorded.
+    """
+
+    mode: Literal["durable", "written", "sampled"] = "durable"
+    sample: float = 0.1
+    when_full: Literal["refuse", "count"] = "refuse"
+    lag_seconds: float = 10.0
+    drop: tuple[str, ...] = ()
+
+
 class Deployment(Record):
     """A named place where a model answers.
 
@@ -90,6 +111,7 @@ class Deployment(Record):
         canary: Settings of that strategy.
         guard: What a new version must not make worse; what is not said here has defaults.
         limits: What one caller may ask.
+        journal: How predictions are recorded.
         loading: What loading a version may take.
         monitor_every: How often the monitors evaluate.
         false_alarms_per_year: Budget over all monitors of this deployment.
@@ -101,6 +123,7 @@ class Deployment(Record):
     canary: Canary = Canary()
     guard: tuple[Guard, ...] = ()
     limits: Limits = Limits()
+    journal: Journaling = Journaling()
     loading: Loading = Loading()
     monitor_every: str = "7d"
     false_alarms_per_year: float = 1.0

@@ -14,7 +14,7 @@ from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
 from trueup.lifecycle.plan import guards
 from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
-from trueup.lifecycle.plan.deployments import Limits, Loading
+from trueup.lifecycle.plan.deployments import Deployment, Limits, Loading
 from trueup.lifecycle.plan.records import (
     Gate,
     Goal,
@@ -299,10 +299,22 @@ def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
             raise _wrong(f"deployment '{name}' has canary weight {deployment.canary.weight}")
         for problem in _limit_problems(deployment.limits):
             raise _wrong(f"deployment '{name}' has limits.{problem}")
+        for problem in _journal_problems(deployment):
+            raise _wrong(f"deployment '{name}' has journal.{problem}")
         for problem in guards.problems(deployment.guard, metrics):
             raise _wrong(f"deployment '{name}' has a guard {problem}")
         if deployment.false_alarms_per_year <= 0:
             raise _wrong(f"deployment '{name}' has no budget for false alarms; 1 a year is usual")
+
+
+def _journal_problems(deployment: Deployment) -> Iterator[str]:
+    journal = deployment.journal
+    if not 0 < journal.sample <= 1:
+        yield f"sample {journal.sample:g}; it is above 0 and 1 at most"
+    if journal.lag_seconds <= 0:
+        yield f"lag_seconds {journal.lag_seconds:g}; 10 is usual"
+    if deployment.entity and deployment.entity in journal.drop:
+        yield f"drop '{deployment.entity}', which is the entity; routing records it anyway"
 
 
 def _limit_problems(limits: Limits) -> Iterator[str]:

@@ -69,6 +69,9 @@ FAMILIES: Final[dict[str, Family]] = {
     "trueup_journal_lag_seconds": Family(
         "gauge", "How long the oldest write has been under way.", is_shared=True
     ),
+    "trueup_journal_missing_total": Family(
+        "counter", "Predictions that were answered and could not be recorded.", _OF
+    ),
     "trueup_journal_failed": Family(
         "gauge", "Whether the journal cannot be written any more.", is_shared=True
     ),

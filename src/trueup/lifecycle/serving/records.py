@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from trueup.foundation.records import Record
 
 # A number, or one for each class or level.
 Score = float | list[float]
+# What really happened: a number, a class by its name, or yes and no.
+Truth = bool | int | float | str
 
 
 class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -47,6 +50,7 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", o
         weights: Share of the entities of each arm then, by release number; empty where there is
             only one, and for a pinned request.
         pinned: Whether the caller named the model version.
+        sample: The part of the requests that was recorded then.
     """
 
     request: str
@@ -65,19 +69,21 @@ class Predictions(JournalRecord, frozen=True, kw_only=True, tag="predictions", o
     salt: str = ""
     weights: dict[int, float] = {}
     pinned: bool = False
+    sample: float = 1.0
 
 
 class Labels(JournalRecord, frozen=True, kw_only=True, tag="labels"):
-    """What really happened, for predictions made earlier. A later label replaces an earlier one.
+    """What really happened, for predictions made earlier. What was known last
+    counts, also where it came first.
 
     Attributes:
         predictions: Prediction ids.
-        labels: 0 or 1 for each.
+        labels: The truth about each.
         at: When the truth was known.
     """
 
     predictions: list[str]
-    labels: list[float]
+    labels: Sequence[Truth]
     at: datetime
 
 
@@ -107,7 +113,23 @@ class Failure(JournalRecord, frozen=True, kw_only=True, tag="failure", omit_defa
     shadow: bool = False
 
 
-AnyRecord = Predictions | Labels | Failure
+class Gap(JournalRecord, frozen=True, kw_only=True, tag="gap", omit_defaults=True):
+    """The journal could not be written for a while, and what it does not hold for that.
+
+    Attributes:
+        since: When writing failed first.
+        missing: Predictions that were answered and are not in the journal, by deployment.
+        unsure: Records that were acknowledged before a sync, and may be lost.
+        reason: Why it could not be written.
+    """
+
+    since: datetime
+    missing: dict[str, int] = {}
+    unsure: int = 0
+    reason: str = ""
+
+
+AnyRecord = Predictions | Labels | Failure | Gap
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -131,12 +153,18 @@ class Label(Record):
     """The truth about one prediction.
 
     Attributes:
-        value: 0 or 1.
+        value: What happened.
         at: When it was known.
     """
 
-    value: float
+    value: Truth
     at: datetime
+
+    @property
+    def words(self) -> str:
+        """The value as people read it."""
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        return f"{self.value:g}" if number else str(self.value)
 
 
 class Prediction(Record):
@@ -152,7 +180,8 @@ class Prediction(Record):
         entity: Whom it is about; empty when unknown.
         inputs: Column name to value, exactly as scored.
         score: The model's answer.
-        label: The truth, once it is known.
+        label: The truth, once it is known: what was known last.
+        earlier: What counted as the truth before, newest first.
     """
 
     id: str
@@ -165,6 +194,7 @@ class Prediction(Record):
     inputs: dict[str, Any]
     score: Score
     label: Label | None = None
+    earlier: tuple[Label, ...] = ()
 
     @property
     def ref(self) -> str:

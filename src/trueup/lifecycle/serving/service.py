@@ -177,12 +177,12 @@ def _row(record: PredictionsRecord, row: int) -> Prediction:
     )
 
 
-def _labelled(prediction: Prediction, labels: Mapping[str, Label]) -> Prediction:
-    label = labels.get(prediction.id)
-    if label is None:
+def _labelled(prediction: Prediction, labels: Mapping[str, list[Label]]) -> Prediction:
+    known = labels.get(prediction.id)
+    if not known:
         return prediction
     fields = {name: getattr(prediction, name) for name in prediction.__struct_fields__}
-    return Prediction(**(fields | {"label": label}))
+    return Prediction(**(fields | {"label": known[0], "earlier": tuple(known[1:])}))
 
 
 def _unknown(prediction_id: str) -> NotFoundError:

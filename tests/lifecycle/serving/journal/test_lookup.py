@@ -10,12 +10,12 @@ import pytest
 from trueup.foundation.identifiers import time_ordered_id
 from trueup.lifecycle.serving.journal import lookup
 from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.records import Labels
+from trueup.lifecycle.serving.records import Labels, Truth
 
 from ..conftest import AT, prediction
 
 
-def _labels(ids: list[str], values: list[float], hours: int = 0) -> Labels:
+def _labels(ids: list[str], values: list[Truth], hours: int = 0) -> Labels:
     at = AT + timedelta(hours=hours)
     return Labels(deployment="late", received_at=at, predictions=ids, labels=values, at=at)
 
@@ -49,15 +49,19 @@ def test_what_is_no_prediction_id_finds_nothing(folder: Path, text: str) -> None
     assert lookup.find(folder, text) is None
 
 
-def test_the_label_that_came_last_counts(folder: Path) -> None:
+def test_the_label_that_was_known_last_counts_in_whatever_order_they_come(folder: Path) -> None:
     journal = Journal(folder)
     one, two = f"{'a' * 32}-0", f"{'a' * 32}-1"
     journal.write([_labels([one, two], [0.0, 1.0])])
-    journal.write([_labels([one], [1.0], hours=2)])
-    journal.write([_labels([one], [0.0], hours=1)])
+    journal.write([_labels([one], ["late"], hours=2)])
+    journal.write([_labels([one], [True], hours=1)])
+    journal.write([_labels([one], [True], hours=1)])
     found = lookup.labels_for(folder, [one, two, f"{'a' * 32}-2"])
-    assert {name: label.value for name, label in found.items()} == {one: 1.0, two: 1.0}
-    assert found[one].at == AT + timedelta(hours=2)
+    assert {name: [label.value for label in several] for name, several in found.items()} == {
+        one: ["late", True, 0.0],
+        two: [1.0],
+    }
+    assert found[one][0].at == AT + timedelta(hours=2)
     journal.close()
 
 

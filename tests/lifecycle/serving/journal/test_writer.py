@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Semaphore, Thread
 
@@ -13,8 +15,8 @@ import pytest
 from trueup.foundation.errors import BackendError
 from trueup.lifecycle.serving.journal import folder as folders
 from trueup.lifecycle.serving.journal.reader import read
-from trueup.lifecycle.serving.journal.writer import Journal
-from trueup.lifecycle.serving.records import Predictions
+from trueup.lifecycle.serving.journal.writer import DURABLE, NOWHERE, Journal, Way
+from trueup.lifecycle.serving.records import Gap, Predictions
 
 from ..conftest import prediction
 
@@ -48,7 +50,7 @@ def test_nobody_is_told_before_the_sync_is_done_and_the_next_group_forms_meanwhi
         assert may_sync.wait(5)
         real(descriptor)
 
-    monkeypatch.setattr("trueup.lifecycle.serving.journal.writer.os.fdatasync", stopped)
+    monkeypatch.setattr("trueup.lifecycle.serving.journal.tail.os.fdatasync", stopped)
     journal = Journal(folder)
 
     async def burst() -> None:
@@ -124,24 +126,133 @@ def test_sealing_on_request_makes_the_segment_final(folder: Path) -> None:
     assert [segment.sealed for segment in folders.segments(folder)] == [True, True]
 
 
-def test_after_a_failed_write_nothing_is_acknowledged_any_more(folder: Path) -> None:
-    journal = Journal(folder)
+class Disk:
+    """A disk that fills up in the middle of a frame, or whose syncs fail, until it is mended."""
+
+    def __init__(self, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room: int | None = None
+        self.can_sync = True
+        self._journal = journal
+        self._write, self._fdatasync = os.write, os.fdatasync
+        monkeypatch.setattr(os, "write", self._limited)
+        monkeypatch.setattr(os, "fdatasync", self._synced)
+
+    def _limited(self, descriptor: int, raw: bytes) -> int:
+        if self.room is None or descriptor != self._journal._tail._descriptor:
+            return self._write(descriptor, raw)
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = self._write(descriptor, memoryview(raw)[: self.room])
+        self.room -= written
+        return written
+
+    def _synced(self, descriptor: int) -> None:
+        if not self.can_sync:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._fdatasync(descriptor)
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if happened():
+            return
+        Event().wait(0.01)
+    raise AssertionError("it never happened")
+
+
+async def _burst(journal: Journal, numbers: range, way: Way = DURABLE) -> list[object]:
+    waiting = [journal.append([prediction(_hex(i))], way) for i in numbers]
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("fault", ["full", "sync"])
+def test_after_a_failed_write_nothing_is_acknowledged_any_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    journal = Journal(folder, try_again_s=60)
+    disk = Disk(journal, monkeypatch)
     journal.write([prediction(_hex(1))])
-    os.close(journal._descriptor)  # what a dying disk looks like: every write fails
-
-    async def burst() -> list[object]:
-        waiting = [journal.append([prediction(_hex(i))]) for i in range(2, 7)]
-        return await asyncio.gather(*waiting, return_exceptions=True)
-
-    outcomes = asyncio.run(burst())
+    disk.room, disk.can_sync = (40, True) if fault == "full" else (None, False)
+    outcomes = asyncio.run(_burst(journal, range(2, 7)))
     assert {getattr(outcome, "code", None) for outcome in outcomes} == {"journal-failed"}
+    disk.room, disk.can_sync = None, True
     with pytest.raises(BackendError, match="cannot be written") as refused:
         journal.write([prediction(_hex(9))])
     assert refused.value.code == "journal-failed"
     assert journal.failed is not None
-    assert _requests(folder) == [_hex(1)]
-    journal._descriptor = -1
+    assert _requests(folder) == [_hex(1)], "what was refused was cut off"
+    assert [segment.sealed for segment in folders.segments(folder)] == [True]
     journal.close()
+
+
+@pytest.mark.parametrize("fault", ["full", "sync"])
+def test_when_the_disk_is_back_a_fresh_segment_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    journal = Journal(folder, try_again_s=0.01)
+    disk = Disk(journal, monkeypatch)
+    journal.write([prediction(_hex(1))])
+    disk.room, disk.can_sync = (0, True) if fault == "full" else (None, False)
+    with pytest.raises(BackendError):
+        journal.write([prediction(_hex(2))])
+    disk.room, disk.can_sync = None, True
+    _until(lambda: journal.failed is None)
+    journal.write([prediction(_hex(3))])
+    journal.close()
+    assert _requests(folder) == [_hex(1), _hex(3)]
+    (gap,) = [record for record, _ in read(folder) if isinstance(record, Gap)]
+    assert gap.missing == {}, "whoever was refused is not missing"
+
+
+def test_a_deployment_that_may_miss_is_answered_and_what_is_missing_is_on_record_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(folder, try_again_s=0.01)
+    disk = Disk(journal, monkeypatch)
+    journal.write([prediction(_hex(1))])
+    disk.room = 0
+    outcomes = asyncio.run(_burst(journal, range(2, 7), Way(may_miss=True)))
+    assert outcomes == [NOWHERE] * 5
+    assert journal.missing == {"late": 5}
+    disk.room = None
+    _until(lambda: journal.failed is None)
+    journal.close()
+    gaps = [record for record, _ in read(folder) if isinstance(record, Gap)]
+    assert sum(gap.missing.get("late", 0) for gap in gaps) == 5
+    assert any("No space left" in gap.reason for gap in gaps)
+    assert _requests(folder) == [_hex(1)]
+
+
+def test_what_is_only_written_is_acknowledged_before_the_sync_which_comes_soon(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trueup.lifecycle.serving.journal.writer._UNSYNCED_S", 0.01)
+    journal = Journal(folder)
+    asyncio.run(_burst(journal, range(1), Way(durable=False)))
+    _until(lambda: sum(journal.sync_seconds.counts) == 1)
+    journal.close()
+    assert _requests(folder) == [_hex(0)]
+
+
+def test_while_syncs_are_quick_the_event_loop_writes_what_came_in_one_turn(folder: Path) -> None:
+    journal = Journal(folder)
+    journal._tail.usual_sync_s = 0.0
+    asyncio.run(_burst(journal, range(5)))
+    assert sum(journal.sync_seconds.counts) == 1
+    journal.close()
+    assert _requests(folder) == [_hex(i) for i in range(5)]
+
+
+def test_a_write_that_takes_too_long_counts_as_a_failed_disk(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(folder)
+    monkeypatch.setattr(Journal, "lag_s", 3.0)
+    (refused,) = asyncio.run(_burst(journal, range(1), Way(lag_s=2.0)))
+    assert getattr(refused, "code", None) == "journal-slow"
+    assert asyncio.run(_burst(journal, range(1), Way(lag_s=2.0, may_miss=True))) == [NOWHERE]
+    journal.close()
+    assert _requests(folder) == []
 
 
 def test_a_closed_journal_refuses_instead_of_waiting_for_ever(folder: Path) -> None:

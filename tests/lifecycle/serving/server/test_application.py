@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +15,9 @@ import pytest
 
 from trueup.foundation.errors import DeniedError, InternalError
 from trueup.foundation.permissions import PERMISSIONS
-from trueup.lifecycle.plan.deployments import Limits
+from trueup.lifecycle.plan.deployments import Journaling, Limits
 from trueup.lifecycle.serving.journal.reader import read
+from trueup.lifecycle.serving.journal.tail import Place, Tail
 from trueup.lifecycle.serving.records import Failure, Labels, Predictions
 from trueup.lifecycle.serving.server.limits import Limiter
 from trueup.lifecycle.serving.server.rates import Rates
@@ -341,16 +342,32 @@ def test_metrics_count_what_happened(server: Server) -> None:
     assert "made-up" not in text, "labels must not grow with what strangers ask"
 
 
-def test_when_the_journal_fails_nothing_is_acknowledged(server: Server, folder: Path) -> None:
+def test_when_the_journal_fails_nothing_is_acknowledged(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.infer(request_of([1.0]))
-    os.close(server.journal._descriptor)
+    monkeypatch.setattr(Tail, "write", _no_room)
     for _ in range(2):
         answer = server.infer(request_of([2.0]))
         assert (answer.status, answer.json["code"]) == (503, "journal-failed")
     assert server.ask("GET", "/v2/health/ready").status == 503
     assert "trueup_journal_failed 1" in server.ask("GET", "/metrics").body.decode()
     assert len([r for r in _recorded(folder) if isinstance(r, Predictions)]) == 1
-    server.journal._descriptor = -1
+
+
+def test_where_the_plan_says_count_answers_go_on_and_what_is_missing_is_counted(
+    start: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start(journaling=lambda: {"late": Journaling(when_full="count")})
+    server.serve((1, "flights@1", 1.0))
+    monkeypatch.setattr(Tail, "write", _no_room)
+    assert server.infer(request_of([1.0, 2.0])).status == 200
+    assert (
+        'trueup_journal_missing_total{deployment="late"} 2'
+        in server.ask("GET", "/metrics").body.decode()
+    )
+    key = {"idempotency_key": "k"}
+    assert server.infer(request_of([1.0]), **key).status == 503, "it must be found again"
 
 
 def test_a_bug_is_told_without_its_details(server: Server) -> None:
@@ -361,3 +378,7 @@ def test_a_bug_is_told_without_its_details(server: Server) -> None:
     answer = server.ask("GET", "/v2/health/ready")
     assert (answer.status, answer.json["code"]) == (500, "server-bug")
     assert b"secret" not in answer.body
+
+
+def _no_room(_tail: Tail, _frames: object, *, durable: bool) -> list[Place]:
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -67,7 +67,11 @@ def traffic(folder: Path, deployment: str, rows: int) -> Traffic:
         if record.deployment != deployment:
             continue
         if isinstance(record, Labels):
-            labels |= dict(zip(record.predictions, record.labels, strict=True))
+            labels |= {
+                prediction: float(label)
+                for prediction, label in zip(record.predictions, record.labels, strict=True)
+                if not isinstance(label, str)
+            }
         elif isinstance(record, Predictions):
             kept.append(record)
             count += len(record.rows)

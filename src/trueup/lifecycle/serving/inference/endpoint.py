@@ -28,7 +28,7 @@ from trueup.lifecycle.serving.protocol import intake, replies
 from trueup.lifecycle.serving.protocol.intake import Asked, Intake
 from trueup.lifecycle.serving.protocol.requests import Reader
 from trueup.lifecycle.serving.protocol.rows import Rows
-from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions
+from trueup.lifecycle.serving.records import AnyRecord, Failure, Labels, Predictions, Truth
 
 QUEUE_ROWS = 20_000
 _LONGEST_WAIT_S = 60
@@ -106,7 +106,7 @@ def _check_shadow(
 
 class _Feedback(msgspec.Struct):
     predictions: list[str]
-    labels: list[float]
+    labels: list[Truth]
     at: str = ""
 
 
@@ -243,8 +243,8 @@ class Endpoint:
         told = intake.decode(_feedback_decoder, body)
         if len(told.predictions) != len(told.labels):
             raise intake.invalid("'predictions' and 'labels' must have the same length")
-        if any(label not in (0, 1) for label in told.labels):
-            raise intake.invalid("every one of 'labels' must be 0 or 1")
+        if self._serving is not None:
+            _check_truths(told.labels, self._serving.scorers[0].model.signature.task)
         if any(lookup.parse_id(prediction) is None for prediction in told.predictions):
             raise intake.invalid("every one of 'predictions' must be a prediction id")
         received_at = clock.now()
@@ -374,6 +374,15 @@ def not_serving(name: str) -> BackendError:
         f"Deployment '{name}' serves no model at present.",
         hint=f"trueup deployment show {name}",
     )
+
+
+def _check_truths(labels: Sequence[Truth], task: str) -> None:
+    if task == "binary" and any(label not in (0, 1) for label in labels):
+        raise intake.invalid("every one of 'labels' must be 0 or 1, or true or false")
+    if task in ("regression", "quantiles") and any(
+        isinstance(label, bool | str) or not math.isfinite(label) for label in labels
+    ):
+        raise intake.invalid("every one of 'labels' must be a number")
 
 
 def _rows_of_arms(route: Route, asked: Asked, request: str) -> list[tuple[int, list[int]]]:

@@ -16,7 +16,7 @@ import msgspec
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.serving.journal import frames, lookup
 from trueup.lifecycle.serving.journal.folder import segments
-from trueup.lifecycle.serving.journal.writer import Place
+from trueup.lifecycle.serving.journal.writer import NOWHERE, Place
 from trueup.lifecycle.serving.records import Predictions
 
 LIMIT = 100_000
@@ -68,7 +68,8 @@ class Keys:
         self._pending[key] = asyncio.Event()
         try:
             answered, place = await answer()
-            self._remember(key, Known(place, body))
+            if place != NOWHERE:
+                self._remember(key, Known(place, body))
             return answered
         finally:
             self._pending.pop(key).set()
@@ -110,7 +111,11 @@ class _Failure(msgspec.Struct, tag_field="kind", tag="failure"):
     pass
 
 
-_decoder = msgspec.msgpack.Decoder(list[_Predictions | _Labels | _Failure])
+class _Gap(msgspec.Struct, tag_field="kind", tag="gap"):
+    pass
+
+
+_decoder = msgspec.msgpack.Decoder(list[_Predictions | _Labels | _Failure | _Gap])
 
 
 def used_keys(folder: Path, limit: int = LIMIT) -> dict[str, dict[str, Known]]:

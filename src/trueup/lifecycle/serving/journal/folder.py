@@ -100,6 +100,13 @@ def seal(folder: Path, name: str) -> None:
         _seal(folder, name)
 
 
+def remove(folder: Path, name: str) -> None:
+    """Take away a segment that this process began and in which nothing stands."""
+    with _turn(folder, fcntl.LOCK_EX):
+        (folder / (name + OPEN)).unlink()
+        _sync(folder)
+
+
 def recover(folder: Path) -> list[Recovery]:
     """Cut torn tails off the segments of dead writers, and seal them; live ones are left alone.
 

@@ -46,10 +46,10 @@ def find(folder: Path, prediction_id: str) -> Predictions | None:
     return None
 
 
-def labels_for(folder: Path, prediction_ids: Collection[str]) -> dict[str, Label]:
-    """The newest label of each prediction that has one."""
+def labels_for(folder: Path, prediction_ids: Collection[str]) -> dict[str, list[Label]]:
+    """All labels of each prediction that has one; the one that was known last comes first."""
     wanted = set(prediction_ids)
-    found: dict[str, tuple[datetime, Label]] = {}
+    found: dict[str, dict[datetime, tuple[datetime, Label]]] = {}
     few = len(wanted) <= _FEW
     needles = [name.encode() for name in wanted] if few else [_LABELS_MARK]
     for segment in segments(folder):
@@ -59,11 +59,15 @@ def labels_for(folder: Path, prediction_ids: Collection[str]) -> dict[str, Label
             for prediction_id, value in zip(record.predictions, record.labels, strict=True):
                 if prediction_id not in wanted:
                     continue
-                earlier = found.get(prediction_id)
-                if earlier is None or earlier[0] <= record.received_at:
+                versions = found.setdefault(prediction_id, {})
+                same = versions.get(record.at)
+                if same is None or same[0] <= record.received_at:
                     label = Label(value=value, at=record.at)
-                    found[prediction_id] = (record.received_at, label)
-    return {prediction_id: label for prediction_id, (_, label) in found.items()}
+                    versions[record.at] = (record.received_at, label)
+    return {
+        prediction_id: [versions[at][1] for at in sorted(versions, reverse=True)]
+        for prediction_id, versions in found.items()
+    }
 
 
 def newest(folder: Path, deployment: str, limit: int) -> list[Predictions]:

@@ -15,6 +15,7 @@ from trueup.foundation import digests
 from trueup.foundation.errors import InternalError, NotFoundError, TrueupError
 from trueup.foundation.permissions import Permission
 from trueup.foundation.text import did_you_mean
+from trueup.lifecycle.plan.deployments import Journaling
 from trueup.lifecycle.releases.records import Route as TrafficRoute
 from trueup.lifecycle.serving import tracing
 from trueup.lifecycle.serving.inference.endpoint import (
@@ -25,6 +26,8 @@ from trueup.lifecycle.serving.inference.endpoint import (
 )
 from trueup.lifecycle.serving.inference.idempotency import Keys, used_keys
 from trueup.lifecycle.serving.inference.scoring import make_pool
+from trueup.lifecycle.serving.journal import recording
+from trueup.lifecycle.serving.journal.recording import Recorder
 from trueup.lifecycle.serving.journal.writer import Journal
 from trueup.lifecycle.serving.metrics import Metrics, Snapshot, gauge, merged, render, series_of
 from trueup.lifecycle.serving.protocol.intake import Asked
@@ -60,6 +63,7 @@ class Application:
             it gives back, if anything, is awaited first.
         hosts: Names by which the server may be called, besides those of the loopback interface.
         limiter: What one caller may ask of a deployment; the usual if left out.
+        journaling: Gives how each deployment is recorded; the usual if it says nothing.
         queue_rows: Rows that may be under way at once for each deployment.
 
     Attributes:
@@ -76,8 +80,10 @@ class Application:
         authorize: Authorize,
         hosts: Iterable[str] = (),
         limiter: Limiter | None = None,
+        journaling: Callable[[], Mapping[str, Journaling]] = dict,
         queue_rows: int = QUEUE_ROWS,
     ) -> None:
+        self._journaling = journaling
         self.journal = journal
         self.metrics = Metrics()
         self.gather: Callable[[], Awaitable[list[Snapshot]]] | None = None
@@ -126,7 +132,8 @@ class Application:
         endpoint = self.endpoints.get(name)
         if endpoint is None:
             keys = Keys(self.journal.folder, self._used.get(name))
-            endpoint = Endpoint(name, self.journal, keys, self._queue_rows, self.metrics)
+            recorder = Recorder(self.journal, lambda: self._journaling().get(name, recording.USUAL))
+            endpoint = Endpoint(name, recorder, keys, self._queue_rows, self.metrics)
         try:
             return Prepared(endpoint, endpoint.prepare(route, load, self._pool))
         except Exception as error:
@@ -285,6 +292,9 @@ class Application:
                 gauge(model.bytes, name, model.model_ref)
                 for name, endpoint in self.endpoints.items()
                 for model in endpoint.loaded()
+            ],
+            "trueup_journal_missing_total": [
+                gauge(rows, name) for name, rows in list(journal.missing.items())
             ],
             "trueup_journal_failed": [gauge(journal.failed is not None)],
             "trueup_workers": [gauge(1)],
