@@ -84,3 +84,16 @@ def test_the_newest_predictions_of_one_deployment(folder: Path) -> None:
     assert [int(record.request, 16) for record in found] == [9, 7, 5]
     assert lookup.newest(folder, "nobody", 3) == []
     journal.close()
+
+
+def test_a_shadow_is_not_taken_for_the_answer_that_it_stood_beside(folder: Path) -> None:
+    journal = Journal(folder)
+    request = "a" * 32
+    journal.write([prediction(request, shadow=True, scores=[0.9])])
+    journal.write([prediction(request)])
+    journal.write([prediction(request, shadow=True, scores=[0.8])])
+    journal.close()
+    found = lookup.find(folder, f"{request}-0")
+    assert found is not None
+    assert found.scores == [0.15]
+    assert [record.scores for record in lookup.newest(folder, "late", 10)] == [[0.15]]

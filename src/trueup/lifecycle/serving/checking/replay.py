@@ -72,7 +72,7 @@ def traffic(folder: Path, deployment: str, rows: int) -> Traffic:
                 for prediction, label in zip(record.predictions, record.labels, strict=True)
                 if not isinstance(label, str)
             }
-        elif isinstance(record, Predictions):
+        elif isinstance(record, Predictions) and not record.shadow:
             kept.append(record)
             count += len(record.rows)
             while count - len(kept[0].rows) >= rows:

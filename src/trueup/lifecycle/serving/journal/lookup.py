@@ -34,14 +34,16 @@ def parse_id(prediction_id: str) -> tuple[str, int] | None:
 
 
 def find(folder: Path, prediction_id: str) -> Predictions | None:
-    """The record that holds a prediction, or None."""
+    """The record that holds a prediction that was answered, or None."""
     if (parsed := parse_id(prediction_id)) is None:
         return None
     request, row = parsed
     needle = request.encode()
     for segment in _likely_first(segments(folder), request):
         for record in _holding(segment, [needle]):
-            if isinstance(record, Predictions) and record.request == request and row in record.rows:
+            if not isinstance(record, Predictions) or record.shadow:
+                continue  # a shadow has the id of the answer that it stood beside
+            if record.request == request and row in record.rows:
                 return record
     return None
 
@@ -71,14 +73,16 @@ def labels_for(folder: Path, prediction_ids: Collection[str]) -> dict[str, list[
 
 
 def newest(folder: Path, deployment: str, limit: int) -> list[Predictions]:
-    """The newest prediction records of a deployment, newest first, until they have `limit` rows."""
+    """The newest answers of a deployment, newest first, until they have `limit` rows."""
     found: list[Predictions] = []
     rows = 0
     for segment in reversed(segments(folder)):
         raw = segment.read()
         for frame in reversed(list(frames.walk(raw, over_damage=True))):
             for record in reversed(frames.decode(raw, frame)):
-                if isinstance(record, Predictions) and record.deployment == deployment:
+                if not isinstance(record, Predictions) or record.shadow:
+                    continue
+                if record.deployment == deployment:
                     found.append(record)
                     rows += len(record.rows)
             if rows >= limit:
