@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +15,7 @@ from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Group
 from trueup.foundation import clock
 from trueup.foundation.errors import UsageError
+from trueup.lifecycle.serving.journal.searching import Wanted
 from trueup.lifecycle.serving.records import Labels, Prediction, Truth
 
 if TYPE_CHECKING:
@@ -48,6 +52,46 @@ def list_(deployment: str, limit: int, as_json: bool) -> None:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     output.table(columns, rows)
     output.next_step(f"trueup why {found[0].ref}")
+
+
+@command.command(
+    "query", example="trueup prediction query --deployment clinic --since 2026-03-01 --labelled"
+)
+@click.option("--deployment", default="", metavar="NAME", help="Only of this deployment.")
+@click.option("--model", default="", metavar="NAME@N", help="Only what this version answered.")
+@click.option("--entity", default="", metavar="KEY", help="Only about this one.")
+@click.option("--since", default="", metavar="MOMENT", help="About this moment or a later one.")
+@click.option("--until", default="", metavar="MOMENT", help="About an earlier moment than this.")
+@click.option("--at-least", type=float, metavar="SCORE", help="Lowest score.")
+@click.option("--at-most", type=float, metavar="SCORE", help="Highest score.")
+@click.option("--where", multiple=True, metavar="INPUT=VALUE", help="Only with this input.")
+@click.option("--labelled/--unlabelled", default=None, help="Whether the truth is known.")
+@click.option("--shadows", is_flag=True, help="What shadows scored instead of answers.")
+@click.option("--output", "target", default="", metavar="FILE", help="Write CSV to this file.")
+@output.limit_option(1000)
+@output.json_option
+def query(where: tuple[str, ...], target: str, limit: int, as_json: bool, **asked: Any) -> None:
+    """Find recorded predictions by what they are about, oldest first."""
+    wanted = _wanted(asked, where)
+    with output.here() as workspace:
+        found = workspace.predictions.search(workspace.owner, wanted)
+        if target:
+            count = _write_csv(target, found)
+            output.show(f"{target}  {count} predictions")
+            return
+        some = list(islice(found, limit))
+    if as_json:
+        output.emit_json(some)
+        return
+    if not some:
+        output.say("No prediction meets these conditions.")
+        output.next_step("trueup prediction list")
+        return
+    columns = ["prediction", "model", "score", "label", "about", "deployment"]
+    output.table(
+        columns, [[p.id, p.model_ref, p.answer, _label(p), p.at, p.deployment] for p in some]
+    )
+    output.next_step(f"trueup why {some[0].ref}")
 
 
 @command.command("show", example="trueup prediction show 0192f0c4d1e27c3a9b5e6f708192a3b4-0")
@@ -115,6 +159,51 @@ def parse_moment(option: str, text: str) -> datetime:
             f"{option} '{text}' is no moment in ISO 8601.",
             hint=f"{option} {clock.now():%Y-%m-%dT%H:%M}",
         ) from error
+
+
+def _wanted(asked: dict[str, Any], where: tuple[str, ...]) -> Wanted:
+    inputs = {}
+    for condition in where:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise UsageError(
+                "condition-malformed",
+                f"--where '{condition}' is no condition on an input.",
+                hint="--where carrier=UA",
+            )
+        inputs[name] = value
+    since, until = asked["since"], asked["until"]
+    return Wanted(
+        deployment=of_kind(asked["deployment"], "deployment").name if asked["deployment"] else "",
+        model_ref=asked["model"],
+        shadows=asked["shadows"],
+        entity=asked["entity"],
+        since=parse_moment("--since", since) if since else None,
+        until=parse_moment("--until", until) if until else None,
+        at_least=asked["at_least"],
+        at_most=asked["at_most"],
+        inputs=inputs,
+        labelled=asked["labelled"],
+    )
+
+
+def _write_csv(target: str, found: Iterator[Prediction]) -> int:
+    """Write all of them as they come; the inputs of the first one are the columns."""
+    import csv
+    import itertools
+
+    first = next(found, None)
+    inputs = list(first.inputs) if first else []
+    count = 0
+    with Path(target).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        names = ["prediction", "deployment", "model", "release", "entity", "at", "score", "label"]
+        writer.writerow([*names, *(f"input.{name}" for name in inputs)])
+        for p in itertools.chain([first] if first else [], found):
+            place = [p.id, p.deployment, p.model_ref, p.release, p.entity, p.at.isoformat()]
+            writer.writerow([*place, p.answer, _label(p), *map(p.inputs.get, inputs)])
+            count += 1
+    return count
 
 
 def truth_of(text: str) -> Truth:

@@ -5,7 +5,7 @@ The server itself is `application.py`; it writes to the journal, never to the da
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from trueup.lifecycle.serving import table
 from trueup.lifecycle.serving.checking import replay as replaying
 from trueup.lifecycle.serving.checking.replay import Replay
 from trueup.lifecycle.serving.journal import folder as folders
-from trueup.lifecycle.serving.journal import frames, lookup
+from trueup.lifecycle.serving.journal import frames, lookup, searching
+from trueup.lifecycle.serving.journal.searching import Wanted
 from trueup.lifecycle.serving.records import (
     Label,
     Prediction,
@@ -55,6 +56,15 @@ class Predictions:
             del newest[limit:]
             labels = lookup.labels_for(self._folder, [prediction.id for prediction in newest])
         return [_labelled(prediction, labels) for prediction in newest]
+
+    def search(self, actor: Actor, wanted: Wanted) -> Iterator[Prediction]:
+        """All predictions that meet conditions, oldest first, each with the label that counts."""
+        with self._state.read(actor):
+            found = searching.search(self._folder, wanted)
+        return (
+            _labelled(_row(record, record.rows[place]), _one(record, place, label))
+            for record, place, label in found
+        )
 
     def show(self, actor: Actor, prediction_id: str) -> Prediction:
         """One prediction, with its label if that has come.
@@ -175,6 +185,10 @@ def _row(record: PredictionsRecord, row: int) -> Prediction:
         inputs={name: values[place] for name, values in record.inputs.items()},
         score=record.scores[place],
     )
+
+
+def _one(record: PredictionsRecord, place: int, label: Label | None) -> dict[str, list[Label]]:
+    return {f"{record.request}-{record.rows[place]}": [label]} if label else {}
 
 
 def _labelled(prediction: Prediction, labels: Mapping[str, list[Label]]) -> Prediction:

@@ -8,7 +8,8 @@ from pathlib import Path
 from trueup.lifecycle.plan.deployments import Journaling
 from trueup.lifecycle.serving.journal.reader import read
 from trueup.lifecycle.serving.journal.recording import Recorder, way
-from trueup.lifecycle.serving.journal.writer import NOWHERE, Journal, Place
+from trueup.lifecycle.serving.journal.tail import Place
+from trueup.lifecycle.serving.journal.writer import NOWHERE, Journal
 from trueup.lifecycle.serving.records import AnyRecord, Labels, Predictions
 
 from ..conftest import AT, prediction

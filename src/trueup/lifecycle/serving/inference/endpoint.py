@@ -22,7 +22,7 @@ from trueup.lifecycle.serving.inference.scoring import Columns, Scorer
 from trueup.lifecycle.serving.inference.shadowing import Shaded, Shadows
 from trueup.lifecycle.serving.inference.source import LoadedModel
 from trueup.lifecycle.serving.journal import lookup
-from trueup.lifecycle.serving.journal.writer import Place
+from trueup.lifecycle.serving.journal.tail import Place
 from trueup.lifecycle.serving.metrics import Metrics
 from trueup.lifecycle.serving.protocol import intake, replies
 from trueup.lifecycle.serving.protocol.intake import Asked, Intake

@@ -16,7 +16,8 @@ import msgspec
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.serving.journal import frames, lookup
 from trueup.lifecycle.serving.journal.folder import segments
-from trueup.lifecycle.serving.journal.writer import NOWHERE, Place
+from trueup.lifecycle.serving.journal.tail import Place
+from trueup.lifecycle.serving.journal.writer import NOWHERE
 from trueup.lifecycle.serving.records import Predictions
 
 LIMIT = 100_000

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from trueup.foundation.errors import TrueupError, UserCodeError
 from trueup.lifecycle.releases.records import Arm
 from trueup.lifecycle.serving.inference.scoring import Columns, Scorer
-from trueup.lifecycle.serving.journal.writer import Place
+from trueup.lifecycle.serving.journal.tail import Place
 from trueup.lifecycle.serving.records import AnyRecord, Failure, Predictions
 
 ROOM: Final = 2_000

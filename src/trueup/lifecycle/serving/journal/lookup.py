@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trueup.lifecycle.serving.journal import frames
 from trueup.lifecycle.serving.journal.folder import Segment, segments
-from trueup.lifecycle.serving.journal.writer import Place
+from trueup.lifecycle.serving.journal.tail import Place
 from trueup.lifecycle.serving.records import AnyRecord, Label, Labels, Predictions
 
 _FEW = 8  # identifiers to look for in the bytes before anything is decoded

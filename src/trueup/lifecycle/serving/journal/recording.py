@@ -10,7 +10,8 @@ import msgspec
 
 from trueup.foundation import digests
 from trueup.lifecycle.plan.deployments import Journaling
-from trueup.lifecycle.serving.journal.writer import NOWHERE, Journal, Place, Way
+from trueup.lifecycle.serving.journal.tail import Place
+from trueup.lifecycle.serving.journal.writer import NOWHERE, Journal, Way
 from trueup.lifecycle.serving.records import AnyRecord, Predictions
 
 USUAL: Final = Journaling()
