@@ -76,7 +76,14 @@ def query(where: tuple[str, ...], target: str, limit: int, as_json: bool, **aske
     with output.here() as workspace:
         found = workspace.predictions.search(workspace.owner, wanted)
         if target:
-            count = _write_csv(target, found)
+            try:
+                count = _write_csv(target, found)
+            except OSError as error:
+                raise UsageError(
+                    "output-unwritable",
+                    f"--output '{target}' cannot be written: {error.strerror or error}.",
+                    hint="--output predictions.csv",
+                ) from error
             output.show(f"{target}  {count} predictions")
             return
         some = list(islice(found, limit))

@@ -35,11 +35,12 @@ def test_kill_9_loses_and_doubles_nothing_that_was_acknowledged(folder: Path, se
         mode = chance.choice(["durable", "written"])
         command = [sys.executable, "-m", f"{__package__}.writing", str(folder), mode]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as writer:
-            assert writer.stdout is not None
-            lines = (writer.stdout.readline().decode() for _ in range(chance.randrange(1, 1500)))
+            stdout = writer.stdout
+            assert stdout is not None
+            lines = (stdout.readline().decode() for _ in range(chance.randrange(1, 1500)))
             acknowledged += map(str.strip, lines)
             writer.kill()
-            *rest, torn = writer.stdout.read().decode().split("\n")
+            *rest, torn = stdout.read().decode().split("\n")
         acknowledged += rest
         assert not torn
     Journal(folder).close()

@@ -28,8 +28,10 @@ def written(folder: Path) -> Path:
     journal.write([prediction(B, "other", model_ref="other@2", scores=[[0.2, 0.8]], at=later)])
     journal.write([prediction(A, rows=[0, 1], scores=[0.5, 0.5], inputs=inputs, shadow=True)])
     for at, value in ((later, 1), (AT, 0)):
-        told = {"predictions": [f"{A}-1"], "labels": [value], "at": at}
-        journal.write([Labels(deployment="late", received_at=later, **told)])
+        labels = Labels(
+            deployment="late", received_at=later, predictions=[f"{A}-1"], labels=[value], at=at
+        )
+        journal.write([labels])
     journal.close()
     return folder
 
