@@ -83,6 +83,11 @@ DEFAULT_PORT = 8080
     help="What speaks HTTP.",
 )
 @click.option(
+    "--grpc-port",
+    type=click.IntRange(0, 65535),
+    help="Also speak gRPC, at this port; needs trueup\\[grpc].",
+)
+@click.option(
     "--access-log",
     default="",
     metavar="FILE",
@@ -142,6 +147,7 @@ class _Asked(NamedTuple):
     hosts: tuple[str, ...]
     must_sign_in: bool
     http: str
+    grpc_port: int | None
     access_log: str
     access_log_share: float
     traces: bool
@@ -161,6 +167,12 @@ def _check(asked: _Asked) -> None:
             "http-alone",
             f"{asked.workers} workers cannot share one socket through Granian.",
             hint=f"trueup serve --workers {asked.workers}",
+        )
+    if asked.grpc_port is not None and asked.workers > 1:
+        raise UsageError(
+            "grpc-alone",
+            f"{asked.workers} workers cannot share a port for gRPC.",
+            hint=f"trueup serve --grpc-port {asked.grpc_port}",
         )
     if not asked.must_sign_in and not _is_own(asked.address):
         raise UsageError(
@@ -210,6 +222,7 @@ def _application(
 
 
 def _front(asked: _Asked) -> Callable[[Answering], Front]:
+    from trueup.lifecycle.serving.rpc.front import Both, Grpc
     from trueup.lifecycle.serving.server import fronts
 
     known: dict[str, Callable[[Answering], Front]] = {
@@ -217,7 +230,12 @@ def _front(asked: _Asked) -> Callable[[Answering], Front]:
         "uvicorn": fronts.Uvicorn,
         "granian": fronts.Granian,
     }
-    return known[asked.http]
+    if asked.grpc_port is None:
+        return known[asked.http]
+    port = asked.grpc_port
+    return lambda application: Both(
+        known[asked.http](application), Grpc(application, asked.address, port)
+    )
 
 
 def _serve(
