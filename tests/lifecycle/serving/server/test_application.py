@@ -366,6 +366,7 @@ def test_where_the_plan_says_count_answers_go_on_and_what_is_missing_is_counted(
         'trueup_journal_missing_total{deployment="late"} 2'
         in server.ask("GET", "/metrics").body.decode()
     )
+    assert server.ask("GET", "/v2/health/ready").status == 200
     key = {"idempotency_key": "k"}
     assert server.infer(request_of([1.0]), **key).status == 503, "it must be found again"
 

@@ -245,8 +245,15 @@ class Application:
 
     def is_ready(self) -> bool:
         """Whether requests should be sent here."""
-        ready = bool(self.serving()) and self.journal.failed is None
+        ready = bool(self.serving()) and not self._refuses()
         return ready and not self.draining and not self.waits_for_others
+
+    def _refuses(self) -> bool:
+        """Whether a deployment refuses requests because the journal cannot be written."""
+        return self.journal.failed is not None and any(
+            self._journaling().get(name, recording.USUAL).when_full == "refuse"
+            for name in self.serving()
+        )
 
     async def infer(
         self, call: Call, endpoint: Endpoint, serving: Serving, asked: Asked, body: bytes
