@@ -198,6 +198,7 @@ def _write_csv(target: str, found: Iterator[Prediction]) -> int:
     """Write all of them as they come; the inputs of the first one are the columns."""
     import csv
     import itertools
+    import json
 
     first = next(found, None)
     inputs = list(first.inputs) if first else []
@@ -208,7 +209,8 @@ def _write_csv(target: str, found: Iterator[Prediction]) -> int:
         writer.writerow([*names, *(f"input.{name}" for name in inputs)])
         for p in itertools.chain([first] if first else [], found):
             place = [p.id, p.deployment, p.model_ref, p.release, p.entity, p.at.isoformat()]
-            writer.writerow([*place, p.answer, _label(p), *map(p.inputs.get, inputs)])
+            score = p.score if isinstance(p.score, float) else json.dumps(p.score)
+            writer.writerow([*place, score, _label(p), *map(p.inputs.get, inputs)])
             count += 1
     return count
 
