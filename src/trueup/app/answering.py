@@ -73,7 +73,9 @@ def follow(
     every_s: float = EVERY_S,
 ) -> Follower:
     """What keeps a server at the releases of a project, once it is started."""
-    return Follower(Registry(workspace.state), server, on_failure=on_failure, every_s=every_s)
+    return Follower(
+        Registry(workspace.state, workspace.orders), server, on_failure=on_failure, every_s=every_s
+    )
 
 
 def open_application(

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from trueup.lifecycle.models.service import Models
     from trueup.lifecycle.monitoring.service import Monitors
     from trueup.lifecycle.plan.service import Plans
+    from trueup.lifecycle.releases.braking import Brakes
     from trueup.lifecycle.releases.judging.service import Decisions
+    from trueup.lifecycle.releases.orders import Orders
     from trueup.lifecycle.releases.service import Releases
     from trueup.lifecycle.runs.commits.service import Commits
     from trueup.lifecycle.runs.features.service import Features
@@ -237,6 +239,20 @@ class Workspace(ClientVerbs):
         from trueup.lifecycle.releases.service import Releases
 
         return Releases(self.state)
+
+    @cached_property
+    def brakes(self) -> Brakes:
+        """Verbs of emergencies."""
+        from trueup.lifecycle.releases.braking import Brakes
+
+        return Brakes(self.state)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Emergencies that servers obey before the database says so."""
+        from trueup.lifecycle.releases.orders import Orders
+
+        return Orders(self.settings.home / "orders", self.state.keys)
 
     @cached_property
     def decisions(self) -> Decisions:

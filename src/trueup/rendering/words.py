@@ -70,6 +70,7 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "impossible": ("∅", "warn"),
     # releases
     "requested": ("○", "busy"),
+    "stopped": ("■", "bad"),
     "canary": ("◐", "busy"),
     "live": ("●", "good"),
     "served": ("●", "good"),

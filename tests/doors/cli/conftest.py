@@ -175,7 +175,7 @@ def _lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "init",
             " ".join(("run", *HERE)),
             "check lumps@1",
-            "release lumps@1 --to clinic",
+            "release propose lumps@1 --to clinic",
             "approve --as rita --reason fine",
         ):
             assert run(line.split()) == 0, line

@@ -56,7 +56,7 @@ def test_a_gate_that_demands_less_is_asked_by_name(lived: Path, trueup: Any) -> 
     assert "TRUEUP_GATE_CANDIDATE" in str(
         base64.b64decode(json.loads((lived / "vsa.json").read_text())["payload"])
     )
-    refused = trueup("release", "lumps@1", "--to", "clinic")
+    refused = trueup("release", "propose", "lumps@1", "--to", "clinic")
     assert (refused.code, "gate-failed" in refused.err) == (6, True)
 
 
@@ -76,6 +76,6 @@ def test_a_check_is_waived_by_a_second_person_until_a_day(lived: Path, trueup: A
     assert "a pilot" in trueup("model", "card", "lumps@1").out
     assert "in force" in trueup("waiver", "list", "lumps@1").out
     assert trueup("waiver", "withdraw", given.data["id"], "--as", "rita").code == 0
-    ended = trueup("release", "lumps@1", "--to", "clinic")
+    ended = trueup("release", "propose", "lumps@1", "--to", "clinic")
     assert (ended.code, "waiver-ended" in ended.err) == (6, True)
     assert trueup("waiver", "withdraw", "nothere", "--as", "rita").code == 3

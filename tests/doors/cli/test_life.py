@@ -103,14 +103,14 @@ def test_a_gate_that_fails_ends_with_6(lived: Path, trueup: Any) -> None:
     assert "failed" in failed.out
     assert "cannot be released" in failed.err
     assert trueup("check", "lumps@1", "--json").data["statement"]["outcome"] == "FAILED"
-    refused = trueup("release", "lumps@1", "--to", "clinic")
+    refused = trueup("release", "propose", "lumps@1", "--to", "clinic")
     assert (refused.code, "gate-failed" in refused.err) == (6, True)
 
 
 def test_a_second_version_is_a_canary_and_can_be_undone(lived: Path, trueup: Any) -> None:
     assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
-    asked = trueup("release", "lumps@2", "--why", "better")
+    asked = trueup("release", "propose", "lumps@2", "--why", "better")
     (hint,) = re.findall(r"next: (trueup approve .*)", asked.err)
     own = trueup(*hint.split()[1:3])
     assert (own.code, "nobody approves their own request" in own.err) == (5, True)
@@ -129,7 +129,7 @@ def test_a_second_version_is_a_canary_and_can_be_undone(lived: Path, trueup: Any
 def test_a_rejected_release_ends(lived: Path, trueup: Any) -> None:
     assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
-    assert trueup("release", "lumps@2").code == 0
+    assert trueup("release", "propose", "lumps@2").code == 0
     assert trueup("approve", "--as", "rita", "--reject", "--reason", "not now").code == 0
     assert "rejected" in trueup("deployment", "show", "clinic").out
 
@@ -137,16 +137,16 @@ def test_a_rejected_release_ends(lived: Path, trueup: Any) -> None:
 def test_a_waiting_release_can_be_withdrawn(lived: Path, trueup: Any) -> None:
     assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
-    assert trueup("release", "lumps@2").code == 0
-    assert trueup("deployment", "withdraw", "clinic").code == 0
+    assert trueup("release", "propose", "lumps@2").code == 0
+    assert trueup("release", "withdraw", "clinic").code == 0
     assert "withdrawn" in trueup("deployment", "show", "clinic").out
 
 
 def test_a_canary_can_be_promoted_by_hand(lived: Path, trueup: Any) -> None:
     assert trueup("run", "-p", "strength=0.9", *HERE).code == 0
-    for line in ("check lumps", "release lumps@2", "approve --as rita"):
+    for line in ("check lumps", "release propose lumps@2", "approve --as rita"):
         assert trueup(*line.split()).code == 0
-    assert trueup("deployment", "promote", "clinic", "--why", "seen enough").code == 0
+    assert trueup("release", "promote", "clinic", "--why", "seen enough").code == 0
     assert "champion = lumps@2" in trueup("model", "list").out
 
 
@@ -156,7 +156,7 @@ def test_a_solo_project_asks_nobody(lived: Path, trueup: Any) -> None:
     assert trueup("plan", "adopt").code == 0
     assert trueup("run", "--allow-dirty", "-p", "strength=0.9", *HERE).code == 0
     assert trueup("check", "lumps").code == 0
-    released = trueup("release", "lumps@2", "--strategy", "all-at-once")
+    released = trueup("release", "propose", "lumps@2", "--strategy", "all-at-once")
     assert (released.code, "live" in released.out) == (0, True)
 
 

@@ -180,7 +180,7 @@ def test_a_goal_without_one_of_its_parts_is_refused(key: str, said: str) -> None
         ('["accurate.gate", "released:late-arrivals"]', "[]", "plan-unsound", "no condition"),
         ('"flights@champion"', '"flights@3"', "plan-unsound", "flights@champion"),
         ('"tailnum"', '"tailnum"\nmonitor_every = "0d"', "plan-unsound", "monitor_every"),
-        ('"tailnum"', '"tailnum"\ncanary = { weight = 1.0 }', "plan-unsound", "canary weight"),
+        ('"tailnum"', '"tailnum"\ncanary = { weight = 1.0 }', "plan-unsound", "canary.weight 1;"),
         ('"tailnum"', '"tailnum"\nfalse_alarms_per_year = 0', "plan-unsound", "no budget"),
         ('name = "flights"', 'name = "my flights"', "name-malformed", "project name"),
         ("[datasets.flights]", '[datasets."a b"]', "name-malformed", "dataset name"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from trueup.app import emergency
 from trueup.app.automation.breach_builds import BreachBuilds
 from trueup.app.automation.judging.ramps import Ramps
 from trueup.app.running.training import Trained, train
@@ -96,7 +97,9 @@ class Automation:
             The number of events handled.
         """
         moment = at or clock.now()
+        emergency.put_on_record(self._workspace)
         handled = self.react(moment)
+        self._start_what_is_due(moment)
         self._builds.pump()
         # Canaries first: harm must not wait until a training is done.
         canaries = [r for r in self._workspace.releases.serving(ACTOR) if r.state == "canary"]
@@ -141,6 +144,15 @@ class Automation:
             if str(release.number) == ref.selector:
                 self._start(release, at)
 
+    def _start_what_is_due(self, at: datetime) -> None:
+        """Start what waited for its moment, or for the calendar."""
+        for release in self._workspace.releases.waiting(ACTOR):
+            approval = release.approval
+            if approval and self._workspace.people.approval(ACTOR, approval).state != "approved":
+                continue
+            if release.starts_at is not None and at >= release.starts_at:
+                self._start(release, at)
+
     def _start_release(self, event: Event, at: datetime) -> None:
         for release in self._standing_on(event):
             self._start(release, at)
@@ -150,8 +162,8 @@ class Automation:
             return
         try:
             started = self._workspace.releases.start(ACTOR, release.deployment, release.number, at)
-        except (DeniedError, GateFailedError, NotFoundError) as error:
-            self._tell(f"{release.ref} did not start: {error.message}")
+        except (ConflictError, DeniedError, GateFailedError, NotFoundError) as error:
+            self._tell_once(f"{release.ref} did not start: {error.message}")
             return
         share = f"{started.weight:.0%} of the traffic"
         self._tell(f"{started.ref} ({started.model_ref}) serves {share}")
@@ -291,13 +303,12 @@ class Automation:
             return
         decision = self._decide(planned[canary.deployment], canary, live, at)
         if decision.action == "advance":
-            self._promote(canary, at, decision.words)
+            self._advance(canary, at, decision)
         elif decision.action == "roll-back":
             self._workspace.releases.roll_back(ACTOR, canary.deployment, at, decision.words)
             self._tell(f"{canary.ref} was rolled back: {decision.words}")
-        elif decision.action == "hold" and not canary.why:
-            self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {decision.words}")
-            self._tell(f"{canary.ref} waits for a person: {decision.words}")
+        elif decision.action == "hold":
+            self._hold(canary, decision.words)
 
     def _decide(
         self, settings: Deployment, canary: Release, live: Release, at: datetime
@@ -306,21 +317,31 @@ class Automation:
         signature = version.manifest.signature
         guards = guarded(settings, signature.task)
         evidence = self._ramps.evidence(canary, live, guards, signature)
-        ran = at - (canary.started_at or at)
-        lasts = clock.parse_duration(settings.canary.lasts)
+        ran = at - (canary.stepped_at or canary.started_at or at)
+        lasts = clock.parse_duration(canary.at_step.lasts if canary.at_step else "7d")
         decision = judging.decide(guards, evidence, ran, lasts)
         self._workspace.decisions.record(ACTOR, canary.deployment, canary.number, decision, at)
         return decision
 
-    def _promote(self, canary: Release, at: datetime, words: str) -> None:
-        try:
-            self._workspace.releases.promote(ACTOR, canary.deployment, at, words)
-        except GateFailedError as error:  # the plan has changed since it started
-            if not canary.why:
-                self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {error.message}")
-                self._tell(f"{canary.ref} waits for a person: {error.message}")
+    def _advance(self, canary: Release, at: datetime, decision: Decision) -> None:
+        step, words = canary.at_step, decision.words
+        if canary.paused or (step is not None and decision.rows < step.rows):
             return
-        self._tell(f"{canary.ref} ({canary.model_ref}) now serves everything: {words}")
+        if step is not None and step.asks:
+            self._hold(canary, f"it may go on, and a person has to say so: {words}")
+            return
+        try:
+            after = self._workspace.releases.advance(ACTOR, canary.deployment, at, words)
+        except GateFailedError as error:  # the plan has changed since it started
+            self._hold(canary, error.message)
+            return
+        share = "everything" if after.state == "live" else f"{after.weight:.0%} of the traffic"
+        self._tell(f"{canary.ref} ({canary.model_ref}) now serves {share}: {words}")
+
+    def _hold(self, canary: Release, words: str) -> None:
+        if not canary.why:  # said once
+            self._workspace.releases.hold(ACTOR, canary.deployment, f"held: {words}")
+            self._tell(f"{canary.ref} waits for a person: {words}")
 
     def _tell_once(self, words: str) -> None:
         if words != self._told:

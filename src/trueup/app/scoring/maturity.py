@@ -74,7 +74,7 @@ def deploys_itself(facts: Facts) -> Answer:
     """Automation carries out what was allowed; nobody copies files."""
     found = [each for each in released(facts) if each.by_itself]
     proofs = [shows(each.ref, f"{each.model_ref} went live by itself") for each in found]
-    to_do = (f"trueup release {facts.model} --to NAME", "trueup up")
+    to_do = (f"trueup release propose {facts.model} --to NAME", "trueup up")
     absent = f"no release went live by itself in {YEAR.days} days"
     return often(found, "a release went live by itself", proofs, absent=absent, to_do=to_do)
 

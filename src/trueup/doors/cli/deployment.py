@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from trueup.doors.cli import figures
-from trueup.doors.cli.release import show_started
+from trueup.doors.cli.release.proposing import planned
 from trueup.doors.cli.terminal import output
-from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Group
-from trueup.foundation import clock
-from trueup.foundation.errors import NotFoundError
-from trueup.foundation.text import did_you_mean, nearest, seconds, size
+from trueup.foundation.text import seconds, size
 
 if TYPE_CHECKING:
-    from trueup.app.wiring import Workspace
     from trueup.lifecycle.plan.deployments import Deployment
     from trueup.lifecycle.releases.records import Release
     from trueup.lifecycle.serving.following.outcomes import Outcome
@@ -58,7 +54,7 @@ def show(name: str, as_json: bool) -> None:
     from trueup.lifecycle.serving.following.outcomes import Outcomes
 
     with output.here() as workspace:
-        name, settings = _planned(workspace, name)
+        name, settings = planned(workspace, name)
         actor = workspace.owner
         route = workspace.releases.routes(actor)[name]
         found = workspace.releases.of_deployment(actor, name)
@@ -93,55 +89,6 @@ def show(name: str, as_json: bool) -> None:
     figures.show(looks)
     _show_outcomes(outcomes)
     output.next_step(*_after(name, settings, found))
-
-
-@command.command("promote", example="trueup deployment promote clinic")
-@click.argument("name")
-@click.option("--why", default="promoted by hand", metavar="TEXT", help="For the record.")
-@output.as_option
-@output.json_option
-def promote(name: str, why: str, speaker: str, as_json: bool) -> None:
-    """Give a canary all the traffic now."""
-    with output.here() as workspace:
-        name, _ = _planned(workspace, name)
-        actor = workspace.speaking_as(speaker)
-        release = workspace.releases.promote(actor, name, clock.now(), why)
-    if as_json:
-        output.emit_json(release)
-        return
-    show_started(release)
-    output.next_step(f"trueup deployment show {name}", f"trueup rollback {name}")
-
-
-@command.command("withdraw", example="trueup deployment withdraw clinic")
-@click.argument("name")
-@click.option("--why", default="withdrawn by hand", metavar="TEXT", help="For the record.")
-@output.as_option
-@output.json_option
-def withdraw(name: str, why: str, speaker: str, as_json: bool) -> None:
-    """Take back a release that waits for its approval."""
-    with output.here() as workspace:
-        name, _ = _planned(workspace, name)
-        actor = workspace.speaking_as(speaker)
-        release = workspace.releases.withdraw(actor, name, why)
-    if as_json:
-        output.emit_json(release)
-        return
-    show_started(release)
-    output.next_step(f"trueup deployment show {name}")
-
-
-def _planned(workspace: Workspace, text: str) -> tuple[str, Deployment]:
-    name = of_kind(text, "deployment").name
-    known = workspace.plans.current(workspace.owner).plan.deployments
-    if name not in known:
-        near = nearest(name, known)
-        raise NotFoundError(
-            "deployment-not-found",
-            f"The plan has no deployment '{name}'.{did_you_mean(name, known)}",
-            hint=f"trueup deployment show {near}" if near else "trueup deployment list",
-        )
-    return name, known[name]
 
 
 def _row(release: Release) -> tuple[object, ...]:
@@ -183,7 +130,7 @@ def _after(name: str, settings: Deployment, found: list[Release]) -> list[str]:
     if waiting is not None:
         return [f"trueup approve {waiting.approval} --as NAME"]
     if any(release.state == "canary" for release in found):
-        return [f"trueup deployment promote {name}", f"trueup rollback {name}"]
+        return [f"trueup release promote {name}", f"trueup rollback {name}"]
     if any(release.state == "live" for release in found):
         return ["trueup serve", f"trueup monitor status {name}"]
     return [f"trueup check {settings.model.partition('@')[0]}"]

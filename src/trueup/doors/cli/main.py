@@ -30,7 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run.command", "Run a pipeline and register what it makes."),
     "check": ("check.command", "Judge a model version by the plan's gates."),
     "score": ("score.command", "How well tested a model is, from live evidence."),
-    "release": ("release", "Ask to put a model version into a deployment."),
+    "release": ("release.command", "How versions come into deployments, and out of them."),
     "approve": ("approve", "Answer a question, as a second person."),
     "rollback": ("rollback", "Undo the newest change of what serves."),
     "checkout": ("checkout", "Restore what a model version was made of."),

@@ -9,21 +9,51 @@ from typing import Literal
 
 from trueup.foundation.records import Record
 
-Strategy = Literal["canary", "all-at-once"]
+Strategy = Literal["canary", "all-at-once", "shadow", "split"]
 
 
 class Canary(Record):
     """How a release is tried out.
 
     Attributes:
-        weight: Share of the entities that the new version serves.
-        lasts: How long at least, in the time of the traffic.
+        weight: Share of the entities that the new version serves, where there are no steps.
+        steps: Rising shares, such as `[0.01, 0.05, 0.25]`; after the last one it serves all.
+        lasts: How long each step lasts at least, in the time of the traffic.
+        rows: Rows that the new version scores at least in each step.
         margin: Largest loss of mean Brier score that counts as "no harm".
     """
 
     weight: float = 0.25
+    steps: tuple[float, ...] = ()
     lasts: str = "7d"
+    rows: int = 0
     margin: float = 0.02
+
+
+class Shadow(Record):
+    """How a release runs beside what answers, before anybody gets its answers.
+
+    Attributes:
+        lasts: How long at least, in the time of the traffic.
+        rows: Rows that it scores at least.
+        then: What follows: the steps of a canary, all traffic, or a person's word.
+    """
+
+    lasts: str = "1d"
+    rows: int = 1000
+    then: Literal["canary", "promote", "ask"] = "ask"
+
+
+class Split(Record):
+    """How two versions are compared at a fixed share (A/B) until the evidence decides.
+
+    Attributes:
+        weight: Share of the entities that the new version answers.
+        lasts: How long at least, in the time of the traffic.
+    """
+
+    weight: float = 0.5
+    lasts: str = "28d"
 
 
 class Guard(Record):
@@ -109,6 +139,8 @@ class Deployment(Record):
         entity: Input that names whom a prediction is about; routing is sticky by it.
         strategy: How a new version takes over.
         canary: Settings of that strategy.
+        shadow: Settings of that strategy.
+        split: Settings of that strategy.
         guard: What a new version must not make worse; what is not said here has defaults.
         limits: What one caller may ask.
         journal: How predictions are recorded.
@@ -121,6 +153,8 @@ class Deployment(Record):
     entity: str = ""
     strategy: Strategy = "canary"
     canary: Canary = Canary()
+    shadow: Shadow = Shadow()
+    split: Split = Split()
     guard: tuple[Guard, ...] = ()
     limits: Limits = Limits()
     journal: Journaling = Journaling()

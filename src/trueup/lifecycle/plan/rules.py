@@ -12,7 +12,7 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.plan import guards
+from trueup.lifecycle.plan import guards, takeover
 from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
 from trueup.lifecycle.plan.deployments import Deployment, Limits, Loading
 from trueup.lifecycle.plan.records import (
@@ -294,9 +294,8 @@ def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
             raise _wrong(f"deployment '{name}' serves '{deployment.model}'; use '{model}@champion'")
         _check_loading(name, deployment.loading)
         _check_duration(f"monitor_every of deployment '{name}'", deployment.monitor_every)
-        _check_duration(f"canary.lasts of deployment '{name}'", deployment.canary.lasts)
-        if not 0 < deployment.canary.weight < 1:
-            raise _wrong(f"deployment '{name}' has canary weight {deployment.canary.weight}")
+        for problem in takeover.problems(deployment):
+            raise _wrong(f"deployment '{name}' has {problem}")
         for problem in _limit_problems(deployment.limits):
             raise _wrong(f"deployment '{name}' has limits.{problem}")
         for problem in _journal_problems(deployment):

@@ -6,12 +6,13 @@ Pure functions. What a version proves while it is tried out is decided in `judgi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.gates.records import Verdict
-from trueup.lifecycle.plan.deployments import Deployment
-from trueup.lifecycle.releases.records import Arm, Release, ReleaseState, Route
+from trueup.lifecycle.plan.deployments import Deployment, Strategy
+from trueup.lifecycle.releases.records import Arm, Brake, Release, ReleaseState, Route, Step
 
 TRANSITIONS: Final[Mapping[ReleaseState, frozenset[ReleaseState]]] = {
     "requested": frozenset({"canary", "live", "rejected", "withdrawn"}),
@@ -52,6 +53,34 @@ def may_start(release: Release) -> None:
         )
 
 
+def may_start_at(release: Release, at: datetime) -> None:
+    """Refuse to start what is to start later.
+
+    Raises:
+        ConflictError: Naming the moment.
+    """
+    if release.starts_at is not None and at < release.starts_at:
+        raise ConflictError(
+            "release-scheduled",
+            f"{release.ref} starts at {release.starts_at:%Y-%m-%d %H:%M} UTC, not before.",
+            hint=f"trueup release schedule {release.deployment} --now",
+        )
+
+
+def may_advance(release: Release) -> None:
+    """Refuse to take a paused release further.
+
+    Raises:
+        ConflictError: Naming the reason of the pause.
+    """
+    if release.paused:
+        raise ConflictError(
+            "release-paused",
+            f"{release.ref} is paused: {release.why}.",
+            hint=f"trueup release resume {release.deployment}",
+        )
+
+
 def approval_content(deployment: str, model_digest: str, verdict: Verdict) -> dict[str, str]:
     """What an approval is bound to: it dies when any of this changes.
 
@@ -73,7 +102,27 @@ def alias_content(name: str, model_digest: str, verdict: Verdict) -> dict[str, s
     return {"alias": name.casefold(), **{key: bound[key] for key in bound if key != "deployment"}}
 
 
-def route(name: str, settings: Deployment, serving: Sequence[Release]) -> Route:
+def steps(settings: Deployment, strategy: Strategy) -> tuple[Step, ...]:
+    """The steps of a release; after the last one the new version serves everything."""
+    canary, shadow, split = settings.canary, settings.shadow, settings.split
+    shares = canary.steps or (canary.weight,)
+    ramp = tuple(
+        Step(weight=share, lasts=canary.lasts, rows=canary.rows) for share in shares if share < 1
+    )
+    if strategy == "canary":
+        return ramp
+    if strategy == "split":
+        return (Step(weight=split.weight, lasts=split.lasts),)
+    if strategy == "shadow":
+        asks = shadow.then == "ask"
+        beside = Step(weight=0.0, lasts=shadow.lasts, rows=shadow.rows, asks=asks)
+        return (beside, *(ramp if shadow.then == "canary" else ()))
+    return ()
+
+
+def route(
+    name: str, settings: Deployment, serving: Sequence[Release], brake: Brake | None = None
+) -> Route:
     """Where a deployment's traffic goes, given its live and canary releases."""
     live = next((r for r in serving if r.state == "live"), None)
     canary = next((r for r in serving if r.state == "canary"), None)
@@ -83,8 +132,43 @@ def route(name: str, settings: Deployment, serving: Sequence[Release]) -> Route:
         arms.append(Arm(release=live.number, model_ref=live.model_ref, weight=weight))
     if canary is not None:
         weight = canary.weight if live else 1.0
-        arms.append(Arm(release=canary.number, model_ref=canary.model_ref, weight=weight))
+        shadow = live is not None and canary.is_shadow
+        arms.append(
+            Arm(release=canary.number, model_ref=canary.model_ref, weight=weight, shadow=shadow)
+        )
     # The salt changes with each ramp, so no entity is always the first to try what is new.
     ramp = canary or live
     salt = f"{name}:{ramp.number}" if ramp else name
-    return Route(deployment=name, arms=tuple(arms), salt=salt, entity=settings.entity)
+    return Route(
+        deployment=name,
+        arms=tuple(arms),
+        salt=salt,
+        entity=settings.entity,
+        stopped=f"{brake.stopped_by}: {brake.why}" if brake else "",
+    )
+
+
+def undone(
+    place: str, serving: Sequence[Release], before: Release | None
+) -> tuple[Release, Release]:
+    """What a rollback takes away, and what serves afterwards.
+
+    Args:
+        place: The deployment.
+        serving: Its live release and its canary.
+        before: What the live release took over from.
+
+    Raises:
+        ConflictError: There is nothing to return to.
+    """
+    live = next((r for r in serving if r.state == "live"), None)
+    canary = next((r for r in serving if r.state == "canary"), None)
+    if canary is not None and live is not None:
+        return canary, live
+    if live is None or before is None:
+        raise ConflictError(
+            "nothing-to-return-to",
+            f"Deployment '{place}' has no earlier release to return to.",
+            hint=f"trueup deployment show {place}",
+        )
+    return live, before

@@ -6,8 +6,20 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from trueup.lifecycle.releases.records import Release, ReleaseState
-from trueup.state.schema import Column, Float, Index, Integer, Moment, String, Table, Text, row_as
+from trueup.lifecycle.releases.records import Brake, Release, ReleaseState
+from trueup.state.schema import (
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    Json,
+    Moment,
+    String,
+    Table,
+    Text,
+    row_as,
+)
 
 releases = Table(
     "releases",
@@ -26,13 +38,31 @@ releases = Table(
     Column("ended_at", Moment),
     Column("previous", Integer, nullable=False, server_default="0"),
     Column("why", Text, nullable=False, server_default=""),
+    Column("steps", Json, nullable=False, server_default="[]"),
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("stepped_at", Moment),
+    Column("paused", Boolean, nullable=False, server_default="0"),
+    Column("starts_at", Moment),
     # The database itself refuses a second live release or a second canary in one place.
     *(
         Index(f"uq_releases_{state}", "deployment", unique=True, where=f"state = '{state}'")
         for state in ("live", "canary")
     ),
 )
+brakes = Table(
+    "brakes",
+    Column("deployment", String(100), primary_key=True),
+    Column("stopped_by", String(100), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("stopped_at", Moment, nullable=False),
+)
 _r = releases.c
+
+
+def stopped(connection: sa.Connection) -> dict[str, Brake]:
+    """The deployments that somebody has stopped."""
+    rows = connection.execute(sa.select(brakes).order_by(brakes.c.deployment))
+    return {row.deployment: row_as(Brake, row) for row in rows}
 
 
 def release(connection: sa.Connection, deployment: str, number: int) -> Release | None:
@@ -71,6 +101,14 @@ def with_approval(connection: sa.Connection, approval: str) -> list[Release]:
 def serving(connection: sa.Connection) -> list[Release]:
     """All releases that take traffic now, in every deployment."""
     query = sa.select(releases).where(_r.state.in_(("live", "canary")))
+    return [
+        row_as(Release, row) for row in connection.execute(query.order_by(_r.deployment, _r.number))
+    ]
+
+
+def waiting(connection: sa.Connection) -> list[Release]:
+    """All releases that were asked for and have not started."""
+    query = sa.select(releases).where(_r.state == "requested")
     return [
         row_as(Release, row) for row in connection.execute(query.order_by(_r.deployment, _r.number))
     ]

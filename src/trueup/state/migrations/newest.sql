@@ -74,6 +74,13 @@ CREATE TABLE attestations (
 	CONSTRAINT pk_attestations PRIMARY KEY (id)
 );
 CREATE INDEX ix_attestations_model ON attestations (model);
+CREATE TABLE brakes (
+	deployment VARCHAR(100) NOT NULL, 
+	stopped_by VARCHAR(100) NOT NULL, 
+	why TEXT NOT NULL, 
+	stopped_at BIGINT NOT NULL, 
+	CONSTRAINT pk_brakes PRIMARY KEY (deployment)
+);
 CREATE TABLE check_findings (
 	address VARCHAR(80) NOT NULL, 
 	result TEXT NOT NULL, 
@@ -451,6 +458,11 @@ CREATE TABLE releases (
 	ended_at BIGINT, 
 	previous INTEGER DEFAULT '0' NOT NULL, 
 	why TEXT DEFAULT '' NOT NULL, 
+	steps TEXT DEFAULT '[]' NOT NULL, 
+	step INTEGER DEFAULT '0' NOT NULL, 
+	stepped_at BIGINT, 
+	paused BOOLEAN DEFAULT '0' NOT NULL, 
+	starts_at BIGINT, 
 	CONSTRAINT pk_releases PRIMARY KEY (deployment, number)
 );
 CREATE INDEX ix_releases_model ON releases (model);

@@ -93,7 +93,7 @@ def validated(facts: Facts) -> Answer:
         return no(words, (shows(bare[0], words),), (f"trueup why {bare[0]}",))
     proofs = [shows(f"verdict:{each.verdict}", f"passed before {each.ref}") for each in releases]
     absent = f"nothing was released in {YEAR.days} days"
-    to_do = (f"trueup check {facts.model}", f"trueup release {facts.model} --to NAME")
+    to_do = (f"trueup check {facts.model}", f"trueup release propose {facts.model} --to NAME")
     what = "a genuine verdict came before going live"
     return often(releases, what, proofs, absent=absent, to_do=to_do)
 
@@ -131,7 +131,7 @@ def canaried(facts: Facts) -> Answer:
     last = followers[:REPEATED]
     proofs = tuple(shows(each.ref, f"{each.model_ref}: {each.how}") for each in last)
     line = 'strategy = "canary"   # under [deployments.NAME] in trueup.toml'
-    to_do = (line, f"trueup release {facts.model} --to NAME")
+    to_do = (line, f"trueup release propose {facts.model} --to NAME")
     at_once = [each.ref for each in last if each.how != "canary"]
     if at_once:
         return no(f"took all traffic at once: {names(at_once)}", proofs, to_do)

@@ -21,7 +21,7 @@ def reviewed(facts: Facts) -> Answer:
     asked = released(facts)[:REPEATED]
     if not asked:
         words = f"nothing was released in {YEAR.days} days"
-        return no(words, (), (f"trueup release {facts.model} --to NAME",))
+        return no(words, (), (f"trueup release propose {facts.model} --to NAME",))
     faults = [fault for release in asked for fault in _unreviewed(facts, release)]
     proofs = tuple(_reviews(asked))
     if faults:
@@ -29,7 +29,7 @@ def reviewed(facts: Facts) -> Answer:
         return no(names(faults), proofs, to_do)
     if len(asked) < REPEATED:
         words = "one release was reviewed: that is not repeated yet"
-        return no(words, proofs, (f"trueup release {facts.model} --to NAME",))
+        return no(words, proofs, (f"trueup release propose {facts.model} --to NAME",))
     words = f"the last {len(asked)} releases come from commits, and a second person said yes"
     return yes(words, proofs)
 
@@ -76,7 +76,7 @@ def agreement(facts: Facts) -> Answer:
             f"{plural(versions, 'version')} with a goal measured in the gate and in use; "
             f"{_PAIRS} would show whether both agree"
         )
-        to_do = (f"trueup release {facts.model} --to NAME", "trueup monitor run")
+        to_do = (f"trueup release propose {facts.model} --to NAME", "trueup monitor run")
         return no(words, shown, to_do)
     words = f"gate and use agree for {agree} of {plural(pairs, 'pair')} of versions"
     if 2 * agree <= pairs:

@@ -36,7 +36,7 @@ def fresh(facts: Facts) -> Answer:
     """Mo4: what serves is not older than a quarter, and trainings start by themselves."""
     made = facts.version(facts.serving)
     if made is None:
-        release = f"trueup release {facts.newest or facts.model} --to NAME"
+        release = f"trueup release propose {facts.newest or facts.model} --to NAME"
         return no("no version serves", (), (release,))
     age = (facts.at - made.at).days
     proof = shows(made.ref, f"registered {made.at:%Y-%m-%d}")

@@ -101,7 +101,7 @@ def command(
     output.say("\nJudged by plan {}{} in {}.", plan.version, rows, seconds(verdict.seconds))
     if verdict.passed:
         place = places[0] if places else "DEPLOYMENT"
-        output.next_step(f"trueup release {said.model_ref} --to {place}")
+        output.next_step(f"trueup release propose {said.model_ref} --to {place}")
     else:
         names = plural(len(failing(verdict)), "check")
         output.say("{} kept {} from passing; it cannot be released.", names, said.model_ref)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+import msgspec
+
 from trueup.foundation.errors import BackendError, InternalError, TrueupError
 from trueup.foundation.text import seconds as said_seconds
 from trueup.lifecycle.releases.records import Arm, Route
@@ -99,7 +101,7 @@ class Follower:
             for name in self._loading.keys() - wanted.keys():
                 self._give_up(name)
             for name, route in wanted.items():
-                self._follow(route, served.get(name))
+                self._follow(_braked(route, served.get(name)), served.get(name))
 
     def start(self) -> None:
         """Look from now on, in a thread."""
@@ -250,6 +252,13 @@ class _Loading(threading.Thread):
     def run(self) -> None:
         """Load it."""
         self._load(self)
+
+
+def _braked(route: Route, served: Route | None) -> Route:
+    """What to follow: a brake must not wait for a model, so what serves is what stops."""
+    if served is None or not route.stopped:
+        return route
+    return msgspec.structs.replace(served, stopped=route.stopped)
 
 
 def _late(loading: _Loading) -> BackendError:

@@ -25,6 +25,7 @@ from trueup.lifecycle.models.service import find, load_file
 from trueup.lifecycle.plan.deployments import Deployment
 from trueup.lifecycle.plan.service import in_force
 from trueup.lifecycle.releases import table as release_table
+from trueup.lifecycle.releases.orders import Orders, obeyed
 from trueup.lifecycle.releases.records import Arm, Release, Route
 from trueup.lifecycle.releases.service import Releases
 from trueup.lifecycle.serving.following import compatible, memory
@@ -39,10 +40,16 @@ _AS_PLANNED = Deployment(model="")
 
 
 class Registry:
-    """A `ModelSource` over the project's database and blobs."""
+    """A `ModelSource` over the project's database and blobs.
 
-    def __init__(self, state: State) -> None:
+    Args:
+        state: The project's.
+        orders: Emergencies that need not be in the database yet.
+    """
+
+    def __init__(self, state: State, orders: Orders | None = None) -> None:
         self._state = state
+        self._orders = orders
         self._releases = Releases(state)
         self._outcomes = Outcomes(state)
         self._watch = Watch(state.database)
@@ -52,7 +59,11 @@ class Registry:
         self._copies: WeakValueDictionary[str, Predictor] = WeakValueDictionary()
 
     def routes(self) -> Mapping[str, Route]:
-        """Where the traffic of every deployment goes now; read again only after an event."""
+        """Where the traffic of every deployment goes now; read again only after an event.
+
+        Orders are looked at first: one that has left its folder is in the database by then.
+        """
+        orders = self._orders.standing() if self._orders else ()
         if self._watch.changed() or self._routes is None:
             self._routes = None  # until it was read to the end
             released = self._releases.routes(_SERVER)
@@ -64,7 +75,7 @@ class Registry:
                     if settings.followed
                 }
             self._routes = {n: r for n, r in (released | followed).items() if r.arms}
-        return self._routes
+        return obeyed(self._routes, orders) if orders else self._routes
 
     def seconds_to_load(self, deployment: str) -> float:
         """How long loading a version may take."""

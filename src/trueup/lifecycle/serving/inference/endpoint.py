@@ -195,10 +195,13 @@ class Endpoint:
         """What answers a request that comes now; it keeps to that, whatever is swapped meanwhile.
 
         Raises:
-            BackendError: It serves nothing, or its queue is full: no work is spent on that.
+            BackendError: It serves nothing, was stopped, or its queue is full: no work is
+                spent on that.
         """
         if self._serving is None:
             raise not_serving(self.name)
+        if self._serving.route.stopped:
+            raise stopped(self._serving.route)
         if self.queued_rows >= self._queue_rows:
             raise self._full()
         return self._serving
@@ -365,6 +368,15 @@ class Endpoint:
             hint="send the request again after the seconds in Retry-After",
             context={"retry_after_s": wait},
         )
+
+
+def stopped(route: Route) -> BackendError:
+    """The error for a deployment that a person has stopped."""
+    return BackendError(
+        "deployment-stopped",
+        f"Deployment '{route.deployment}' answers nobody: it was stopped by {route.stopped}.",
+        hint=f"trueup release resume {route.deployment}",
+    )
 
 
 def not_serving(name: str) -> BackendError:

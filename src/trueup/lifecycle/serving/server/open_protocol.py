@@ -75,7 +75,7 @@ class OpenProtocol:
 
     async def _model_ready(self, call: Call) -> Reply:
         serving = self._home.endpoint(call.model).serving
-        ready = serving is not None and not self._home.draining
+        ready = serving is not None and not serving.route.stopped and not self._home.draining
         if ready and call.version:
             assert serving is not None
             arm_of(serving, call)

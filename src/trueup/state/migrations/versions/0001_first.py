@@ -89,6 +89,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_attestations_model"), "attestations", ["model"], unique=False)
     op.create_table(
+        "brakes",
+        sa.Column("deployment", sa.String(length=100), nullable=False),
+        sa.Column("stopped_by", sa.String(length=100), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("stopped_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("deployment", name=op.f("pk_brakes")),
+    )
+    op.create_table(
         "check_findings",
         sa.Column("address", sa.String(length=80), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
@@ -560,6 +568,11 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("previous", sa.Integer(), server_default="0", nullable=False),
         sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.Column("steps", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("step", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("stepped_at", sa.BigInteger(), nullable=True),
+        sa.Column("paused", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("deployment", "number", name=op.f("pk_releases")),
     )
     op.create_index(op.f("ix_releases_model"), "releases", ["model"], unique=False)
@@ -1149,6 +1162,7 @@ def downgrade() -> None:
     op.drop_table("commits_seen")
     op.drop_table("checkpoints")
     op.drop_table("check_findings")
+    op.drop_table("brakes")
     op.drop_index(op.f("ix_attestations_model"), table_name="attestations")
     op.drop_table("attestations")
     op.drop_index(op.f("ix_assessments_trace"), table_name="assessments")

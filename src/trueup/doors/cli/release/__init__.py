@@ -1,0 +1,1 @@
+"""`trueup release`. Read `command.py` first."""
