@@ -18,6 +18,7 @@ import pytest
 
 from trueup.backends.formats import _package
 from trueup.lifecycle.models.records import ModelVersion
+from trueup.lifecycle.releases.orders import Orders
 from trueup.lifecycle.serving.following.follower import Follower
 from trueup.lifecycle.serving.following.outcomes import Outcome, Outcomes
 from trueup.lifecycle.serving.following.registry import Registry
@@ -83,8 +84,9 @@ class Live:
         self.releases: Counter[int] = Counter()
         self.models: Counter[str] = Counter()
         self.application = Application(Journal(folder), authorize=lambda *_: NOBODY)
+        self.orders = Orders(folder.parent / "orders", shop.state.keys)
         self.follower = Follower(
-            Registry(shop.state), self.application, on_failure=self._tell, every_s=0.01
+            Registry(shop.state, self.orders), self.application, on_failure=self._tell, every_s=0.01
         )
         self._socket = listen("127.0.0.1", 0)
         self.port = self._socket.getsockname()[1]

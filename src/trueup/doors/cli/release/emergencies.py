@@ -37,6 +37,7 @@ def rollback(deployment: str, why: str, speaker: str, as_json: bool) -> None:
         actor = workspace.speaking_as(speaker)
         order = workspace.brakes.order_roll_back(actor, name, clock.now(), why)
         emergency.give(workspace, order)
+        output.say("Servers of this machine obey from now on.")
         obeyed = emergency.record(workspace, order)
     if as_json:
         output.emit_json(obeyed)
@@ -67,6 +68,7 @@ def stop(deployment: str, why: str, speaker: str, as_json: bool) -> None:
         actor = workspace.speaking_as(speaker)
         order = workspace.brakes.order_stop(actor, name, clock.now(), why)
         emergency.give(workspace, order)
+        output.say("Servers of this machine obey from now on.")
         obeyed = emergency.record(workspace, order)
     if as_json:
         output.emit_json(obeyed)
@@ -82,7 +84,6 @@ def stop(deployment: str, why: str, speaker: str, as_json: bool) -> None:
 def _say_if_not_recorded(obeyed: Obeyed) -> None:
     if not obeyed.recorded:
         output.say(
-            "Servers of this machine obey already. It is not on record yet: {} "
-            "`trueup up` or the next such command puts it on record.",
+            "It is not on record yet: {} `trueup up` or the next such command puts it on record.",
             obeyed.trouble,
         )
