@@ -21,6 +21,7 @@ Permission = Literal[
     "approvals.decide",
     "releases.request",
     "releases.operate",
+    "releases.override",
     "predictions.create",
     "feedback.create",
     "metrics.read",

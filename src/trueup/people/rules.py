@@ -36,6 +36,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "metrics.read",
             "releases.request",
             "releases.operate",
+            "releases.override",
             "alerts.handle",
             "monitoring.run",
             "predictions.create",

@@ -19,6 +19,7 @@ from trueup.foundation.errors import (
 )
 from trueup.lifecycle.gates import table as verdicts
 from trueup.lifecycle.releases import rules, table
+from trueup.lifecycle.releases.braking import Brakes
 from trueup.lifecycle.releases.records import Release
 
 from ..conftest import AT, Shop
@@ -474,3 +475,79 @@ def test_whatever_is_tried_the_promises_hold(shop: Shop, seed: int) -> None:
             known = began.setdefault(release.number, "requested")
             assert release.state == known or release.state in rules.TRANSITIONS[known]
             began[release.number] = release.state
+
+
+# --- steps, pauses, the calendar
+
+STEPS = ('entity = "who"', 'entity = "who"\ncanary = { steps = [0.01, 0.25, 1.0], lasts = "1d" }')
+WEEKENDS = ("[[goals]]", '[calendar]\nhours = ["sat-sun 09:00-16:00"]\n\n[[goals]]')
+
+
+def test_a_ramp_rises_step_by_step_to_everything(shop: Shop) -> None:
+    shop.adopt(STEPS)
+    live_at_one_canary_at_two(shop)
+    salts = {shop.releases.routes(shop.sam)["desk"].salt}
+    weights = [r.weight for r in shop.releases.serving(shop.sam) if r.state == "canary"]
+    for _ in range(2):
+        after = shop.releases.advance(shop.omar, "desk", LATER, "no harm")
+        weights.append(after.weight)
+        salts.add(shop.releases.routes(shop.sam)["desk"].salt)
+    assert (weights, after.state) == ([0.01, 0.25, 1.0], "live")
+    assert len(salts) == 1  # so no entity is ever given back
+    assert shop.events("release.advanced")[0].why == "no harm"
+
+
+def test_a_paused_release_stays_until_it_is_resumed(shop: Shop) -> None:
+    live_at_one_canary_at_two(shop)
+    paused = shop.releases.pause(shop.omar, "desk", "let us look")
+    assert shop.releases.pause(shop.omar, "desk", "again") == paused
+    refused = refusal(ConflictError, shop.releases.advance, shop.omar, "desk", LATER, "no harm")
+    assert (refused.code, "let us look" in refused.message) == ("release-paused", True)
+    assert Brakes(shop.state).resume(shop.omar, "desk") == "release:desk@2 goes on"
+    assert shop.releases.advance(shop.omar, "desk", LATER, "no harm").state == "live"
+
+
+def test_a_shadow_answers_nobody(shop: Shop) -> None:
+    shop.begin(1)
+    release = shop.begin(2, strategy="shadow")
+    first, beside = shop.releases.routes(shop.sam)["desk"].arms
+    assert (release.is_shadow, first.weight, beside.shadow) == (True, 1.0, True)
+    assert shop.releases.promote(shop.omar, "desk", LATER).state == "live"
+
+
+def test_outside_of_the_calendar_a_release_waits(shop: Shop) -> None:
+    live_at_one_canary_at_two(shop)
+    shop.adopt(WEEKENDS)
+    shop.judge(2)
+    refused = refusal(ConflictError, shop.releases.advance, shop.omar, "desk", AT, "no harm")
+    assert (refused.code, "2026-03-07 09:00 UTC" in refused.message) == ("calendar-closed", True)
+    refusal(DeniedError, shop.releases.override_calendar, shop.sam, "desk", "fix")
+    shop.releases.override_calendar(shop.omar, "desk", "fix")
+    assert shop.releases.advance(shop.omar, "desk", AT, "no harm").state == "live"
+    assert [e.why for e in shop.events("release.calendar-overridden")] == ["fix"]
+
+
+def test_the_calendar_never_blocks_a_rollback_or_a_stop(shop: Shop) -> None:
+    live_at_one_canary_at_two(shop)
+    shop.adopt(WEEKENDS)
+    brakes = Brakes(shop.state)
+    assert brakes.stop(shop.omar, "desk", AT, "wrong units").why == "wrong units"
+    assert shop.releases.roll_back(shop.omar, "desk", AT).number == 1
+
+
+def test_a_release_starts_no_earlier_than_it_was_asked_to(shop: Shop) -> None:
+    release = shop.ask(1, starts_at=LATER)
+    shop.approve(release)
+    assert refusal(ConflictError, start, shop, release).code == "release-scheduled"
+    shop.releases.schedule(shop.omar, "desk", AT)
+    assert start(shop, release).state == "live"
+
+
+def test_an_outlook_changes_nothing(shop: Shop) -> None:
+    shop.adopt(STEPS)
+    shop.begin(1)
+    shop.judge(2)
+    outlook = shop.releases.outlook(shop.sam, "desk", "small", "2")
+    assert [step.weight for step in outlook.release.steps] == [0.01, 0.25]
+    assert (outlook.replaces, outlook.approval) == ("small@1", "a second person will be asked")
+    assert shop.states() == ["live"]

@@ -145,12 +145,12 @@ class Automation:
                 self._start(release, at)
 
     def _start_what_is_due(self, at: datetime) -> None:
-        """Start what waited for its moment, or for the calendar."""
+        """Start what waited for its moment, or for the calendar; what may not start, waits."""
         for release in self._workspace.releases.waiting(ACTOR):
             approval = release.approval
             if approval and self._workspace.people.approval(ACTOR, approval).state != "approved":
                 continue
-            if release.starts_at is not None and at >= release.starts_at:
+            if release.starts_at is None or at >= release.starts_at:
                 self._start(release, at)
 
     def _start_release(self, event: Event, at: datetime) -> None:
@@ -334,6 +334,9 @@ class Automation:
             after = self._workspace.releases.advance(ACTOR, canary.deployment, at, words)
         except GateFailedError as error:  # the plan has changed since it started
             self._hold(canary, error.message)
+            return
+        except ConflictError as error:  # the calendar is closed
+            self._tell_once(error.message)
             return
         share = "everything" if after.state == "live" else f"{after.weight:.0%} of the traffic"
         self._tell(f"{canary.ref} ({canary.model_ref}) now serves {share}: {words}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from trueup.foundation.records import Record
+from trueup.lifecycle.plan.calendars import Calendar
 
 Strategy = Literal["canary", "all-at-once", "shadow", "split"]
 
@@ -141,6 +142,7 @@ class Deployment(Record):
         canary: Settings of that strategy.
         shadow: Settings of that strategy.
         split: Settings of that strategy.
+        calendar: When releases here may start and go on; the plan's, where nothing is said.
         guard: What a new version must not make worse; what is not said here has defaults.
         limits: What one caller may ask.
         journal: How predictions are recorded.
@@ -155,6 +157,7 @@ class Deployment(Record):
     canary: Canary = Canary()
     shadow: Shadow = Shadow()
     split: Split = Split()
+    calendar: Calendar | None = None
     guard: tuple[Guard, ...] = ()
     limits: Limits = Limits()
     journal: Journaling = Journaling()

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.foundation.records import Record
+from trueup.lifecycle.plan.calendars import Calendar
 from trueup.lifecycle.plan.demands import AnyDemand, Better, GateName, OnMissing, PairRule
 from trueup.lifecycle.plan.deployments import Deployment
 from trueup.people.records import Role
@@ -170,6 +171,13 @@ class Plan(Record):
     process: Process = Process()
     datasets: dict[str, Dataset] = {}
     deployments: dict[str, Deployment] = {}
+    calendar: Calendar = Calendar()
+
+    def calendar_of(self, deployment: str) -> Calendar:
+        """When releases of a place may start and go on."""
+        planned = self.deployments.get(deployment)
+        own = planned.calendar if planned else None
+        return self.calendar if own is None else own
 
     @property
     def watched(self) -> tuple[Goal, ...]:

@@ -12,7 +12,8 @@ from trueup.foundation.errors import UsageError
 from trueup.foundation.records import builtins
 from trueup.foundation.references import check_name
 from trueup.foundation.text import did_you_mean
-from trueup.lifecycle.plan import guards, takeover
+from trueup.lifecycle.plan import calendars, guards, takeover
+from trueup.lifecycle.plan.calendars import Calendar
 from trueup.lifecycle.plan.demands import AnyDemand, Baseline, Champion, Limit, kind_of
 from trueup.lifecycle.plan.deployments import Deployment, Limits, Loading
 from trueup.lifecycle.plan.records import (
@@ -284,6 +285,8 @@ def _check_comparable(goal: Goal, metric: Metric) -> None:
 
 
 def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
+    for problem in calendars.problems(plan.calendar):
+        raise _wrong(f"the calendar has {problem}")
     for name, deployment in plan.deployments.items():
         check_name(name, "deployment")
         model, _, alias = deployment.model.partition("@")
@@ -294,6 +297,8 @@ def _check_deployments(plan: Plan, metrics: Mapping[str, Metric]) -> None:
             raise _wrong(f"deployment '{name}' serves '{deployment.model}'; use '{model}@champion'")
         _check_loading(name, deployment.loading)
         _check_duration(f"monitor_every of deployment '{name}'", deployment.monitor_every)
+        for problem in calendars.problems(deployment.calendar or Calendar()):
+            raise _wrong(f"the calendar of deployment '{name}' has {problem}")
         for problem in takeover.problems(deployment):
             raise _wrong(f"deployment '{name}' has {problem}")
         for problem in _limit_problems(deployment.limits):

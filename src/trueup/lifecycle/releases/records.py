@@ -57,6 +57,7 @@ class Release(Record):
         stepped_at: In the time of the traffic, when that step began.
         paused: Whether it stays at its step until somebody resumes it.
         starts_at: It starts no earlier.
+        override: Why the calendar does not hold for it; empty when it does.
     """
 
     deployment: str
@@ -79,6 +80,7 @@ class Release(Record):
     stepped_at: datetime | None = None
     paused: bool = False
     starts_at: datetime | None = None
+    override: str = ""
 
     @property
     def ref(self) -> str:

@@ -11,6 +11,8 @@ from typing import Final
 
 from trueup.foundation.errors import ConflictError
 from trueup.lifecycle.gates.records import Verdict
+from trueup.lifecycle.plan import calendars
+from trueup.lifecycle.plan.calendars import Calendar
 from trueup.lifecycle.plan.deployments import Deployment, Strategy
 from trueup.lifecycle.releases.records import Arm, Brake, Release, ReleaseState, Route, Step
 
@@ -64,6 +66,22 @@ def may_start_at(release: Release, at: datetime) -> None:
             "release-scheduled",
             f"{release.ref} starts at {release.starts_at:%Y-%m-%d %H:%M} UTC, not before.",
             hint=f"trueup release schedule {release.deployment} --now",
+        )
+
+
+def calendar_allows(release: Release, calendar: Calendar, at: datetime) -> None:
+    """Refuse a start or a step outside of the release calendar, unless it was overridden.
+
+    Raises:
+        ConflictError: Naming until when it waits, and why.
+    """
+    until = None if release.override else calendars.opens(calendar, at)
+    if until is not None:
+        raise ConflictError(
+            "calendar-closed",
+            f"{release.ref} waits until {until:%Y-%m-%d %H:%M} UTC: "
+            f"{calendars.reason(calendar, at)}.",
+            hint=f"trueup release schedule {release.deployment} --override-calendar --why REASON",
         )
 
 

@@ -13,6 +13,7 @@ from trueup.foundation.records import builtins
 from trueup.lifecycle.gates import standing as gates
 from trueup.lifecycle.models import service as models
 from trueup.lifecycle.models.moving import CHAMPION, move_alias
+from trueup.lifecycle.plan import calendars
 from trueup.lifecycle.plan.deployments import Strategy
 from trueup.lifecycle.plan.records import Process
 from trueup.lifecycle.plan.service import in_force
@@ -175,6 +176,7 @@ class Releases:
             approval=approval,
             replaces=live.model_ref if live else "",
             waits_for=busy[0].ref if busy else "",
+            opens_at=calendars.opens(plan.calendar_of(deployment), starts_at or clock.now()),
         )
 
     def schedule(
@@ -199,6 +201,26 @@ class Releases:
             unit.emit("release.scheduled", waiting.ref, why=why, data=data)
             return found(unit.connection, deployment, waiting.number)
 
+    def override_calendar(self, actor: Actor, deployment: str, why: str) -> Release:
+        """Let the release on its way start and go on outside of the calendar; on record.
+
+        Raises:
+            NotFoundError: None is on its way.
+        """
+        with self._state.write(actor, "releases.override") as unit:
+            under_way = table.in_state(unit.connection, deployment, ("requested", "canary"))
+            release = under_way[0] if under_way else _waiting(unit.connection, deployment)
+            unit.execute(
+                table.releases.update()
+                .where(
+                    table.releases.c.deployment == deployment,
+                    table.releases.c.number == release.number,
+                )
+                .values(override=why)
+            )
+            unit.emit("release.calendar-overridden", release.ref, why=why)
+            return found(unit.connection, deployment, release.number)
+
     def start(self, actor: Actor, deployment: str, number: int, at: datetime) -> Release:
         """Let an approved release take traffic: as a canary, or all of it.
 
@@ -213,6 +235,7 @@ class Releases:
             plan = in_force(unit.connection).plan
             settings_of(plan.deployments, deployment)
             rules.may_start_at(release, at)
+            rules.calendar_allows(release, plan.calendar_of(deployment), at)
             self._require_approval(unit, release, plan.process)
             if release.steps and serving_in(unit.connection, deployment, "live") is not None:
                 first = release.steps[0]
@@ -232,6 +255,8 @@ class Releases:
         """
         with self._state.write(actor, "releases.operate") as unit:
             canary = tried_out(unit.connection, deployment)
+            calendar = in_force(unit.connection).plan.calendar_of(deployment)
+            rules.calendar_allows(canary, calendar, at)
             version = models.find(unit.connection, canary.model, str(canary.version))
             gates.require_passed(unit.connection, self._state.keys, version)
             return self._go_live(unit, canary, at, why)
@@ -247,6 +272,8 @@ class Releases:
         with self._state.write(actor, "releases.operate") as unit:
             canary = tried_out(unit.connection, deployment)
             rules.may_advance(canary)
+            calendar = in_force(unit.connection).plan.calendar_of(deployment)
+            rules.calendar_allows(canary, calendar, at)
             version = models.find(unit.connection, canary.model, str(canary.version))
             gates.require_passed(unit.connection, self._state.keys, version)
             following = canary.step + 1

@@ -43,6 +43,7 @@ releases = Table(
     Column("stepped_at", Moment),
     Column("paused", Boolean, nullable=False, server_default="0"),
     Column("starts_at", Moment),
+    Column("override", Text, nullable=False, server_default=""),
     # The database itself refuses a second live release or a second canary in one place.
     *(
         Index(f"uq_releases_{state}", "deployment", unique=True, where=f"state = '{state}'")

@@ -463,6 +463,7 @@ CREATE TABLE releases (
 	stepped_at BIGINT, 
 	paused BOOLEAN DEFAULT '0' NOT NULL, 
 	starts_at BIGINT, 
+	override TEXT DEFAULT '' NOT NULL, 
 	CONSTRAINT pk_releases PRIMARY KEY (deployment, number)
 );
 CREATE INDEX ix_releases_model ON releases (model);

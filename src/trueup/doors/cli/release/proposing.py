@@ -10,7 +10,7 @@ from trueup.doors.cli.terminal import output
 from trueup.doors.cli.terminal.addresses import of_kind
 from trueup.doors.cli.terminal.grammar import Command
 from trueup.foundation import clock
-from trueup.foundation.errors import NotFoundError, UsageError
+from trueup.foundation.errors import ConflictError, NotFoundError, UsageError
 from trueup.foundation.text import did_you_mean, nearest
 from trueup.people.rules import permitted
 
@@ -88,7 +88,12 @@ def propose(
         )
         is_due = release.starts_at is None or release.starts_at <= clock.now()
         if release.state == "requested" and is_due and not _waits(workspace, actor, release):
-            release = workspace.releases.start(ACTOR, place, release.number, clock.now())
+            try:
+                release = workspace.releases.start(ACTOR, place, release.number, clock.now())
+            except ConflictError as error:
+                if error.code != "calendar-closed":
+                    raise
+                output.say("{}", error.message)
         is_asked = _waits(workspace, actor, release)
         reviewer = _somebody_else(workspace, actor, release)
     if as_json:
@@ -109,13 +114,23 @@ def propose(
 @click.argument("deployment")
 @click.option("--at", "moment", default="", metavar="WHEN", help="Start no earlier, in UTC.")
 @click.option("--now", "at_once", is_flag=True, help="Start as soon as it may.")
+@click.option("--override-calendar", "overrides", is_flag=True, help="Start or go on regardless.")
 @click.option("--why", default="", metavar="TEXT", help="For the record.")
 @output.as_option
 @output.json_option
 def schedule(
-    deployment: str, moment: str, at_once: bool, why: str, speaker: str, as_json: bool
+    deployment: str,
+    moment: str,
+    at_once: bool,
+    overrides: bool,
+    why: str,
+    speaker: str,
+    as_json: bool,
 ) -> None:
     """Set when a release that waits shall start."""
+    if overrides:
+        _override(deployment, why, speaker, as_json)
+        return
     if bool(moment) == at_once:
         raise UsageError(
             "release-moment",
@@ -136,6 +151,29 @@ def schedule(
         return
     show_started(release)
     output.next_step("trueup release status", "trueup up")
+
+
+def _override(deployment: str, why: str, speaker: str, as_json: bool) -> None:
+    from trueup.app.automation.reacting import Automation
+
+    if not why:
+        raise UsageError(
+            "reason-missing",
+            "The calendar is overridden for a reason only.",
+            hint=f"trueup release schedule {deployment} --override-calendar --why REASON",
+        )
+    with output.here() as workspace:
+        name, _ = planned(workspace, deployment)
+        actor = workspace.speaking_as(speaker)
+        release = workspace.releases.override_calendar(actor, name, why)
+        Automation(workspace).pump()
+        after = workspace.releases.of_deployment(actor, name)
+    release = next(each for each in after if each.number == release.number)
+    if as_json:
+        output.emit_json(release)
+        return
+    show_started(release)
+    output.next_step(f"trueup deployment show {name}", f"trueup rollback {name}")
 
 
 def planned(workspace: Workspace, text: str) -> tuple[str, Deployment]:

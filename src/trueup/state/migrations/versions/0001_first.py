@@ -573,6 +573,7 @@ def upgrade() -> None:
         sa.Column("stepped_at", sa.BigInteger(), nullable=True),
         sa.Column("paused", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("starts_at", sa.BigInteger(), nullable=True),
+        sa.Column("override", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("deployment", "number", name=op.f("pk_releases")),
     )
     op.create_index(op.f("ix_releases_model"), "releases", ["model"], unique=False)
