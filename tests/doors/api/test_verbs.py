@@ -60,6 +60,28 @@ def test_a_release_is_rolled_back(api: Api, speaker: Any, clinic: Workspace) -> 
     assert nothing.status_code == 409
 
 
+def test_a_release_is_paused_and_a_place_is_stopped_until_both_are_resumed(
+    api: Api, speaker: Any, clinic: Workspace
+) -> None:
+    question = open_question(api)
+    speaker.name = "rita"
+    api.post(f"/approvals/{question}/approve", json={})
+    clinic.releases.start(
+        service("automation"), "clinic", 2, clinic.monitors.alerts(clinic.owner)[0].raised_at
+    )
+    speaker.name = clinic.owner.name
+    paused = api.post("/deployments/clinic/pause", json={"reason": "a doubt"}).json()
+    assert (paused["paused"], paused["why"]) == (True, "a doubt")
+    for _ in range(2):
+        stopped = api.post("/deployments/clinic/stop", json={"reason": "wrong units"})
+        assert (stopped.status_code, stopped.json()["recorded"]) == (200, True)
+    assert "wrong units" in api.get("/deployments").json()["clinic"]["stopped"]
+    resumed = api.post("/deployments/clinic/resume", json={}).json()["resumed"]
+    assert resumed == "clinic answers again and release:clinic@2 goes on"
+    assert api.get("/deployments").json()["clinic"]["stopped"] == ""
+    assert api.post("/deployments/clinic/promote", json={}).json()["state"] == "live"
+
+
 def test_a_body_with_an_unknown_field_changes_nothing(api: Api) -> None:
     alert = api.get("/alerts?unresolved=true").json()[0]["id"]
     answer = api.post(f"/alerts/{alert}/acknowledge", json={"raison": "typo"})

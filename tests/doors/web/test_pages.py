@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 
 from trueup.app.wiring import Workspace
 from trueup.doors.web.sitemap import HANDLERS
+from trueup.foundation.actor import Actor, service
 
 Browser = TestClient[Any]
 Browse = Callable[[Workspace], Browser]
@@ -194,6 +195,19 @@ def test_a_verdict_says_whether_its_signature_fits(clinic: Workspace, browse: Br
     with clinic.state.database.writing() as connection:
         connection.exec_driver_sql("UPDATE verdicts SET signature = replace(signature, 'a', 'b')")
     assert "does not fit" in read(browser, f"/verdicts/{verdict.id}").text
+
+
+def test_a_ramp_is_drawn_as_steps_with_what_can_be_done(clinic: Workspace, browse: Browse) -> None:
+    (question,) = clinic.people.open_approvals(clinic.owner)
+    clinic.people.decide(Actor(name="rita"), question.id, approve=True)
+    at = clinic.monitors.alerts(clinic.owner)[0].raised_at
+    clinic.releases.start(service("automation"), "clinic", 2, at)
+    clinic.releases.pause(clinic.owner, "clinic", "let us look")
+    clinic.brakes.stop(clinic.owner, "clinic", at, "wrong units")
+    page = read(browse(clinic), "/deployments/clinic")
+    assert "ramp" in page.ids
+    for words in ("25 %", "let us look", "wrong units", "trueup release resume clinic"):
+        assert words in page.text, words
 
 
 def test_a_deployment_has_a_drawn_chart_with_a_table_for_each_monitor(
