@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trueup.foundation.records import Record
 
@@ -75,8 +74,8 @@ def reason(calendar: Calendar, at: datetime) -> str:
 def problems(calendar: Calendar) -> Iterator[str]:
     """What is wrong with a calendar."""
     try:
-        ZoneInfo(calendar.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        _zone(calendar)
+    except (KeyError, ValueError, OSError):  # zoneinfo's own error is a KeyError
         yield f"zone '{calendar.zone}', which is no time zone such as Europe/Berlin"
         return
     for text in calendar.hours:
@@ -92,6 +91,14 @@ def problems(calendar: Calendar) -> Iterator[str]:
             continue
         if begins >= ends:
             yield f"a freeze that ends at {freeze.ends}, before it begins at {freeze.begins}"
+
+
+def _zone(calendar: Calendar) -> tzinfo:
+    if calendar.zone == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # not for every command that reads a plan
+
+    return ZoneInfo(calendar.zone)
 
 
 def _after_freezes(calendar: Calendar, moment: datetime) -> datetime:
@@ -111,7 +118,7 @@ def _inside_hours(calendar: Calendar, moment: datetime) -> datetime:
 
 def _spans(calendar: Calendar, around: datetime) -> Iterator[tuple[datetime, datetime]]:
     """The open hours from the day before a moment to a week after it."""
-    zone = ZoneInfo(calendar.zone)
+    zone = _zone(calendar)
     today = around.astimezone(zone).date()
     for text in calendar.hours:
         days, begins, ends = _parsed(text)
@@ -137,7 +144,7 @@ def _parsed(text: str) -> tuple[frozenset[int], time, time]:
 
 
 def _span(calendar: Calendar, freeze: Freeze) -> tuple[datetime, datetime]:
-    zone = ZoneInfo(calendar.zone)
+    zone = _zone(calendar)
     begins, ends = (datetime.fromisoformat(text) for text in (freeze.begins, freeze.ends))
     return tuple(  # type: ignore[return-value]
         (each if each.tzinfo else each.replace(tzinfo=zone)).astimezone(UTC)
