@@ -27,7 +27,7 @@ STAGES = {
     "models": "service",
     "gates": "service",
     "releases": "service",
-    "serving": "application",
+    "serving": "server.application",
     "monitoring": "service",
     "improvement": "service",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,9 @@ def test_an_output_without_an_ending_is_a_folder_of_parts(desk: Desk) -> None:
 
 
 def test_a_query_is_read_behind_the_last_key(desk: Desk) -> None:
-    with sqlite3.connect(desk.folder / "rows.db") as database:
-        rows(25).write_database("flights", f"sqlite:///{desk.folder}/rows.db")
-    database.close()
+    with closing(sqlite3.connect(desk.folder / "rows.db")) as database, database:
+        database.execute("CREATE TABLE flights (id, carrier, distance, hour, tailnum)")
+        database.executemany("INSERT INTO flights VALUES (?, ?, ?, ?, ?)", rows(25).rows())
     source = Query(f"sqlite:///{desk.folder}/rows.db", "SELECT * FROM flights;", "id")
     assert desk.run(source, chunk_rows=10).chunks == 3
     assert pl.read_parquet(desk.folder / "out.parquet")["score"].sum() == sum(range(25))

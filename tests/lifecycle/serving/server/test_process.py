@@ -63,12 +63,12 @@ def test_a_full_disk_is_told_and_never_acknowledged(
     time.sleep(0.8)
     asking.stop()
     assert set(asking.statuses) == {200, 503}
-    status, told = server.ask()
-    assert (status, told["code"]) == (503, "journal-failed")
+    status, told = server.ask()  # room may have come back meanwhile, in a fresh segment
+    assert status == 200 or told["code"] == "journal-failed"
     server.process.kill()
     server.end()
-    (recovery,) = recover(folder)
-    assert recovery.kept_bytes <= 20_000
+    recover(folder)
+    assert all(len(segment.read()) <= 20_000 for segment in segments(folder))
     assert set(asking.acknowledged) <= journaled(folder).keys()
 
 
